@@ -1,0 +1,136 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "mappings/fixed_point.h"
+#include "mappings/host_device.h"
+
+// The gradient of every mapping is slope * (g - mean), with mean = sum(slope * g) / sum(slope).
+// Here the mean is a quotient of exact sums: the products are taken as integers relative to the
+// largest of them, so their order does not matter.
+namespace zeta::mappings {
+
+template <class Real>
+struct Mean;
+
+template <>
+struct Mean<float> {
+  double value = 0;
+
+  ZETA_HOST_DEVICE double subtracted_from(double g) const { return g - value; }
+};
+
+template <>
+struct Mean<double> {
+  double high = 0;
+  double low = 0;
+
+  ZETA_HOST_DEVICE double subtracted_from(double g) const {
+    double const difference = g - high;
+    if (!(difference - difference == 0)) return difference;  // infinite or NaN
+    double const high_part = difference - g;
+    double const error = (g - (difference - high_part)) - (high + high_part);
+    return difference + (error - low);
+  }
+};
+
+// What a first pass over the row finds: the scale of the products.
+struct ProductScale {
+  double largest = 0;      // of the finite products, in magnitude
+  double non_finite = 0;   // sum of the infinite and NaN ones
+  bool nan_slope = false;  // the row's weights are NaN, and so is its gradient
+
+  ZETA_HOST_DEVICE constexpr void add(double slope, double product) {
+    if (slope != slope) nan_slope = true;
+    if (product - product != 0) {
+      non_finite += product;
+    } else {
+      double const magnitude = product < 0 ? -product : product;
+      if (magnitude > largest) largest = magnitude;
+    }
+  }
+  ZETA_HOST_DEVICE constexpr void add(ProductScale const& other) {
+    if (other.largest > largest) largest = other.largest;
+    non_finite += other.non_finite;
+    nan_slope = nan_slope || other.nan_slope;
+  }
+};
+
+template <class Real>
+class WeightedMean {
+ public:
+  using Fixed = FixedPoint<Real>;
+
+  struct Sum {
+    typename Fixed::Number products;
+    typename FixedPoint<float>::Number slopes;
+
+    ZETA_HOST_DEVICE constexpr void add(Sum const& other) {
+      products.add(other.products);
+      slopes.add(other.slopes);
+    }
+  };
+
+  ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, int64_t length)
+      : fixed_(length),
+        slopes_(length),
+        slope_bits_(fraction_bits(length)),
+        exponent_(exponent_above(scale.largest)),
+        inverse_scale_(power_of_two(-exponent_)),
+        non_finite_(scale.non_finite) {}
+
+  ZETA_HOST_DEVICE Sum term(double slope, double product) const {
+    bool const finite = product - product == 0;
+    return {fixed_.from_double(finite ? product * inverse_scale_ : 0), slopes_.from_double(slope)};
+  }
+
+  // A sum over no entry at all has the mean 0.
+  ZETA_HOST_DEVICE Mean<Real> mean(Sum const& sum) const;
+
+ private:
+  // The e with 2^(e-1) <= x < 2^e, kept where 2^e and 2^-e are normal numbers.
+  ZETA_HOST_DEVICE static int exponent_above(double x) {
+    int exponent = 0;
+    std::frexp(x, &exponent);
+    return exponent < -kLargestExponent ? -kLargestExponent : exponent;
+  }
+
+  static constexpr int kLargestExponent = 1000;
+
+  Fixed fixed_;
+  FixedPoint<float> slopes_;
+  int slope_bits_;
+  int exponent_;
+  double inverse_scale_;
+  double non_finite_;
+};
+
+template <>
+ZETA_HOST_DEVICE inline Mean<float> WeightedMean<float>::mean(Sum const& sum) const {
+  if (non_finite_ != 0) return {non_finite_};
+  if (sum.slopes.value == 0) return {0};
+  double const products = static_cast<double>(sum.products.value);
+  double const slopes = static_cast<double>(sum.slopes.value);
+  return {products / slopes * power_of_two(exponent_)};
+}
+
+template <>
+ZETA_HOST_DEVICE inline Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
+  if (non_finite_ != 0) return {non_finite_, 0};
+  if (sum.slopes.value == 0) return {0, 0};
+  // Long division, with dividend and divisor as pairs of doubles.
+  int128 const dividend = fixed_.integer(sum.products);
+  auto const dividend_high = static_cast<double>(dividend);
+  auto const dividend_low = static_cast<double>(dividend - static_cast<int128>(dividend_high));
+  auto const divisor_high = static_cast<double>(sum.slopes.value);
+  auto const divisor_low =
+      static_cast<double>(sum.slopes.value - static_cast<int64_t>(divisor_high));
+  double const high = dividend_high / divisor_high;
+  double const remainder = std::fma(-high, divisor_high, dividend_high);
+  double const low = (remainder + (dividend_low - high * divisor_low)) / divisor_high;
+  double const unit = power_of_two(exponent_ - slope_bits_);
+  return {high * unit, low * unit};
+}
+
+}  // namespace zeta::mappings

@@ -1,0 +1,136 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "mappings/host_device.h"
+
+#ifdef __CUDACC__
+#include <cuda_fp16.h>
+#endif
+
+// The two 16-bit formats as plain bits, for compilers and layers that know no such type.
+namespace zeta::rowwise {
+
+struct Float16 {
+  uint16_t bits;
+};
+
+struct BFloat16 {
+  uint16_t bits;
+};
+
+namespace detail {
+
+ZETA_HOST_DEVICE inline float float_from_bits(uint32_t bits) {
+#ifdef __CUDA_ARCH__
+  return __uint_as_float(bits);
+#else
+  return std::bit_cast<float>(bits);
+#endif
+}
+
+ZETA_HOST_DEVICE inline uint32_t bits_of(float x) {
+#ifdef __CUDA_ARCH__
+  return __float_as_uint(x);
+#else
+  return std::bit_cast<uint32_t>(x);
+#endif
+}
+
+// The float next to x in the direction of zero that is not exact in x, with an odd last bit. A
+// second rounding to fewer bits then gives what one rounding of x would have given.
+ZETA_HOST_DEVICE inline float round_to_odd(double x) {
+  auto const nearest = static_cast<float>(x);
+  auto const back = static_cast<double>(nearest);
+  if (!(back != x) || x != x) return nearest;
+  uint32_t bits = bits_of(nearest);
+  double const magnitude = x < 0 ? -x : x;
+  double const back_magnitude = back < 0 ? -back : back;
+  if (back_magnitude > magnitude) --bits;
+  return float_from_bits(bits | 1U);
+}
+
+}  // namespace detail
+
+// The type in which a row's numbers are compared.
+template <class Scalar>
+struct Widened {
+  using type = float;
+};
+template <>
+struct Widened<double> {
+  using type = double;
+};
+template <class Scalar>
+using widened_t = typename Widened<Scalar>::type;
+
+ZETA_HOST_DEVICE inline double widen(double x) { return x; }
+ZETA_HOST_DEVICE inline float widen(float x) { return x; }
+
+ZETA_HOST_DEVICE inline float widen(BFloat16 x) {
+  return detail::float_from_bits(static_cast<uint32_t>(x.bits) << 16);
+}
+
+ZETA_HOST_DEVICE inline float widen(Float16 x) {
+#ifdef __CUDA_ARCH__
+  return __half2float(__ushort_as_half(x.bits));
+#else
+  uint32_t const sign = static_cast<uint32_t>(x.bits & 0x8000U) << 16;
+  uint32_t const exponent = (x.bits >> 10) & 0x1fU;
+  uint32_t const fraction = x.bits & 0x3ffU;
+  if (exponent == 0) {
+    float const magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return detail::float_from_bits(sign | detail::bits_of(magnitude));
+  }
+  uint32_t const widened_exponent = exponent == 31 ? 255 : exponent + (127 - 15);
+  return detail::float_from_bits(sign | (widened_exponent << 23) | (fraction << 13));
+#endif
+}
+
+// Rounds once, to the nearest, ties to even.
+template <class Scalar>
+ZETA_HOST_DEVICE Scalar narrow(double x);
+
+template <>
+ZETA_HOST_DEVICE inline double narrow<double>(double x) {
+  return x;
+}
+
+template <>
+ZETA_HOST_DEVICE inline float narrow<float>(double x) {
+  return static_cast<float>(x);
+}
+
+template <>
+ZETA_HOST_DEVICE inline BFloat16 narrow<BFloat16>(double x) {
+  if (x != x) return {0x7fc0};
+  uint32_t const bits = detail::bits_of(detail::round_to_odd(x));
+  return {static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16)};
+}
+
+template <>
+ZETA_HOST_DEVICE inline Float16 narrow<Float16>(double x) {
+  float const rounded = detail::round_to_odd(x);
+#ifdef __CUDA_ARCH__
+  return {__half_as_ushort(__float2half_rn(rounded))};
+#else
+  uint32_t const bits = detail::bits_of(rounded);
+  auto const sign = static_cast<uint16_t>((bits >> 16) & 0x8000U);
+  uint32_t const magnitude = bits & 0x7fffffffU;
+  uint32_t result = 0;
+  if (magnitude > 0x7f800000U) {
+    result = 0x7e00;
+  } else if (magnitude >= 0x47800000U) {  // 2^16 and above
+    result = 0x7c00;
+  } else if (magnitude < 0x38800000U) {  // below 2^-14: a multiple of 2^-24, rounded by the sum
+    result = detail::bits_of(detail::float_from_bits(magnitude) + 0.5F) - 0x3f000000U;
+  } else {
+    uint32_t const rebased = magnitude - ((127U - 15U) << 23);
+    result = (rebased + 0xfffU + ((rebased >> 13) & 1U)) >> 13;
+  }
+  return {static_cast<uint16_t>(sign | result)};
+#endif
+}
+
+}  // namespace zeta::rowwise

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "mappings/host_device.h"
+
+// Where the rows of a few tensors of one shape lie. A row is a slice along one dimension; the other
+// dimensions, merged where memory allows, are the batch.
+namespace zeta::rowwise {
+
+// Dimensions of size 1 are left out, so 62 of them already hold more rows than 63 bits count.
+inline constexpr int kMaxBatchDimensions = 62;
+
+template <int Operands>
+struct RowGeometry {
+  int64_t rows = 1;
+  int64_t length = 1;
+  int64_t stride[Operands] = {};  // between neighbours in a row, in elements
+
+  int batch_dimensions = 0;  // innermost first
+  int64_t batch_sizes[kMaxBatchDimensions] = {};
+  int64_t batch_strides[kMaxBatchDimensions][Operands] = {};
+
+  // Where row `row` begins in each operand, in elements.
+  ZETA_HOST_DEVICE void offsets(int64_t row, int64_t (&result)[Operands]) const {
+    for (int operand = 0; operand < Operands; ++operand) result[operand] = 0;
+    for (int dimension = 0; dimension < batch_dimensions; ++dimension) {
+      bool const outermost = dimension == batch_dimensions - 1;
+      int64_t const rest = outermost ? 0 : row / batch_sizes[dimension];
+      int64_t const index = row - rest * batch_sizes[dimension];
+      for (int operand = 0; operand < Operands; ++operand) {
+        result[operand] += index * batch_strides[dimension][operand];
+      }
+      row = rest;
+    }
+  }
+};
+
+// Builds a geometry dimension by dimension. Operand 0 is the one written: rows are numbered in the
+// order of its memory.
+template <int Operands>
+class RowGeometryBuilder {
+ public:
+  using Strides = std::array<int64_t, Operands>;
+
+  void set_row(int64_t size, Strides const& stride) {
+    geometry_.length = size;
+    std::copy(stride.begin(), stride.end(), geometry_.stride);
+  }
+
+  void add_batch_dimension(int64_t size, Strides const& stride) {
+    geometry_.rows *= size;
+    if (size == 1) return;
+    auto const position =
+        std::find_if(dimensions_.begin(), dimensions_.begin() + count_,
+                     [&](Dimension const& other) { return other.stride[0] > stride[0]; });
+    std::copy_backward(position, dimensions_.begin() + count_, dimensions_.begin() + count_ + 1);
+    *position = {size, stride};
+    ++count_;
+  }
+
+  RowGeometry<Operands> build() {
+    for (int i = 0; i < count_; ++i) {
+      if (!merge(dimensions_[i])) append(dimensions_[i]);
+    }
+    return geometry_;
+  }
+
+ private:
+  struct Dimension {
+    int64_t size;
+    Strides stride;
+  };
+
+  bool merge(Dimension const& outer) {
+    if (geometry_.batch_dimensions == 0) return false;
+    int const last = geometry_.batch_dimensions - 1;
+    for (int operand = 0; operand < Operands; ++operand) {
+      int64_t const inner = geometry_.batch_strides[last][operand];
+      if (outer.stride[operand] != inner * geometry_.batch_sizes[last]) return false;
+    }
+    geometry_.batch_sizes[last] *= outer.size;
+    return true;
+  }
+
+  void append(Dimension const& dimension) {
+    int const position = geometry_.batch_dimensions++;
+    geometry_.batch_sizes[position] = dimension.size;
+    std::copy(dimension.stride.begin(), dimension.stride.end(), geometry_.batch_strides[position]);
+  }
+
+  RowGeometry<Operands> geometry_;
+  std::array<Dimension, kMaxBatchDimensions + 1> dimensions_ = {};
+  int count_ = 0;
+};
+
+}  // namespace zeta::rowwise

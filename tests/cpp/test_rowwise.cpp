@@ -1,0 +1,259 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <vector>
+
+#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/float16.h"
+#include "rowwise/ordered_key.h"
+#include "rowwise/row_geometry.h"
+
+namespace zeta::rowwise {
+namespace {
+
+template <class Scalar>
+RowGeometry<2> contiguous_rows(int64_t rows, int64_t length) {
+  RowGeometryBuilder<2> builder;
+  builder.set_row(length, {1, 1});
+  builder.add_batch_dimension(rows, {length, length});
+  return builder.build();
+}
+
+// By sorting, in long double.
+template <class Scalar>
+std::vector<double> reference_row(std::vector<Scalar> const& logits, int64_t k) {
+  std::vector<size_t> order(logits.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return widen(logits[a]) > widen(logits[b]); });
+  std::vector<double> weights(logits.size());
+  long double const maximum = widen(logits[order[0]]);
+  long double sum = 0;
+  long double threshold = 0;
+  size_t support = 0;
+  for (size_t j = 0; j < order.size() && static_cast<int64_t>(j) < k; ++j) {
+    long double const logit = widen(logits[order[j]]) - maximum;
+    sum += logit;
+    if (!(logit * static_cast<long double>(j + 1) > sum - 1)) break;
+    support = j + 1;
+    threshold = (sum - 1) / static_cast<long double>(support);
+  }
+  for (size_t j = 0; j < support; ++j) {
+    weights[order[j]] = static_cast<double>(widen(logits[order[j]]) - maximum - threshold);
+  }
+  return weights;
+}
+
+template <class Scalar>
+std::vector<Scalar> forward(std::vector<Scalar> const& logits, int64_t k) {
+  auto const length = static_cast<int64_t>(logits.size());
+  std::vector<Scalar> weights(logits.size(), narrow<Scalar>(-7));
+  cpu::sparse_softmax(contiguous_rows<Scalar>(1, length), weights.data(), logits.data(), k, 0, 1);
+  return weights;
+}
+
+template <class Scalar>
+std::vector<Scalar> normal_row(int64_t length, double scale, uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal(0, scale);
+  std::vector<Scalar> row;
+  for (int64_t column = 0; column < length; ++column) row.push_back(narrow<Scalar>(normal(random)));
+  return row;
+}
+
+template <class Scalar>
+constexpr double kTolerance = 0;
+template <>
+constexpr double kTolerance<float> = 0x1p-24;
+template <>
+constexpr double kTolerance<double> = 0x1p-52;
+template <>
+constexpr double kTolerance<Float16> = 0x1p-11;
+template <>
+constexpr double kTolerance<BFloat16> = 0x1p-8;
+
+template <class Scalar>
+class RowTest : public testing::Test {};
+using Scalars = testing::Types<float, double, Float16, BFloat16>;
+TYPED_TEST_SUITE(RowTest, Scalars);
+
+TYPED_TEST(RowTest, EqualsTheReference) {
+  for (int64_t length : {1, 2, 3, 15, 16, 17, 31, 33, 255, 1023, 1025, 5000}) {
+    for (int64_t k : {int64_t{1}, int64_t{2}, int64_t{3}, int64_t{32}, length - 1, length}) {
+      for (double scale : {5.0, 1.0, 0.1, 0.001}) {
+        if (k < 1) continue;
+        auto const logits = normal_row<TypeParam>(length, scale, static_cast<uint64_t>(length + k));
+        auto const weights = forward(logits, k);
+        auto const expected = reference_row(logits, k);
+        for (size_t column = 0; column < logits.size(); ++column) {
+          ASSERT_NEAR(widen(weights[column]), expected[column], kTolerance<TypeParam>)
+              << "length " << length << ", k " << k << ", scale " << scale << ", column " << column;
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(RowTest, TiesGoToTheLowestColumns) {
+  std::vector<TypeParam> logits(5000, narrow<TypeParam>(0.25));
+  for (size_t column = 0; column < 20; ++column) logits[column] = narrow<TypeParam>(-3);
+  auto const weights = forward(logits, 4);
+  for (size_t column = 0; column < logits.size(); ++column) {
+    EXPECT_EQ(widen(weights[column]), column >= 20 && column < 24 ? 0.25 : 0) << column;
+  }
+}
+
+TYPED_TEST(RowTest, MinusZeroTiesWithZero) {
+  auto const logits = std::vector{narrow<TypeParam>(-1), narrow<TypeParam>(-0.0),
+                                  narrow<TypeParam>(0), narrow<TypeParam>(-0.0)};
+  auto const weights = forward(logits, 1);
+  EXPECT_EQ(widen(weights[1]), 1);
+  EXPECT_EQ(widen(weights[2]), 0);
+  EXPECT_FALSE(std::signbit(widen(weights[0])));
+}
+
+// Each new entry beats all before it, so that the candidates overflow again and again.
+TYPED_TEST(RowTest, AscendingRowsEqualTheReference) {
+  for (int64_t k : {1, 7, 1000, 20000}) {
+    std::vector<TypeParam> logits;
+    for (int column = 0; column < 20000; ++column) {
+      logits.push_back(narrow<TypeParam>(column / 40000.0));
+    }
+    auto const weights = forward(logits, k);
+    auto const expected = reference_row(logits, k);
+    for (size_t column = 0; column < logits.size(); ++column) {
+      ASSERT_NEAR(widen(weights[column]), expected[column], kTolerance<TypeParam>) << column;
+    }
+  }
+}
+
+TYPED_TEST(RowTest, RowsThatAreNotOrdinaryAreNaN) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  for (double const odd : {infinity, nan, -nan}) {
+    for (size_t position : {0, 1, 16, 99}) {
+      auto logits = normal_row<TypeParam>(100, 1, 5);
+      logits[position] = narrow<TypeParam>(odd);
+      if (std::signbit(odd)) {
+        auto* const bytes = reinterpret_cast<unsigned char*>(&logits[position]);
+        bytes[sizeof(TypeParam) - 1] |= 0x80;
+      }
+      for (TypeParam const weight : forward(logits, 3)) EXPECT_TRUE(std::isnan(widen(weight)));
+    }
+  }
+  std::vector<TypeParam> const masked(50, narrow<TypeParam>(-infinity));
+  for (TypeParam const weight : forward(masked, 3)) EXPECT_TRUE(std::isnan(widen(weight)));
+}
+
+TYPED_TEST(RowTest, MaskedEntriesWeighNothing) {
+  std::vector<TypeParam> logits(40, narrow<TypeParam>(-std::numeric_limits<double>::infinity()));
+  logits[7] = narrow<TypeParam>(-2);
+  logits[33] = narrow<TypeParam>(-2);
+  auto const weights = forward(logits, 5);
+  for (size_t column = 0; column < logits.size(); ++column) {
+    EXPECT_EQ(widen(weights[column]), column == 7 || column == 33 ? 0.5 : 0);
+  }
+}
+
+TYPED_TEST(RowTest, BackwardIsTheProjectionOfTheGradient) {
+  constexpr int64_t kLength = 100;
+  auto const weights = forward(normal_row<TypeParam>(kLength, 0.2, 11), 20);
+  auto const grad = normal_row<TypeParam>(kLength, 1, 12);
+  std::vector<TypeParam> result(kLength, narrow<TypeParam>(-7));
+  RowGeometryBuilder<3> builder;
+  builder.set_row(kLength, {1, 1, 1});
+  cpu::sparse_softmax_backward(builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
+  double mean = 0;
+  double count = 0;
+  for (size_t column = 0; column < kLength; ++column) {
+    if (widen(weights[column]) == 0) continue;
+    mean += widen(grad[column]);
+    ++count;
+  }
+  mean /= count;
+  EXPECT_GT(count, 1);
+  for (size_t column = 0; column < kLength; ++column) {
+    double const expected = widen(weights[column]) == 0 ? 0 : widen(grad[column]) - mean;
+    EXPECT_NEAR(widen(result[column]), expected, 4 * kTolerance<TypeParam>) << column;
+  }
+}
+
+TEST(RowGeometry, WalksAnyStrides) {
+  // Shape (2, 3, 4, 5), rows along dimension 2; operand 1 is transposed and expanded.
+  RowGeometryBuilder<2> builder;
+  builder.add_batch_dimension(2, {60, 0});
+  builder.add_batch_dimension(3, {20, 1});
+  builder.set_row(4, {5, 7});
+  builder.add_batch_dimension(5, {1, 100});
+  auto const geometry = builder.build();
+  ASSERT_EQ(geometry.rows, 30);
+  int64_t row = 0;
+  for (int64_t a = 0; a < 2; ++a) {
+    for (int64_t b = 0; b < 3; ++b) {
+      for (int64_t d = 0; d < 5; ++d, ++row) {
+        int64_t offsets[2];
+        geometry.offsets(row, offsets);
+        EXPECT_EQ(offsets[0], a * 60 + b * 20 + d);
+        EXPECT_EQ(offsets[1], b + d * 100);
+      }
+    }
+  }
+}
+
+TEST(RowGeometry, MergesWhatMemoryAllows) {
+  RowGeometryBuilder<1> builder;
+  builder.add_batch_dimension(2, {60});
+  builder.add_batch_dimension(3, {20});
+  builder.add_batch_dimension(1, {12345});
+  builder.add_batch_dimension(4, {5});
+  builder.set_row(5, {1});
+  auto const geometry = builder.build();
+  EXPECT_EQ(geometry.batch_dimensions, 1);
+  EXPECT_EQ(geometry.rows, 24);
+}
+
+TEST(Float16, EveryCodeSurvivesWideningAndNarrowing) {
+  for (uint32_t bits = 0; bits < 65536; ++bits) {
+    Float16 const half = {static_cast<uint16_t>(bits)};
+    BFloat16 const bfloat = {static_cast<uint16_t>(bits)};
+    if (!std::isnan(widen(half))) {
+      EXPECT_EQ(narrow<Float16>(widen(half)).bits, bits);
+    }
+    if (!std::isnan(widen(bfloat))) {
+      EXPECT_EQ(narrow<BFloat16>(widen(bfloat)).bits, bits);
+    }
+  }
+  EXPECT_EQ(widen(Float16{0x3c01}), 1 + 0x1p-10F);
+  EXPECT_EQ(widen(Float16{0x0001}), 0x1p-24F);
+}
+
+TEST(Float16, NarrowRoundsOnceToTheNearestAndTiesToEven) {
+  EXPECT_EQ(narrow<Float16>(1 + 0x1p-11).bits, 0x3c00);
+  EXPECT_EQ(narrow<Float16>(1 + 0x1p-11 + 0x1p-50).bits, 0x3c01);  // float would make it a tie
+  EXPECT_EQ(narrow<Float16>(1 + 0x3p-11).bits, 0x3c02);
+  EXPECT_EQ(narrow<Float16>(65519.99).bits, 0x7bff);
+  EXPECT_EQ(narrow<Float16>(65520).bits, 0x7c00);
+  EXPECT_EQ(narrow<Float16>(0x1p-25).bits, 0);
+  EXPECT_EQ(narrow<Float16>(0x1p-25 + 0x1p-70).bits, 1);
+  EXPECT_EQ(narrow<BFloat16>(1 + 0x1p-8).bits, 0x3f80);
+  EXPECT_EQ(narrow<BFloat16>(1 + 0x1p-8 + 0x1p-50).bits, 0x3f81);
+  EXPECT_EQ(narrow<BFloat16>(-(1 + 0x1p-8 + 0x1p-50)).bits, 0xbf81);
+}
+
+TYPED_TEST(RowTest, KeysKeepTheOrderAndGiveTheNumberBack) {
+  auto row = normal_row<TypeParam>(200, 3, 9);
+  std::sort(row.begin(), row.end(), [](auto a, auto b) { return widen(a) < widen(b); });
+  for (size_t i = 1; i < row.size(); ++i) {
+    EXPECT_EQ(key_of(row[i - 1]) < key_of(row[i]), widen(row[i - 1]) < widen(row[i]));
+    EXPECT_EQ(widen(scalar_of<TypeParam>(key_of(row[i]))), widen(row[i]));
+  }
+}
+
+}  // namespace
+}  // namespace zeta::rowwise
