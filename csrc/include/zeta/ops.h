@@ -1,0 +1,40 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <zeta/export.h>
+
+#include <cstdint>
+#include <optional>
+
+namespace zeta {
+
+/// Projects each row of `z`, a slice along `dim`, on the probability simplex with at most `k`
+/// non-zeros:
+///
+///     argmin_p |p - z|^2   with  p >= 0,  sum(p) = 1,  at most k entries of p non-zero
+///
+/// The solution is p_i = z_i - tau on the kappa largest entries and 0 elsewhere, where kappa is the
+/// largest j <= min(k, n) with z_(j) > (z_(1) + ... + z_(j) - 1) / j, and tau that quotient at
+/// j = kappa. Among equal entries the one of lowest index comes first. k > n means k = n.
+///
+/// `z` is float32, float64, float16 or bfloat16, of any shape and strides; with `dtype` it is
+/// converted first, as by torch.softmax. The result has the shape of `z` and the strides of
+/// `empty_like(z)`. A row with a NaN, with +inf, or of -inf alone is NaN throughout.
+/// Differentiable any number of times.
+///
+/// Throws c10::IndexError for a `dim` out of range and c10::Error for k < 1 or a dtype not named
+/// above.
+///
+/// Kyrillidis, Becker, Cevher, Koch: Sparse projections onto the simplex, ICML 2013. With k >= n
+/// this is sparsemax: Martins, Astudillo, ICML 2016.
+ZETA_API at::Tensor sparse_softmax(at::Tensor const& z, int64_t k = 3, int64_t dim = -1,
+                                   std::optional<at::ScalarType> dtype = std::nullopt);
+
+/// Writes sparse_softmax(z, k, dim, dtype) to `out` and returns it. `out` has the dtype of the
+/// result and the device of `z`, is resized if its shape differs, and shares no memory with `z`.
+/// Not differentiable.
+ZETA_API at::Tensor& sparse_softmax_out(at::Tensor& out, at::Tensor const& z, int64_t k = 3,
+                                        int64_t dim = -1,
+                                        std::optional<at::ScalarType> dtype = std::nullopt);
+
+}  // namespace zeta

@@ -1,0 +1,118 @@
+#include "ops/sparse_softmax.h"
+
+#include <torch/csrc/autograd/VariableTypeUtils.h>
+#include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/library.h>
+
+#include <utility>
+
+#include "ops/autograd/differentiable_projection.h"
+
+namespace zeta::ops::sparse_softmax {
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+// The gradient with respect to the gradient: the operator is linear in it and symmetric on the
+// support, so it is its own derivative. The support has none.
+struct SparseSoftmaxBackward : torch::autograd::Function<SparseSoftmaxBackward> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* context, at::Tensor const& grad_output,
+                            at::Tensor const& output, int64_t dim, at::ScalarType input_dtype) {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    context->set_materialize_grads(false);
+    context->save_for_backward({output});
+    context->saved_data["dim"] = dim;
+    return sparse_softmax::backward(grad_output, output, dim, input_dtype);
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list const& grads) {
+    if (!grads[0].defined()) return {{}, {}, {}, {}};
+    at::Tensor const output = context->get_saved_variables()[0];
+    int64_t const dim = context->saved_data["dim"].toInt();
+    at::ScalarType const dtype = output.scalar_type();
+    return {sparse_softmax::backward(grads[0].to(dtype), output, dim, dtype), {}, {}, {}};
+  }
+};
+
+struct SparseSoftmax : torch::autograd::Function<SparseSoftmax> {
+  static constexpr bool is_traceable = true;
+
+  static at::Tensor forward(AutogradContext* context, at::Tensor const& z, c10::SymInt k,
+                            int64_t dim, std::optional<at::ScalarType> dtype) {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    at::Tensor const output = sparse_softmax::forward(z, std::move(k), dim, dtype);
+    context->set_materialize_grads(false);
+    context->save_for_backward({output});
+    context->saved_data["dim"] = dim;
+    context->saved_data["input_dtype"] = z.scalar_type();
+    return output;
+  }
+
+  static variable_list backward(AutogradContext* context, variable_list const& grads) {
+    if (!grads[0].defined()) return {{}, {}, {}, {}};
+    at::Tensor const output = context->get_saved_variables()[0];
+    int64_t const dim = context->saved_data["dim"].toInt();
+    at::ScalarType const input_dtype = context->saved_data["input_dtype"].toScalarType();
+    return {sparse_softmax::backward(grads[0], output, dim, input_dtype), {}, {}, {}};
+  }
+};
+
+at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                            std::optional<at::ScalarType> dtype) {
+  bool const decompose = is_transformed(z);
+  if (!decompose && torch::autograd::compute_requires_grad(z)) {
+    return SparseSoftmax::apply(z, std::move(k), dim, dtype);
+  }
+  at::Tensor output;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    output = sparse_softmax::forward(z, std::move(k), dim, dtype);
+  }
+  return decompose ? differentiable_projection(output, output, z, dim) : output;
+}
+
+at::Tensor backward_autograd(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
+                             at::ScalarType input_dtype) {
+  bool const decompose = is_transformed(grad_output) || is_transformed(output);
+  if (!decompose && torch::autograd::compute_requires_grad(grad_output)) {
+    return SparseSoftmaxBackward::apply(grad_output, output, dim, input_dtype);
+  }
+  at::Tensor grad_input;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    grad_input = sparse_softmax::backward(grad_output, output, dim, input_dtype);
+  }
+  return decompose ? differentiable_projection(grad_input, output, grad_output, dim) : grad_input;
+}
+
+at::Tensor& forward_out_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                                 std::optional<at::ScalarType> dtype, at::Tensor& out) {
+  if (torch::autograd::compute_requires_grad(z, out)) {
+    torch::autograd::throw_error_out_requires_grad(kName);
+  }
+  TORCH_CHECK(!has_tangent(z) && !has_tangent(out), kName,
+              "(): functions with out=... arguments don't support forward-mode differentiation, "
+              "but one of the arguments has a tangent.");
+  at::AutoDispatchBelowAutograd const below_autograd;
+  return sparse_softmax::forward_out(z, std::move(k), dim, dtype, out);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
+  library.impl("sparse_softmax", &forward_autograd);
+  library.impl("sparse_softmax.out", &forward_out_autograd);
+  library.impl("_sparse_softmax_backward", &backward_autograd);
+}
+
+TORCH_LIBRARY_IMPL(zeta, ADInplaceOrView, library) {
+  // Raises the version of `out`.
+  library.impl("sparse_softmax.out",
+               torch::autograd::autogradNotImplementedInplaceOrViewFallback());
+}
+
+}  // namespace zeta::ops::sparse_softmax

@@ -1,0 +1,36 @@
+#include <c10/util/Exception.h>
+#include <torch/library.h>
+
+#include "ops/sparse_softmax.h"
+
+namespace zeta::ops::sparse_softmax {
+namespace {
+
+[[noreturn]] void throw_built_without_cuda(char const* name) {
+  TORCH_CHECK(false, name,
+              ": got a CUDA tensor, but this zeta was built without CUDA; build it again with "
+              "ZETA_CUDA=ON, which needs an nvcc of torch's CUDA version");
+}
+
+at::Tensor forward_cuda(at::Tensor const&, int64_t, int64_t, std::optional<at::ScalarType>) {
+  throw_built_without_cuda(kName);
+}
+
+at::Tensor& forward_out_cuda(at::Tensor const&, int64_t, int64_t, std::optional<at::ScalarType>,
+                             at::Tensor&) {
+  throw_built_without_cuda(kName);
+}
+
+at::Tensor backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, at::ScalarType) {
+  throw_built_without_cuda(kBackwardName);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
+  library.impl("sparse_softmax", &forward_cuda);
+  library.impl("sparse_softmax.out", &forward_out_cuda);
+  library.impl("_sparse_softmax_backward", &backward_cuda);
+}
+
+}  // namespace zeta::ops::sparse_softmax

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <ATen/Dispatch.h>
+#include <ATen/core/Tensor.h>
+#include <ATen/native/Resize.h>
+#include <ATen/ops/empty_like.h>
+#include <c10/core/DeviceGuard.h>
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+
+#include "ops/row_arguments.h"
+#include "rowwise/float16.h"
+
+// What every device's kernel does around its launch, in one order: check, device guard, allocate,
+// return if empty, dtype dispatch, launch. A launch takes a row geometry and one pointer for each
+// of its operands, the written one first.
+namespace zeta::ops {
+
+// The engine's name for a type of c10, of the same bits.
+template <class Scalar>
+struct EngineScalar {
+  using type = Scalar;
+};
+template <>
+struct EngineScalar<at::Half> {
+  using type = rowwise::Float16;
+};
+template <>
+struct EngineScalar<at::BFloat16> {
+  using type = rowwise::BFloat16;
+};
+
+template <class Launch>
+void launch_forward(at::Tensor const& weights, at::Tensor const& logits, int64_t k, int64_t dim,
+                    Launch const& launch) {
+  if (weights.numel() == 0) return;
+  auto const geometry = row_geometry<2>({weights, logits}, dim);
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
+    using Scalar = typename EngineScalar<scalar_t>::type;
+    launch(geometry, static_cast<Scalar*>(weights.mutable_data_ptr()),
+           static_cast<Scalar const*>(logits.const_data_ptr()), k);
+  });
+}
+
+template <class Launch>
+at::Tensor run_forward(char const* name, at::Tensor const& z, int64_t k, int64_t dim,
+                       std::optional<at::ScalarType> dtype, Launch const& launch) {
+  auto const arguments = check_forward(name, z, k, dim, dtype);
+  c10::DeviceGuard const guard(z.device());
+  at::Tensor weights = at::empty_like(z, z.options().dtype(arguments.dtype));
+  launch_forward(weights, z.to(arguments.dtype), k, arguments.dim, launch);
+  return weights;
+}
+
+template <class Launch>
+at::Tensor& run_forward_out(char const* name, at::Tensor const& z, int64_t k, int64_t dim,
+                            std::optional<at::ScalarType> dtype, at::Tensor& out,
+                            Launch const& launch) {
+  auto const arguments = check_forward_out(name, z, k, dim, dtype, out);
+  c10::DeviceGuard const guard(z.device());
+  at::native::resize_output(out, z.sizes());
+  check_no_overlap(name, z, out);
+  launch_forward(out, z.to(arguments.dtype), k, arguments.dim, launch);
+  return out;
+}
+
+template <class Launch>
+at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
+                        int64_t dim, at::ScalarType input_dtype, Launch const& launch) {
+  int64_t const row_dim = check_backward(name, grad_output, output, dim, input_dtype);
+  c10::DeviceGuard const guard(output.device());
+  at::Tensor const grad_input = at::empty_like(output);
+  if (grad_input.numel() != 0) {
+    auto const geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
+    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, output.scalar_type(), "zeta", [&] {
+      using Scalar = typename EngineScalar<scalar_t>::type;
+      launch(geometry, static_cast<Scalar*>(grad_input.mutable_data_ptr()),
+             static_cast<Scalar const*>(grad_output.const_data_ptr()),
+             static_cast<Scalar const*>(output.const_data_ptr()));
+    });
+  }
+  return grad_input.to(input_dtype);
+}
+
+}  // namespace zeta::ops

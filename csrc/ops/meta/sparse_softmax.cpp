@@ -1,0 +1,39 @@
+#include "ops/sparse_softmax.h"
+
+#include <ATen/native/Resize.h>
+#include <ATen/ops/empty_like.h>
+#include <torch/library.h>
+
+#include "ops/row_arguments.h"
+
+namespace zeta::ops::sparse_softmax {
+namespace {
+
+at::Tensor forward_meta(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                        std::optional<at::ScalarType> dtype) {
+  auto const arguments = check_forward(kName, z, k, dim, dtype);
+  return at::empty_like(z, z.options().dtype(arguments.dtype));
+}
+
+at::Tensor& forward_out_meta(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                             std::optional<at::ScalarType> dtype, at::Tensor& out) {
+  check_forward_out(kName, z, k, dim, dtype, out);
+  at::native::resize_output_symint(out, z.sym_sizes());
+  return out;
+}
+
+at::Tensor backward_meta(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
+                         at::ScalarType input_dtype) {
+  check_backward(kBackwardName, grad_output, output, dim, input_dtype);
+  return at::empty_like(output, output.options().dtype(input_dtype));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(zeta, Meta, library) {
+  library.impl("sparse_softmax", &forward_meta);
+  library.impl("sparse_softmax.out", &forward_out_meta);
+  library.impl("_sparse_softmax_backward", &backward_meta);
+}
+
+}  // namespace zeta::ops::sparse_softmax

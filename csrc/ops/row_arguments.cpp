@@ -1,0 +1,119 @@
+#include "ops/row_arguments.h"
+
+#include <ATen/MemoryOverlap.h>
+#include <c10/core/SymBool.h>
+#include <c10/util/Exception.h>
+
+#include <algorithm>
+
+namespace zeta::ops {
+namespace {
+
+int64_t check_dim(char const* name, at::Tensor const& tensor, int64_t dim) {
+  // As in torch, a tensor of no dimensions is one row of one entry.
+  int64_t const dimensions = std::max<int64_t>(tensor.dim(), 1);
+  TORCH_CHECK_INDEX(-dimensions <= dim && dim < dimensions, name,
+                    ": Dimension out of range (expected to be in range of [", -dimensions, ", ",
+                    dimensions - 1, "], but got ", dim, ")");
+  return dim < 0 ? dim + dimensions : dim;
+}
+
+bool is_supported(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
+         dtype == at::kBFloat16;
+}
+
+at::ScalarType check_dtype(char const* name, at::Tensor const& z,
+                           std::optional<at::ScalarType> dtype) {
+  constexpr char const* kExpected = "float32, float64, float16 or bfloat16";
+  TORCH_CHECK(!z.is_complex(), name, ": expected z to be real, but got dtype ", z.scalar_type());
+  if (dtype.has_value()) {
+    TORCH_CHECK(is_supported(*dtype), name, ": expected dtype to be ", kExpected, ", but got ",
+                *dtype);
+    return *dtype;
+  }
+  TORCH_CHECK(is_supported(z.scalar_type()), name, ": expected z to have dtype ", kExpected,
+              ", or dtype= to name one of these, but got ", z.scalar_type());
+  return z.scalar_type();
+}
+
+}  // namespace
+
+RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                           std::optional<at::ScalarType> dtype) {
+  TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", k);
+  return {check_dim(name, z, dim), check_dtype(name, z, dtype)};
+}
+
+RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
+                               int64_t dim, std::optional<at::ScalarType> dtype,
+                               at::Tensor const& out) {
+  auto const arguments = check_forward(name, z, k, dim, dtype);
+  TORCH_CHECK(out.scalar_type() == arguments.dtype, name, ": Expected out tensor to have dtype ",
+              arguments.dtype, ", but got ", out.scalar_type(), " instead");
+  TORCH_CHECK(out.device() == z.device(), name, ": Expected out tensor to have device ", z.device(),
+              ", but got ", out.device(), " instead");
+  return arguments;
+}
+
+int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
+                       int64_t dim, at::ScalarType input_dtype) {
+  TORCH_CHECK(is_supported(output.scalar_type()), name,
+              ": expected output to have dtype float32, float64, float16 or bfloat16, but got ",
+              output.scalar_type());
+  TORCH_CHECK(grad_output.scalar_type() == output.scalar_type(), name,
+              ": expected grad_output to have dtype ", output.scalar_type(), ", but got ",
+              grad_output.scalar_type());
+  TORCH_CHECK(grad_output.device() == output.device(), name,
+              ": expected grad_output to be on device ", output.device(), ", but got ",
+              grad_output.device());
+  TORCH_CHECK(c10::isFloatingType(input_dtype), name,
+              ": expected input_dtype to be a floating-point dtype, but got ", input_dtype);
+  TORCH_CHECK(grad_output.dim() == output.dim(), name,
+              ": expected grad_output to have the shape of output, ", output.sym_sizes(),
+              ", but got ", grad_output.sym_sizes());
+  for (int64_t i = 0; i < output.dim(); ++i) {
+    TORCH_SYM_CHECK(grad_output.sym_size(i).sym_eq(output.sym_size(i)), name,
+                    ": expected grad_output to have the shape of output, ", output.sym_sizes(),
+                    ", but got ", grad_output.sym_sizes());
+  }
+  return check_dim(name, output, dim);
+}
+
+void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {
+  TORCH_CHECK(at::has_internal_overlap(out) != at::MemOverlap::Yes, name,
+              ": expected each element of out to have memory of its own, but got strides ",
+              out.strides(), " for size ", out.sizes(), "; pass out.clone()");
+  auto const status = at::get_overlap_status(out, z);
+  TORCH_CHECK(status != at::MemOverlapStatus::Full && status != at::MemOverlapStatus::Partial, name,
+              ": expected out and z to share no memory, but they overlap; pass z.clone()");
+}
+
+template <size_t Operands>
+rowwise::RowGeometry<static_cast<int>(Operands)> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, Operands> const& operands, int64_t dim) {
+  rowwise::RowGeometryBuilder<static_cast<int>(Operands)> builder;
+  at::Tensor const& first = operands[0];
+  auto strides_along = [&](int64_t dimension) {
+    std::array<int64_t, Operands> strides;
+    std::transform(operands.begin(), operands.end(), strides.begin(),
+                   [&](at::Tensor const& operand) { return operand.stride(dimension); });
+    return strides;
+  };
+  if (first.dim() == 0) return builder.build();
+  for (int64_t dimension = 0; dimension < first.dim(); ++dimension) {
+    if (dimension == dim) {
+      builder.set_row(first.size(dimension), strides_along(dimension));
+    } else {
+      builder.add_batch_dimension(first.size(dimension), strides_along(dimension));
+    }
+  }
+  return builder.build();
+}
+
+template rowwise::RowGeometry<2> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 2> const&, int64_t);
+template rowwise::RowGeometry<3> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
+
+}  // namespace zeta::ops

@@ -1,0 +1,46 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/SymInt.h>
+
+#include <cstdint>
+#include <optional>
+
+#include "rowwise/row_geometry.h"
+
+// The argument check of every row-wise operator: below autograd, above each device's kernel, and
+// the same on meta tensors. Kernels take what it returns.
+namespace zeta::ops {
+
+struct RowArguments {
+  int64_t dim;           // not negative
+  at::ScalarType dtype;  // of the result
+};
+
+// `name` is the operator's, for the errors.
+RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                           std::optional<at::ScalarType> dtype);
+
+// The same, and that `out` can take the result.
+RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
+                               int64_t dim, std::optional<at::ScalarType> dtype,
+                               at::Tensor const& out);
+
+// Returns the dim, not negative.
+int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
+                       int64_t dim, at::ScalarType input_dtype);
+
+// After `out` was resized: that writing one element of it changes no other, nor z.
+void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);
+
+// The rows along `dim` of tensors that share one shape with at least one element.
+template <size_t Operands>
+rowwise::RowGeometry<static_cast<int>(Operands)> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, Operands> const& operands, int64_t dim);
+
+extern template rowwise::RowGeometry<2> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 2> const&, int64_t);
+extern template rowwise::RowGeometry<3> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
+
+}  // namespace zeta::ops

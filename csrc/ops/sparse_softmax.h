@@ -1,0 +1,27 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/SymInt.h>
+
+#include <cstdint>
+#include <optional>
+
+// The operators of sparse_softmax as the dispatcher knows them, with handles that are looked up
+// once.
+namespace zeta::ops::sparse_softmax {
+
+inline constexpr char const* kName = "sparse_softmax";
+inline constexpr char const* kBackwardName = "_sparse_softmax_backward";
+
+using ForwardSignature = at::Tensor(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                                    std::optional<at::ScalarType> dtype);
+using ForwardOutSignature = at::Tensor&(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                                        std::optional<at::ScalarType> dtype, at::Tensor& out);
+using BackwardSignature = at::Tensor(at::Tensor const& grad_output, at::Tensor const& output,
+                                     int64_t dim, at::ScalarType input_dtype);
+
+ForwardSignature forward;
+ForwardOutSignature forward_out;
+BackwardSignature backward;
+
+}  // namespace zeta::ops::sparse_softmax
