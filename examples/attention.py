@@ -1,0 +1,39 @@
+"""Attention whose weights come from softmax, or from the sparse softmax."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+import zeta
+
+
+class Attention(nn.Module):
+    """Lets each query read a weighted mean of the values, with a given map from scores to weights.
+
+    Shapes: query (batch, queries, features), key and value (batch, tokens, features). Returns what
+    was read, (batch, queries, features), and the weights, (batch, queries, tokens).
+    """
+
+    def __init__(self, weights_of: nn.Module) -> None:
+        super().__init__()
+        self.weights_of = weights_of
+
+    def forward(self, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        scores = torch.bmm(query, key.transpose(1, 2)) / math.sqrt(query.shape[-1])
+        weights = self.weights_of(scores)
+        return torch.bmm(weights, value), weights
+
+
+class SoftmaxAttention(Attention):
+    """Every query reads every token."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Softmax(dim=-1))
+
+
+class SparseAttention(Attention):
+    """Every query reads at most k tokens; the others get a weight of exactly zero."""
+
+    def __init__(self, k: int = 3) -> None:
+        super().__init__(zeta.nn.SparseSoftmax(k))

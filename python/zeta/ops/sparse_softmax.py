@@ -1,0 +1,74 @@
+"""The Euclidean projection on the probability simplex with at most k non-zeros."""
+
+import torch
+from torch import Tensor
+
+
+def sparse_softmax(
+    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+) -> Tensor:
+    """Map each row of ``z`` to the nearest probability vector with at most ``k`` non-zeros.
+
+    A row is a slice of ``z`` along ``dim``, of length n. The result of each row is its Euclidean
+    projection on the probability simplex, restricted to vectors with at most ``k`` non-zeros::
+
+        p = argmin ‖p − z‖²   with  p ≥ 0,  Σp = 1,  at most k entries non-zero
+
+    With the row sorted, z₍₁₎ ≥ z₍₂₎ ≥ … ≥ z₍ₙ₎, it has a closed form::
+
+        κ  = the largest j ≤ min(k, n) with  z₍ⱼ₎ > (Σ_{i≤j} z₍ᵢ₎ − 1) / j
+        τ  = (Σ_{i≤κ} z₍ᵢ₎ − 1) / κ
+        pᵢ = zᵢ − τ  for the κ largest entries,  0 elsewhere
+
+    Unlike softmax it gives exact zeros, and fewer than ``k`` entries survive where the largest
+    stand out. With ``k`` ≥ n it is sparsemax.
+
+    Args:
+        z: The logits: any shape, any strides, on any device the library was built for.
+        k: The most entries of a row that may be non-zero, at least 1. A ``k`` above n acts as n.
+        dim: The dimension the rows lie along.
+        dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`.
+
+    Returns:
+        The weights: of the shape and device of ``z``, and of its dtype or of ``dtype``.
+
+    The dtypes are float32, float64, float16 and bfloat16, each computed wider than itself and
+    rounded once. Integer and bool tensors need a ``dtype``.
+
+    **Ties.** Among equal entries the one with the lowest index counts as the larger. −0.0 equals
+    +0.0.
+
+    **Unusual rows.** An entry of −inf gets weight 0. A row that holds NaN or +inf, or nothing but
+    −inf, becomes NaN throughout, as in :func:`torch.softmax`, and leaves the other rows as they
+    are. An empty tensor gives an empty tensor, and a 0-dimensional one gives 1.
+
+    **Gradient.** With S the entries of a row whose weight is not 0, and g the gradient that
+    arrives::
+
+        grad_inᵢ = gᵢ − mean_S(g)  on S,  0 elsewhere
+
+    and NaN for each row whose weights are NaN. It can be differentiated again, in reverse and
+    forward mode.
+
+    Raises:
+        RuntimeError: If ``k`` is below 1; if ``z`` is complex, or is not of a floating-point dtype
+            listed above and ``dtype`` is not given; if ``dtype`` is not one of those listed.
+        IndexError: If ``dim`` is not a dimension of ``z``.
+
+    Example:
+        >>> import torch, zeta
+        >>> zeta.ops.sparse_softmax(torch.tensor([0.8, 0.6, 0.1, 0.5, 0.4]), k=3)
+        tensor([0.5000, 0.3000, 0.0000, 0.2000, 0.0000])
+        >>> zeta.ops.sparse_softmax(torch.tensor([2.0, 1.5, 0.1, -1.0, 3.2, 0.7]), k=3)
+        tensor([0., 0., 0., 0., 1., 0.])
+
+    Sources:
+        Anastasios Kyrillidis, Stephen Becker, Volkan Cevher and Christoph Koch, *Sparse projections
+        onto the simplex*, ICML 2013: the projection with at most k non-zeros.
+
+        André F. T. Martins and Ramón F. Astudillo, *From softmax to sparsemax: a sparse model of
+        attention and multi-label classification*, ICML 2016: the projection without that limit,
+        and its gradient.
+    """
+    weights: Tensor = torch.ops.zeta.sparse_softmax(z, k, dim, dtype=dtype)
+    return weights
