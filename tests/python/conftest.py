@@ -1,0 +1,41 @@
+import os
+import sys
+from pathlib import Path
+
+# What was compiled with another build of the operators must not be found again.
+os.environ["TORCHINDUCTOR_FORCE_DISABLE_CACHES"] = "1"
+sys.path.insert(0, str(Path(__file__).parent))
+
+import pytest
+import torch
+from hypothesis import settings
+from operator_table import DTYPES, OPERATORS, Operator
+
+import zeta
+
+settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=200)
+settings.load_profile("reproducible")
+
+
+@pytest.fixture(autouse=True)
+def seed() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(params=["cpu", "cuda"])
+def device(request: pytest.FixtureRequest) -> str:
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("needs a GPU")
+    if request.param == "cuda" and zeta._C.cuda_version is None:
+        pytest.skip("needs a build with CUDA")
+    return request.param
+
+
+@pytest.fixture(params=DTYPES, ids=lambda dtype: str(dtype).removeprefix("torch."))
+def dtype(request: pytest.FixtureRequest) -> torch.dtype:
+    return request.param
+
+
+@pytest.fixture(params=OPERATORS, ids=lambda operator: operator.name)
+def operator(request: pytest.FixtureRequest) -> Operator:
+    return request.param

@@ -1,0 +1,52 @@
+"""The operators that the contract tests run over. A new mapping joins by a row."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import reference
+import torch
+from torch import Tensor
+
+import zeta
+
+DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+
+# The largest error of a weight; a weight is at most 1.
+TOLERANCE = {
+    torch.float32: 1e-7,
+    torch.float64: 2 * torch.finfo(torch.float64).eps,
+    torch.float16: torch.finfo(torch.float16).eps / 2,
+    torch.bfloat16: torch.finfo(torch.bfloat16).eps / 2,
+}
+
+
+@dataclass(frozen=True)
+class Operator:
+    name: str
+    function: Callable[..., Tensor]
+    module: Callable[..., torch.nn.Module]
+    reference: Callable[..., Tensor]
+    gradient: Callable[..., Tensor]
+
+    @property
+    def raw(self) -> Callable[..., Tensor]:
+        return getattr(torch.ops.zeta, self.name).default
+
+    @property
+    def out(self) -> Callable[..., Tensor]:
+        return getattr(torch.ops.zeta, self.name).out
+
+    @property
+    def backward(self) -> Callable[..., Tensor]:
+        return getattr(torch.ops.zeta, f"_{self.name}_backward").default
+
+
+OPERATORS = (
+    Operator(
+        name="sparse_softmax",
+        function=zeta.ops.sparse_softmax,
+        module=zeta.nn.SparseSoftmax,
+        reference=reference.sparse_softmax,
+        gradient=reference.gradient,
+    ),
+)

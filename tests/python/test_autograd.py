@@ -1,0 +1,113 @@
+"""Reverse and forward mode, of first and second order."""
+
+import math
+
+import pytest
+import torch
+from inputs import away_from_kinks
+from torch.autograd import forward_ad, gradcheck, gradgradcheck
+
+CASES = [((5,), 2, 0), ((3, 6), 3, -1), ((4, 3), 2, 0), ((2, 5, 3), 5, 1), ((3, 1), 1, 1)]
+
+
+@pytest.mark.parametrize(("shape", "k", "dim"), CASES)
+def test_gradcheck(operator, device, shape, k, dim):
+    z = away_from_kinks(*shape, k=k, dim=dim).to(device).requires_grad_()
+    assert gradcheck(
+        lambda z: operator.function(z, k, dim),
+        z,
+        check_forward_ad=True,
+        check_batched_grad=True,
+        check_batched_forward_grad=True,
+        check_undefined_grad=True,
+        check_grad_dtypes=True,
+    )
+
+
+@pytest.mark.parametrize(("shape", "k", "dim"), CASES)
+def test_gradgradcheck(operator, device, shape, k, dim):
+    z = away_from_kinks(*shape, k=k, dim=dim).to(device).requires_grad_()
+    assert gradgradcheck(
+        lambda z: operator.function(z, k, dim),
+        z,
+        gen_non_contig_grad_outputs=True,
+        check_batched_grad=True,
+        check_fwd_over_rev=True,
+        check_rev_over_rev=True,
+    )
+
+
+@pytest.mark.parametrize(("shape", "k", "dim"), CASES)
+def test_gradcheck_of_backward(operator, device, shape, k, dim):
+    weights = operator.function(away_from_kinks(*shape, k=k, dim=dim).to(device), k, dim)
+    grad = torch.randn_like(weights).requires_grad_()
+    assert gradcheck(
+        lambda grad: operator.backward(grad, weights, dim, torch.float64),
+        grad,
+        check_forward_ad=True,
+        check_batched_grad=True,
+        check_batched_forward_grad=True,
+    )
+
+
+def test_second_derivative_with_respect_to_z_is_zero(operator, device):
+    z = away_from_kinks(3, 6, k=3).to(device).requires_grad_()
+    grad = torch.randn(3, 6, device=device, dtype=torch.float64, requires_grad=True)
+    [first] = torch.autograd.grad(operator.function(z, 3), z, grad, create_graph=True)
+    second = torch.autograd.grad(first.square().sum(), z, allow_unused=True)
+    assert second[0] is None or (second[0] == 0).all()
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_nan_rows_have_nan_tangents(operator, device, dtype, bad):
+    z = torch.randn(3, 8, device=device, dtype=dtype)
+    z[1, 2] = bad
+    with forward_ad.dual_level():
+        dual = forward_ad.make_dual(z, torch.ones_like(z))
+        weights, tangent = forward_ad.unpack_dual(operator.function(dual))
+    assert weights.isnan().all(1).tolist() == [False, True, False]
+    assert tangent.isnan().all(1).tolist() == [False, True, False]
+    assert tangent[[0, 2]].abs().max() < 0.01
+
+
+def test_tangents_of_masked_rows(operator, device, dtype):
+    z = torch.tensor([-math.inf, 1.0, 1.25, -math.inf], device=device, dtype=dtype)
+    tangent = torch.tensor([7.0, 1.0, 3.0, math.nan], device=device, dtype=dtype)
+    with forward_ad.dual_level():
+        result = forward_ad.unpack_dual(operator.function(forward_ad.make_dual(z, tangent)))
+    assert result.tangent.tolist() == [0, -1, 1, 0]
+
+
+def test_saves_the_output_alone(operator, device):
+    saved = []
+    z = torch.randn(4, 5, device=device, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        weights = operator.function(z)
+    [kept] = saved
+    assert kept.data_ptr() == weights.data_ptr()
+
+
+def test_no_node_without_gradients(operator, device):
+    z = torch.randn(4, 5, device=device, requires_grad=True)
+    assert operator.function(z.detach()).grad_fn is None
+    with torch.no_grad():
+        assert not operator.function(z).requires_grad
+    with torch.inference_mode():
+        assert operator.function(z).is_inference()
+
+
+def test_changing_the_output_is_noticed(operator, device):
+    z = torch.randn(4, 5, device=device, requires_grad=True)
+    weights = operator.function(z)
+    weights.mul_(2)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        weights.sum().backward()
+
+
+def test_changing_the_input_is_harmless(operator, device):
+    z = torch.randn(4, 5, device=device, requires_grad=True)
+    shifted = z + 1
+    weights = operator.function(shifted)
+    shifted.zero_()
+    weights[:, 0].sum().backward()
+    assert torch.isfinite(z.grad).all()

@@ -1,0 +1,120 @@
+"""opcheck, torch.compile, compiled autograd and torch.export."""
+
+import pytest
+import torch
+from torch._dynamo.testing import CompileCounterWithBackend
+from torch.library import opcheck
+
+LAYOUTS = {
+    "contiguous": lambda z: z,
+    "transposed": lambda z: z.mT.contiguous().mT,
+    "sliced": lambda z: z[:, ::2],
+    "expanded": lambda z: z[:1].expand(4, -1),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_opcheck_of_forward(operator, device, dtype, layout, requires_grad):
+    z = LAYOUTS[layout](torch.randn(4, 6, device=device, dtype=dtype)).requires_grad_(requires_grad)
+    opcheck(operator.raw, (z, 2, 0))
+    opcheck(operator.raw, (z,), {"dtype": torch.float32})
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_opcheck_of_backward(operator, device, dtype, layout, requires_grad):
+    weights = LAYOUTS[layout](operator.function(torch.randn(4, 6, device=device, dtype=dtype)))
+    grad = torch.randn_like(weights).requires_grad_(requires_grad)
+    opcheck(operator.backward, (grad, weights, -1, torch.float32))
+
+
+@pytest.mark.parametrize("shape", [(), (0, 3), (3, 0), (2, 1, 3)])
+def test_opcheck_of_odd_shapes(operator, device, shape):
+    opcheck(operator.raw, (torch.randn(shape, device=device, requires_grad=True),))
+
+
+def test_opcheck_of_out(operator, device, dtype):
+    z = torch.randn(4, 6, device=device, dtype=dtype)
+    for out in (torch.empty_like(z), torch.empty(0, device=device, dtype=dtype)):
+        opcheck(operator.out, (z, 2, 0), {"out": out})
+
+
+class Attention(torch.nn.Module):
+    def __init__(self, operator):
+        super().__init__()
+        self.weights = operator.module(k=4)
+        self.query = torch.nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.weights(self.query(x) @ x.mT) @ x
+
+
+def gradients(function, x, parameters):
+    return torch.autograd.grad(function(x).square().sum(), [x, *parameters])
+
+
+def test_compiled_attention(operator, device):
+    model = Attention(operator).to(device)
+    counter = CompileCounterWithBackend("inductor")
+    compiled = torch.compile(model, backend=counter, fullgraph=True, dynamic=True)
+    for rows in (5, 9, 33):
+        x = torch.randn(3, rows, 8, device=device, requires_grad=True)
+        torch.testing.assert_close(compiled(x), model(x))
+        expected = gradients(model, x, model.parameters())
+        torch.testing.assert_close(gradients(compiled, x, model.parameters()), expected)
+    assert counter.frame_count == 1
+
+
+def test_k_from_a_shape(operator):
+    counter = CompileCounterWithBackend("aot_eager")
+
+    @torch.compile(backend=counter, fullgraph=True, dynamic=True)
+    def quarter(z):
+        return operator.function(z, z.size(-1) // 4)
+
+    for length in (8, 20, 100):
+        z = torch.randn(3, length, requires_grad=True)
+        assert torch.equal(quarter(z), operator.function(z, length // 4))
+        quarter(z).square().sum().backward()
+    assert counter.frame_count == 1
+
+
+def test_transposed_input_is_not_copied(operator):
+    graphs = []
+
+    def backend(graph, inputs):
+        from torch._functorch.aot_autograd import aot_module_simplified
+
+        def keep(graph, inputs):
+            graphs.append(graph)
+            return graph.forward
+
+        return aot_module_simplified(graph, inputs, fw_compiler=keep)
+
+    torch.compile(lambda z: operator.function(z.mT, 2), backend=backend)(torch.randn(4, 5))
+    called = {node.target for node in graphs[0].graph.nodes if node.op == "call_function"}
+    assert not called & {torch.ops.aten.clone.default, torch.ops.aten.contiguous.default}
+
+
+def test_compiled_autograd(operator):
+    model = Attention(operator)
+    counter = CompileCounterWithBackend("aot_eager")
+    for rows in (4, 7):
+        x = torch.randn(2, rows, 8, requires_grad=True)
+        expected = gradients(model, x, model.parameters())
+        compiler = torch.compile(backend=counter, fullgraph=True, dynamic=True)
+        with torch._dynamo.compiled_autograd._enable(compiler):
+            result = gradients(model, x, model.parameters())
+        torch.testing.assert_close(result, expected)
+    assert counter.frame_count == 1
+
+
+def test_export(operator):
+    model = Attention(operator)
+    x = torch.randn(3, 10, 8)
+    rows = torch.export.Dim("rows", min=2)
+    program = torch.export.export(model, (x,), dynamic_shapes={"x": {1: rows}}, strict=False)
+    for count in (10, 17):
+        x = torch.randn(3, count, 8)
+        torch.testing.assert_close(program.module()(x), model(x))

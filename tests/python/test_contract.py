@@ -1,0 +1,210 @@
+"""What every operator promises beside its values: unusual rows, layouts, dtypes, determinism."""
+
+import math
+
+import pytest
+import torch
+
+import zeta
+
+
+def bits(tensor):
+    """A contiguous copy that compares bit by bit, NaN and signed zeros included."""
+    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
+    return tensor.contiguous().view(integer)
+
+
+def assert_same_bits(a, b):
+    assert torch.equal(bits(a), bits(b))
+
+
+ODD_ROWS = {
+    "nan": [math.nan],
+    "negative nan": [math.copysign(math.nan, -1)],
+    "inf": [math.inf],
+    "two infs": [math.inf, math.inf],
+    "nan and -inf": [math.nan, -math.inf],
+}
+
+
+@pytest.mark.parametrize("name", ODD_ROWS)
+@pytest.mark.parametrize("length", [2, 17, 300, 5000])
+def test_rows_with_nan_or_inf_are_nan(operator, device, dtype, name, length):
+    z = torch.randn(4, length, device=device, dtype=dtype)
+    expected = operator.function(z)
+    odd = torch.tensor(ODD_ROWS[name], dtype=dtype)
+    z[2, -len(odd) :] = odd.to(device)
+    weights = operator.function(z)
+    assert weights[2].isnan().all()
+    for row in (0, 1, 3):
+        assert_same_bits(weights[row], expected[row])
+
+
+def test_nan_that_is_not_among_the_largest(operator, device, dtype):
+    z = torch.tensor([5.0, 4.9, 4.8, math.copysign(math.nan, -1), -9.0], device=device, dtype=dtype)
+    assert operator.function(z, 1).isnan().all()
+
+
+def test_row_of_minus_inf_is_nan(operator, device, dtype):
+    z = torch.randn(3, 40, device=device, dtype=dtype)
+    z[1] = -math.inf
+    weights = operator.function(z)
+    assert weights.isnan().all(1).tolist() == [False, True, False]
+
+
+def test_gradient_of_nan_rows_is_nan(operator, device, dtype):
+    z = torch.randn(3, 40, device=device, dtype=dtype)
+    z[1, 3] = math.nan
+    z.requires_grad_()
+    operator.function(z).sum().backward()
+    assert z.grad.isnan().all(1).tolist() == [False, True, False]
+    assert not z.grad[[0, 2]].isnan().any()
+
+
+def test_gradient_off_the_support_is_ignored(operator, device, dtype):
+    z = torch.tensor([1.0, 0.9, -5.0, -6.0], device=device, dtype=dtype)
+    weights = operator.function(z)
+    grad = torch.tensor([1.0, 3.0, math.nan, math.inf], device=device, dtype=dtype)
+    assert operator.backward(grad, weights, -1, dtype).tolist() == [-1, 1, 0, 0]
+
+
+def test_minus_inf_has_weight_and_gradient_zero(operator, device, dtype):
+    z = torch.full((2, 50), -math.inf, device=device, dtype=dtype)
+    z[:, 7] = 1.0
+    z[:, 33] = 1.5
+    z.requires_grad_()
+    weights = operator.function(z, 5)
+    assert weights[:, [7, 33]].tolist() == [[0.25, 0.75]] * 2
+    (weights * torch.arange(50, device=device).to(dtype)).sum().backward()
+    assert z.grad[:, [7, 33]].tolist() == [[-13.0, 13.0]] * 2
+    assert z.grad.count_nonzero() == 4
+
+
+def test_huge_values_are_exact(operator, device, dtype):
+    huge = torch.finfo(dtype).max
+    rows = [[huge, -huge, huge, 0], [-huge, -huge, -math.inf, -huge]]
+    z = torch.tensor(rows, device=device, dtype=dtype)
+    assert operator.function(z).tolist()[0] == [0.5, 0, 0.5, 0]
+    thirds = torch.tensor([1 / 3, 1 / 3, 0, 1 / 3], dtype=torch.float64)
+    torch.testing.assert_close(operator.function(z)[1].cpu(), thirds.to(dtype), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("length", [4, 40, 400, 4000, 40000])
+def test_ties_go_to_the_lowest_index(operator, device, dtype, length):
+    z = torch.zeros(length, device=device, dtype=dtype)
+    z[::2] = -0.0
+    weights = operator.function(z, 3)
+    assert weights.nonzero().flatten().tolist() == [0, 1, 2]
+    z[length // 2 :] = 0.25
+    weights = operator.function(z, 1)
+    assert weights.nonzero().flatten().tolist() == [length // 2]
+
+
+def test_empty_and_scalar(operator, device, dtype):
+    for shape in [(0,), (0, 4), (4, 0), (2, 0, 3)]:
+        z = torch.empty(shape, device=device, dtype=dtype, requires_grad=True)
+        for dim in range(-len(shape), len(shape)):
+            weights = operator.function(z, dim=dim)
+            assert weights.shape == shape and weights.dtype == dtype
+            weights.sum().backward()
+    z = torch.tensor(-7.0, device=device, dtype=dtype, requires_grad=True)
+    for dim in (0, -1):
+        weights = operator.function(z, dim=dim)
+        assert weights.shape == () and weights.item() == 1
+    weights.backward()
+    assert z.grad.item() == 0
+
+
+LAYOUTS = {
+    "contiguous": lambda z: z,
+    "transposed": lambda z: z.transpose(0, 2).contiguous().transpose(0, 2),
+    "transposed inside": lambda z: z.mT.contiguous().mT,
+    "channels last": lambda z: z.contiguous(memory_format=torch.channels_last),
+    "sliced": lambda z: z.repeat_interleave(2, 1).repeat_interleave(3, 3)[:, ::2, :, 1::3],
+    "offset": lambda z: torch.cat([z.new_zeros(3), z.flatten()])[3:].view_as(z),
+    "expanded": lambda z: z[:, :, :1].expand_as(z),
+    "expanded along rows": lambda z: z[..., :1].expand_as(z),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dim", [-4, -3, -2, -1, 0, 1, 2, 3])
+def test_layouts_and_dims(operator, device, dtype, layout, dim):
+    z = LAYOUTS[layout](torch.randn(4, 5, 6, 7, device=device, dtype=dtype))
+    weights = operator.function(z, 3, dim)
+    assert weights.stride() == torch.empty_like(z).stride()
+    rows_last = z.movedim(dim, -1).contiguous()
+    expected = operator.function(rows_last, 3).movedim(-1, dim)
+    assert_same_bits(weights, expected)
+
+    grad = LAYOUTS[layout](torch.randn(4, 5, 6, 7, device=device, dtype=dtype))
+    result = operator.backward(grad, weights, dim, dtype)
+    grad_last = grad.movedim(dim, -1).contiguous()
+    expected = operator.backward(grad_last, expected.movedim(dim, -1).contiguous(), -1, dtype)
+    assert_same_bits(result, expected.movedim(-1, dim))
+
+
+def test_many_dims(operator, device):
+    z = torch.randn(*[1, 2] * 8, device=device)
+    rows_last = z.movedim(5, -1).contiguous()
+    expected = operator.function(rows_last, 1).movedim(-1, 5)
+    assert torch.equal(operator.function(z, 1, 5), expected)
+
+
+@pytest.mark.parametrize("shape", [(64, 7), (9, 1000), (3, 40000)])
+def test_a_row_depends_on_nothing_else(operator, device, dtype, shape):
+    z = torch.randn(shape, device=device, dtype=dtype) * 0.2
+    grad = torch.randn(shape, device=device, dtype=dtype)
+    weights = operator.function(z, 50)
+    grad_z = operator.backward(grad, weights, -1, dtype)
+    for row in range(shape[0]):
+        alone = operator.function(z[row], 50)
+        assert_same_bits(weights[row], alone)
+        assert_same_bits(grad_z[row], operator.backward(grad[row], alone, -1, dtype))
+
+
+def test_thread_count_changes_nothing(operator, dtype):
+    z = torch.randn(37, 9001, dtype=dtype)
+    threads = torch.get_num_threads()
+    results = []
+    for count in (1, 2, 3):
+        torch.set_num_threads(count)
+        weights = operator.function(z, 60)
+        results.append((weights, operator.backward(z, weights, -1, dtype)))
+    torch.set_num_threads(threads)
+    for weights, grad in results[1:]:
+        assert_same_bits(weights, results[0][0])
+        assert_same_bits(grad, results[0][1])
+
+
+def test_devices_agree_bit_by_bit(operator, dtype):
+    if not torch.cuda.is_available() or zeta._C.cuda_version is None:
+        pytest.skip("needs a GPU and a build with CUDA")
+    for length in (7, 1000, 1025, 20000):
+        for scale in (1, 0.01):
+            z = torch.randn(8, length, dtype=dtype) * scale
+            for k in (1, 5, 200, length):
+                assert_same_bits(operator.function(z, k), operator.function(z.cuda(), k).cpu())
+
+
+@pytest.mark.parametrize("target", [torch.float32, torch.float64, torch.float16, torch.bfloat16])
+def test_dtype_converts_first(operator, device, dtype, target):
+    z = torch.randn(6, 30, device=device, dtype=dtype, requires_grad=True)
+    weights = operator.function(z, 4, dtype=target)
+    assert weights.dtype == target
+    assert_same_bits(weights, operator.function(z.detach().to(target), 4))
+    weights.backward(torch.randn_like(weights))
+    assert z.grad.dtype == dtype
+
+
+@pytest.mark.parametrize("source", [torch.int64, torch.int32, torch.uint8, torch.bool])
+def test_dtype_takes_integers(operator, device, source):
+    z = torch.arange(6, device=device).to(source)
+    weights = operator.function(z, 2, dtype=torch.float32)
+    assert_same_bits(weights, operator.function(z.float(), 2))
+
+
+def test_gradient_into_expanded_grad(operator, device, dtype):
+    z = torch.randn(6, 30, device=device, dtype=dtype, requires_grad=True)
+    operator.function(z).sum().backward()  # the gradient of sum() is one number, expanded
+    assert z.grad.abs().max() <= 4 * torch.finfo(dtype).eps

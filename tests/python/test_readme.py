@@ -1,0 +1,37 @@
+"""The code of the README runs as it stands there."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import zeta
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def code_blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
+
+
+def run(*command: str, folder: Path) -> str:
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_readme(tmp_path: Path) -> None:
+    for number, block in enumerate(code_blocks("python")):
+        script = tmp_path / f"block_{number}.py"
+        script.write_text(block)
+        run(sys.executable, script.name, folder=tmp_path)
+
+    [cmake] = code_blocks("cmake")
+    [program] = code_blocks("cpp")
+    (tmp_path / "CMakeLists.txt").write_text(cmake)
+    (tmp_path / "main.cpp").write_text(program)
+    prefix = f"-DCMAKE_PREFIX_PATH={zeta.cmake_prefix_path}"
+    run("cmake", "-G", "Ninja", prefix, "-B", "build", folder=tmp_path)
+    run("cmake", "--build", "build", folder=tmp_path)
+    printed = run(str(tmp_path / "build" / "program"), folder=tmp_path)
+    assert "0.5000" in printed and "0.3000" in printed and "0.2000" in printed

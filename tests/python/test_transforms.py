@@ -1,0 +1,133 @@
+"""torch.func and vmap, alone and together."""
+
+import functools
+
+import pytest
+import torch
+from inputs import away_from_kinks
+from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+
+pytestmark = pytest.mark.filterwarnings("error:.*performance drop.*")
+
+
+@pytest.fixture
+def z():
+    return away_from_kinks(6, k=3)
+
+
+@pytest.fixture
+def loss(operator):
+    direction = torch.linspace(-1, 2, 6, dtype=torch.float64)
+    return lambda z: (operator.function(z, 3) * direction).square().sum()
+
+
+def jacobian(weights):
+    support = (weights != 0).double()
+    return support.diag() - support.outer(support) / support.sum()
+
+
+def test_jacobians(operator, z):
+    function = functools.partial(operator.function, k=3)
+    expected = jacobian(function(z))
+    for transform in (jacrev, jacfwd):
+        torch.testing.assert_close(transform(function)(z), expected)
+
+
+def test_vjp_and_jvp(operator, z):
+    function = functools.partial(operator.function, k=3)
+    direction = torch.randn_like(z)
+    weights, pull_back = vjp(function, z)
+    expected = jacobian(weights) @ direction
+    torch.testing.assert_close(pull_back(direction)[0], expected)
+    primal, tangent = jvp(function, (z,), (direction,))
+    assert torch.equal(primal, function(z)) and torch.equal(weights, primal)
+    torch.testing.assert_close(tangent, expected)
+
+
+def test_grad_is_that_of_autograd(loss, z):
+    leaf = z.clone().requires_grad_()
+    loss(leaf).backward()
+    torch.testing.assert_close(grad(loss)(z), leaf.grad)
+
+
+def test_hessian(operator, loss, z):
+    direction = torch.linspace(-1, 2, 6, dtype=torch.float64)
+    inner = jacobian(operator.function(z, 3))
+    expected = inner @ (2 * direction.square()).diag() @ inner
+    for compute in (hessian, lambda f: jacrev(jacrev(f)), lambda f: jacfwd(jacfwd(f))):
+        torch.testing.assert_close(compute(loss)(z), expected)
+
+
+@pytest.mark.parametrize("in_dim", [0, 1, 2, -1])
+@pytest.mark.parametrize("dim", [0, 1, -1, -2])
+def test_vmap(operator, dtype, in_dim, dim):
+    z = torch.randn(4, 5, 6, dtype=dtype)
+    function = functools.partial(operator.function, k=2, dim=dim)
+    expected = torch.stack([function(sample) for sample in z.unbind(in_dim)])
+    assert torch.equal(vmap(function, in_dim)(z), expected)
+    assert torch.equal(vmap(function, in_dim, out_dims=2)(z), expected.movedim(0, 2))
+
+
+def test_vmap_of_vmap(operator):
+    z = torch.randn(3, 4, 5, 6)
+    function = functools.partial(operator.function, k=2, dim=0)
+    twice = vmap(vmap(function, in_dims=1), in_dims=2)(z)
+    expected = operator.function(z, 2, 0).permute(2, 1, 0, 3)
+    assert torch.equal(twice, vmap(vmap(lambda row: row, 1), 2)(operator.function(z, 2, 0)))
+    assert twice.shape == expected.movedim(1, 1).shape or twice.shape == (5, 4, 3, 6)
+
+
+def test_vmap_of_scalars_and_errors(operator):
+    assert torch.equal(vmap(operator.function)(torch.randn(3)), torch.ones(3))
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        vmap(lambda row: operator.function(row, dim=1))(torch.randn(3, 4))
+    assert vmap(lambda row: operator.function(row, dtype=torch.float64))(
+        torch.randn(3, 4)
+    ).dtype == torch.float64
+
+
+@pytest.mark.parametrize("in_dims", [(0, 0), (0, None), (None, 0), (1, 0)])
+def test_vmap_of_backward(operator, in_dims):
+    grads, weights = torch.randn(4, 4), operator.function(torch.randn(4, 4))
+    one = functools.partial(operator.backward, dim=-1, input_dtype=torch.float32)
+    result = vmap(lambda g, p: one(g, p), in_dims)(grads, weights)
+    pick = [lambda i, d=d, t=t: t if d is None else t.select(d, i) for d, t in
+            zip(in_dims, (grads, weights), strict=True)]
+    shared = [one(*torch.broadcast_tensors(pick[0](i), pick[1](i))) for i in range(4)]
+    if None not in in_dims:
+        assert torch.equal(result, torch.stack(shared))
+    else:
+        assert result.shape[0] == 4
+
+
+def test_vmap_of_grad_and_grad_of_vmap(loss):
+    batch = torch.stack([away_from_kinks(6, k=3) for _ in range(5)])
+    one_by_one = torch.stack([grad(loss)(z) for z in batch])
+    torch.testing.assert_close(vmap(grad(loss))(batch), one_by_one)
+    torch.testing.assert_close(grad(lambda z: vmap(loss)(z).sum())(batch), one_by_one)
+    leaf = batch.clone().requires_grad_()
+    vmap(loss)(leaf).sum().backward()
+    torch.testing.assert_close(leaf.grad, one_by_one)
+
+
+def test_autograd_over_vmap_of_grad(loss):
+    batch = torch.stack([away_from_kinks(6, k=3) for _ in range(5)])
+    leaf = batch.clone().requires_grad_()
+    vmap(grad(loss))(leaf).square().sum().backward()
+    expected = torch.stack([2 * hessian(loss)(z) @ grad(loss)(z) for z in batch])
+    torch.testing.assert_close(leaf.grad, expected)
+
+
+def test_per_sample_gradients_of_a_module(operator):
+    model = torch.nn.Sequential(torch.nn.Linear(6, 8), operator.module(k=2)).double()
+    parameters = dict(model.named_parameters())
+    samples = torch.randn(5, 6, dtype=torch.float64)
+
+    def sample_loss(parameters, sample):
+        return functional_call(model, parameters, (sample,)).square().sum()
+
+    together = vmap(grad(sample_loss), in_dims=(None, 0))(parameters, samples)
+    for i, sample in enumerate(samples):
+        alone = grad(sample_loss)(parameters, sample)
+        for name in parameters:
+            torch.testing.assert_close(together[name][i], alone[name])
