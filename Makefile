@@ -1,0 +1,105 @@
+# make demo, make test, make lint, make format, make tidy, make wheel, make clean.
+#
+# TORCH=2.11.0                another version of torch, in an environment of its own
+# NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
+# ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
+# CUDA_ARCHITECTURES=80;90    what to compile them for; else the machine's GPU, or 90
+# PYTHON=python3.12           the interpreter of a new environment
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: build demo test lint format tidy wheel clean
+
+default_torch := 2.15.0
+TORCH ?= $(default_torch)
+NVCC ?=
+ZETA_CUDA ?= AUTO
+PYTHON ?= python3
+CUDA_ARCHITECTURES ?= $(or $(shell \
+  nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .),90)
+
+environment := .venv$(if $(filter-out $(default_torch),$(TORCH)),-$(TORCH))
+python := $(environment)/bin/python
+pip := $(python) -m pip
+stamps := $(environment)/stamps
+packages := $(stamps)/packages
+build := build/torch-$(TORCH)-cuda-$(ZETA_CUDA)$(if $(NVCC),-nvcc-$(NVCC))
+# setup.py empties this folder, so a build for another environment takes the stamp away.
+zeta := python/zeta/lib/.$(notdir $(build))
+
+export PATH := $(CURDIR)/$(environment)/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc)
+export ZETA_CUDA
+
+build: $(zeta)
+
+# From nothing: the environment, torch and the tools, zeta.
+
+$(stamps)/environment:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("zeta needs Python 3.11 or \
+	newer, but $(PYTHON) is " + sys.version.split()[0] + "; name another: make PYTHON=...")'
+	$(PYTHON) -m venv $(environment)
+	$(pip) install --quiet 'pip>=25.1'
+	mkdir -p $(stamps) && touch $@
+
+# Torch is named each time, so that pip keeps to what that version of it allows.
+$(packages): $(stamps)/environment pyproject.toml
+	$(pip) install torch==$(TORCH) --group dev $$($(python) -c 'import tomllib; \
+	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
+	touch $@
+
+# All four, since nvcc alone asks for no particular version of the other parts of the compiler.
+$(stamps)/nvcc: $(packages)
+	$(pip) install torch==$(TORCH) 'cuda-toolkit[cccl,crt,nvcc,nvvm]'
+	touch $@
+
+sources := $(shell find csrc cmake -type f) CMakeLists.txt VERSION setup.py
+torch_version := $(wildcard $(environment)/lib/python*/site-packages/torch/version.py)
+
+cmake_arguments = -DZETA_BUILD_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
+  -DCMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)
+
+$(zeta): $(packages) $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) $(sources) $(torch_version)
+	ZETA_BUILD_DIR=$(build) CMAKE_ARGS='$(cmake_arguments)' \
+	$(pip) install --no-build-isolation --no-deps --verbose --editable .
+	touch $@
+
+demo: $(zeta)
+	$(python) examples/quickstart.py
+
+# Both suites run even if the first fails; their counts come last.
+test: $(zeta)
+	cmake --build $(build)
+	@set -o pipefail; \
+	ctest --test-dir $(build) --output-on-failure --no-tests=error \
+	  --parallel $(CMAKE_BUILD_PARALLEL_LEVEL) | tee $(build)/ctest.log; cpp=$$?; \
+	$(python) -m pytest | tee $(build)/pytest.log; python=$$?; \
+	printf '\nC++    (ctest):  %s\nPython (pytest): %s\n' \
+	  "$$(grep 'tests passed' $(build)/ctest.log || echo none ran)" \
+	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \
+	exit $$((cpp || python))
+
+cxx_files = $(shell find csrc tests examples -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
+
+lint: $(packages)
+	clang-format --dry-run -Werror $(cxx_files)
+	ruff format --check .
+	ruff check .
+	mypy
+	tests/layers.sh
+
+format: $(packages)
+	clang-format -i $(cxx_files)
+	ruff format .
+	ruff check --fix .
+
+tidy: $(zeta)
+	run-clang-tidy -quiet -p $(build) '$(CURDIR)/csrc/.*\.cpp'
+
+wheel: $(packages)
+	$(pip) wheel --no-build-isolation --no-deps --wheel-dir dist .
+
+clean:
+	rm -rf build dist python/zeta/{lib,include,share} python/zeta/_C*.so python/*.egg-info
+	rm -rf .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -1,0 +1,11 @@
+# zeta::zeta, the target to link with. A program may know the operators by name only; then no symbol
+# of libzeta is missing, and a linker that drops what is not needed would drop the operators.
+add_library(zeta::zeta INTERFACE IMPORTED)
+target_link_libraries(zeta::zeta INTERFACE
+  "-Wl,--push-state,--no-as-needed,$<TARGET_FILE:zeta::library>,--pop-state"
+  zeta::library
+  torch)
+# libtorch_cuda needs nccl, and the linker does not look where pip puts it.
+cmake_path(GET TORCH_INSTALL_PREFIX PARENT_PATH zeta_site_packages)
+target_link_options(zeta::zeta INTERFACE
+  LINKER:-rpath-link,${zeta_site_packages}/nvidia/nccl/lib)

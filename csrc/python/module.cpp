@@ -1,0 +1,26 @@
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+#include <zeta/version.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "python/build_facts.h"
+
+extern char const* const zeta_build_id;
+
+PYBIND11_MODULE(_C, module) {
+  namespace facts = zeta::build_facts;
+  std::string const cuda_version = facts::kCudaVersion;
+
+  module.doc() = "What this build of zeta holds; readable without loading the library.";
+  module.attr("version") = ZETA_VERSION;
+  module.attr("torch_version") = facts::kTorchVersion;
+  module.attr("cuda_version") =
+      cuda_version.empty() ? std::nullopt : std::make_optional(cuda_version);
+  module.attr("cuda_architectures") = facts::kCudaArchitectures;
+  module.attr("cpu_capabilities") = std::vector<std::string>{"default"};
+  module.attr("compiler") = facts::kCompiler;
+  module.attr("build_id") = zeta_build_id;
+}
