@@ -1,0 +1,11 @@
+"""Sparse operators for PyTorch. Importing zeta registers them: torch.ops.zeta.sparse_softmax."""
+
+from pathlib import Path
+
+from zeta import _library, _vmap, nn, ops  # in this order: _library loads the operators
+from zeta._C import version as __version__
+
+__all__ = ["__version__", "cmake_prefix_path", "nn", "ops"]
+
+cmake_prefix_path = str(Path(__file__).parent / "share" / "cmake")
+"""For C++ programs: find_package(Zeta) with this in CMAKE_PREFIX_PATH. torch.utils has the like."""

@@ -1,0 +1,52 @@
+"""Loads libzeta.so, which registers the operators, once it is known to fit the torch in use."""
+
+from pathlib import Path
+
+import torch
+import torch.compiler.config
+
+LIBRARY = Path(__file__).parent / "lib" / "libzeta.so"
+REBUILD = "run `pip install --no-deps --force-reinstall .` in the folder of zeta's source"
+
+try:
+    from zeta._C import build_id, torch_version, version
+except ImportError as error:
+    raise ImportError(
+        f"zeta is not built for this Python: {error}. To build it, {REBUILD}"
+    ) from None
+
+
+def check_torch(found: str) -> None:
+    """Raises ImportError if libzeta.so was built for another minor version of torch than found."""
+    if minor(found) != minor(torch_version):
+        raise ImportError(
+            f"zeta {version} was built for torch {torch_version}, but torch {found} is installed. "
+            f"Install torch {minor(torch_version)}, or to rebuild zeta for torch {found}, {REBUILD}"
+        )
+
+
+def minor(full: str) -> str:
+    return ".".join(full.split(".")[:2])
+
+
+def load(library: Path) -> None:
+    try:
+        torch.ops.load_library(library)
+    except OSError as error:
+        reason = error.__cause__ or error  # torch hides what the dynamic linker said
+        raise ImportError(
+            f"zeta could not load {library}: {reason}. To rebuild it, {REBUILD}"
+        ) from None
+
+
+def tag_compile_cache() -> None:
+    """Keeps torch.compile from reusing what it compiled with another build of the operators."""
+    tag = f"zeta-{version}-{build_id}"
+    config = torch.compiler.config
+    if tag not in config.cache_key_tag:
+        config.cache_key_tag = "-".join(filter(None, [config.cache_key_tag, tag]))
+
+
+check_torch(torch.__version__)
+load(LIBRARY)
+tag_compile_cache()
