@@ -15,7 +15,9 @@ def code_blocks(language: str) -> list[str]:
 
 
 def run(*command: str, folder: Path) -> str:
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+    result = subprocess.run(
+        command, check=False, cwd=folder, capture_output=True, text=True, timeout=300
+    )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
