@@ -1,6 +1,7 @@
 #include "ops/row_arguments.h"
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/ops/zeros.h>
 #include <c10/core/SymBool.h>
 #include <c10/util/Exception.h>
 
@@ -35,6 +36,33 @@ at::ScalarType check_dtype(char const* name, at::Tensor const& z,
   TORCH_CHECK(is_supported(z.scalar_type()), name, ": expected z to have dtype ", kExpected,
               ", or dtype= to name one of these, but got ", z.scalar_type());
   return z.scalar_type();
+}
+
+// The elements between the first and the last of a tensor, in units of its storage.
+struct Extent {
+  int64_t first;
+  int64_t last;
+
+  explicit Extent(at::Tensor const& tensor)
+      : first(tensor.storage_offset()), last(tensor.storage_offset()) {
+    for (int64_t i = 0; i < tensor.dim(); ++i) last += (tensor.size(i) - 1) * tensor.stride(i);
+  }
+};
+
+// Whether an element of one tensor is one of the other, for two of the same dtype. ATen answers for
+// dense tensors; views of one storage are marked on a map of it.
+bool share_elements(at::Tensor const& a, at::Tensor const& b) {
+  auto const status = at::get_overlap_status(a, b);
+  if (status != at::MemOverlapStatus::TooHard) return status != at::MemOverlapStatus::No;
+  if (!a.storage().is_alias_of(b.storage())) return false;
+  Extent const in_a(a);
+  Extent const in_b(b);
+  if (in_a.last < in_b.first || in_b.last < in_a.first) return false;
+  int64_t const first = std::min(in_a.first, in_b.first);
+  int64_t const last = std::max(in_a.last, in_b.last);
+  at::Tensor const map = at::zeros({last - first + 1}, at::kBool);
+  map.as_strided(a.sizes(), a.strides(), in_a.first - first).fill_(true);
+  return map.as_strided(b.sizes(), b.strides(), in_b.first - first).any().item<bool>();
 }
 
 }  // namespace
@@ -84,8 +112,8 @@ void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& o
   TORCH_CHECK(at::has_internal_overlap(out) != at::MemOverlap::Yes, name,
               ": expected each element of out to have memory of its own, but got strides ",
               out.strides(), " for size ", out.sizes(), "; pass out.clone()");
-  auto const status = at::get_overlap_status(out, z);
-  TORCH_CHECK(status != at::MemOverlapStatus::Full && status != at::MemOverlapStatus::Partial, name,
+  // A z of another dtype is copied before out is written.
+  TORCH_CHECK(out.scalar_type() != z.scalar_type() || !share_elements(out, z), name,
               ": expected out and z to share no memory, but they overlap; pass z.clone()");
 }
 

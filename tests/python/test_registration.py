@@ -1,0 +1,57 @@
+"""What the dispatcher knows of each operator."""
+
+import pytest
+import torch
+
+SCHEMAS = {
+    "sparse_softmax": (
+        "zeta::sparse_softmax(Tensor z, SymInt k=3, int dim=-1, *, ScalarType? dtype=None) "
+        "-> Tensor"
+    ),
+    "sparse_softmax.out": (
+        "zeta::sparse_softmax.out(Tensor z, SymInt k=3, int dim=-1, *, ScalarType? dtype=None, "
+        "Tensor(a!) out) -> Tensor(a!)"
+    ),
+    "_sparse_softmax_backward": (
+        "zeta::_sparse_softmax_backward(Tensor grad_output, Tensor output, int dim, "
+        "ScalarType input_dtype) -> Tensor"
+    ),
+}
+LAYOUT_TAGS = {
+    torch.Tag.flexible_layout,
+    torch.Tag.needs_contiguous_strides,
+    torch.Tag.needs_exact_strides,
+    torch.Tag.needs_fixed_stride_order,
+}
+
+
+def overload(name):
+    packet, _, overload = name.partition(".")
+    return getattr(getattr(torch.ops.zeta, packet), overload or "default")
+
+
+def test_these_are_all_the_operators():
+    schemas = torch._C._jit_get_all_schemas()
+    assert {str(schema) for schema in schemas if schema.name.startswith("zeta::")} == set(
+        SCHEMAS.values()
+    )
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_schema(name):
+    assert str(overload(name)._schema) == SCHEMAS[name]
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_tags(name):
+    tags = set(overload(name).tags)
+    assert torch.Tag.pt2_compliant_tag in tags
+    expected = set() if name.endswith(".out") else {torch.Tag.flexible_layout}
+    assert tags & LAYOUT_TAGS == expected
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("key", ["CPU", "CUDA", "Meta", "Autograd"])
+def test_has_a_kernel(name, key):
+    kernels = torch._C._dispatch_dump(f"zeta::{name}")
+    assert f"{key}:" in kernels or f"{key}[alias]:" in kernels
