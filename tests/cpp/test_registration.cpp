@@ -1,7 +1,11 @@
 // Includes no header of zeta and uses no symbol of it: the operator must be there all the same.
 #include <gtest/gtest.h>
+#include <torch/csrc/jit/ir/irparser.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/script.h>
 #include <torch/torch.h>
+
+#include <memory>
 
 namespace {
 
@@ -14,12 +18,19 @@ TEST(Registration, TheDispatcherKnowsTheOperatorByName) {
 }
 
 TEST(Registration, TorchScriptKnowsTheOperatorByName) {
-  auto const unit = torch::jit::compile(R"(
-def first(z):
-    return torch.ops.zeta.sparse_softmax(z, k=1)
-)");
-  auto const result = unit->run_method("first", torch::tensor({1.0, 3.0})).toTensor();
-  EXPECT_TRUE(torch::equal(result, torch::tensor({0.0, 1.0})));
+  auto const graph = std::make_shared<torch::jit::Graph>();
+  torch::jit::parseIR(R"(
+graph(%z : Tensor):
+  %k : int = prim::Constant[value=1]()
+  %dim : int = prim::Constant[value=-1]()
+  %dtype : NoneType = prim::Constant()
+  %weights : Tensor = zeta::sparse_softmax(%z, %k, %dim, %dtype)
+  return (%weights)
+)",
+                      graph.get());
+  torch::jit::Stack stack = {torch::tensor({1.0, 3.0})};
+  torch::jit::GraphExecutor(graph, "first").run(stack);
+  EXPECT_TRUE(torch::equal(stack[0].toTensor(), torch::tensor({0.0, 1.0})));
 }
 
 }  // namespace
