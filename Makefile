@@ -95,7 +95,7 @@ format: $(packages)
 	ruff check --fix .
 
 tidy: $(zeta)
-	run-clang-tidy -quiet -p $(build) '$(CURDIR)/csrc/.*\.cpp'
+	run-clang-tidy.py -quiet -p $(build) '$(CURDIR)/csrc/.*\.cpp'
 
 wheel: $(packages)
 	$(pip) wheel --no-build-isolation --no-deps --wheel-dir dist .
