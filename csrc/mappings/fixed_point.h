@@ -95,6 +95,11 @@ class FixedPoint<float> {
     return x.value > quotient.integer;
   }
 
+  // A number that is not above the quotient, exact in double.
+  ZETA_HOST_DEVICE constexpr double not_above(Quotient const& quotient) const {
+    return static_cast<double>(quotient.integer) * unit_;
+  }
+
   // x - quotient, rounded once.
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {
     return (static_cast<double>(x.value - quotient.integer) - quotient.fraction) * unit_;
@@ -158,6 +163,10 @@ class FixedPoint<double> {
 
   ZETA_HOST_DEVICE constexpr bool is_above(Number x, Quotient quotient) const {
     return integer(x) > integer(quotient.integer);
+  }
+
+  ZETA_HOST_DEVICE constexpr double not_above(Quotient const& quotient) const {
+    return static_cast<double>(quotient.integer.high - 1) / scale_;
   }
 
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {

@@ -48,6 +48,12 @@ class SparseSoftmax {
   // representable logit that lies above it.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound_; }
 
+  // No logit below this has a term above the threshold: such a term exceeds the threshold by half a
+  // unit or more, and the roundings here keep order.
+  ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
+    return static_cast<Real>(maximum_ + fixed_.not_above(threshold));
+  }
+
   // The term of a logit at or above lower_bound().
   ZETA_HOST_DEVICE constexpr Term term(Real logit) const {
     return fixed_.difference(logit, maximum_);

@@ -107,7 +107,7 @@ class WeightedMean {
 };
 
 template <>
-ZETA_HOST_DEVICE inline Mean<float> WeightedMean<float>::mean(Sum const& sum) const {
+ZETA_HOST_DEVICE Mean<float> WeightedMean<float>::mean(Sum const& sum) const {
   if (non_finite_ != 0) return {non_finite_};
   if (sum.slopes.value == 0) return {0};
   double const products = static_cast<double>(sum.products.value);
@@ -116,7 +116,7 @@ ZETA_HOST_DEVICE inline Mean<float> WeightedMean<float>::mean(Sum const& sum) co
 }
 
 template <>
-ZETA_HOST_DEVICE inline Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
+ZETA_HOST_DEVICE Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
   if (non_finite_ != 0) return {non_finite_, 0};
   if (sum.slopes.value == 0) return {0, 0};
   // Long division, with dividend and divisor as pairs of doubles.

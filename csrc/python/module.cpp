@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "python/build_facts.h"
+#include "rowwise/cpu/capability.h"
 
 extern char const* const zeta_build_id;
 
@@ -20,7 +21,10 @@ PYBIND11_MODULE(_C, module) {
   module.attr("cuda_version") =
       cuda_version.empty() ? std::nullopt : std::make_optional(cuda_version);
   module.attr("cuda_architectures") = facts::kCudaArchitectures;
-  module.attr("cpu_capabilities") = std::vector<std::string>{"default"};
+  module.def("cpu_capability", [] {
+    return zeta::rowwise::cpu::kCapabilityNames[static_cast<size_t>(
+        zeta::rowwise::cpu::capability())];
+  });
   module.attr("compiler") = facts::kCompiler;
   module.attr("build_id") = zeta_build_id;
 }

@@ -22,7 +22,7 @@ struct BFloat16 {
 
 namespace detail {
 
-ZETA_HOST_DEVICE inline float float_from_bits(uint32_t bits) {
+ZETA_HOST_DEVICE float float_from_bits(uint32_t bits) {
 #ifdef __CUDA_ARCH__
   return __uint_as_float(bits);
 #else
@@ -30,7 +30,7 @@ ZETA_HOST_DEVICE inline float float_from_bits(uint32_t bits) {
 #endif
 }
 
-ZETA_HOST_DEVICE inline uint32_t bits_of(float x) {
+ZETA_HOST_DEVICE uint32_t bits_of(float x) {
 #ifdef __CUDA_ARCH__
   return __float_as_uint(x);
 #else
@@ -40,7 +40,7 @@ ZETA_HOST_DEVICE inline uint32_t bits_of(float x) {
 
 // The float next to x in the direction of zero that is not exact in x, with an odd last bit. A
 // second rounding to fewer bits then gives what one rounding of x would have given.
-ZETA_HOST_DEVICE inline float round_to_odd(double x) {
+ZETA_HOST_DEVICE float round_to_odd(double x) {
   auto const nearest = static_cast<float>(x);
   auto const back = static_cast<double>(nearest);
   if (!(back != x) || x != x) return nearest;
@@ -65,14 +65,14 @@ struct Widened<double> {
 template <class Scalar>
 using widened_t = typename Widened<Scalar>::type;
 
-ZETA_HOST_DEVICE inline double widen(double x) { return x; }
-ZETA_HOST_DEVICE inline float widen(float x) { return x; }
+ZETA_HOST_DEVICE double widen(double x) { return x; }
+ZETA_HOST_DEVICE float widen(float x) { return x; }
 
-ZETA_HOST_DEVICE inline float widen(BFloat16 x) {
+ZETA_HOST_DEVICE float widen(BFloat16 x) {
   return detail::float_from_bits(static_cast<uint32_t>(x.bits) << 16);
 }
 
-ZETA_HOST_DEVICE inline float widen(Float16 x) {
+ZETA_HOST_DEVICE float widen(Float16 x) {
 #ifdef __CUDA_ARCH__
   return __half2float(__ushort_as_half(x.bits));
 #else
@@ -93,24 +93,24 @@ template <class Scalar>
 ZETA_HOST_DEVICE Scalar narrow(double x);
 
 template <>
-ZETA_HOST_DEVICE inline double narrow<double>(double x) {
+ZETA_HOST_DEVICE double narrow<double>(double x) {
   return x;
 }
 
 template <>
-ZETA_HOST_DEVICE inline float narrow<float>(double x) {
+ZETA_HOST_DEVICE float narrow<float>(double x) {
   return static_cast<float>(x);
 }
 
 template <>
-ZETA_HOST_DEVICE inline BFloat16 narrow<BFloat16>(double x) {
+ZETA_HOST_DEVICE BFloat16 narrow<BFloat16>(double x) {
   if (x != x) return {0x7fc0};
   uint32_t const bits = detail::bits_of(detail::round_to_odd(x));
   return {static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16)};
 }
 
 template <>
-ZETA_HOST_DEVICE inline Float16 narrow<Float16>(double x) {
+ZETA_HOST_DEVICE Float16 narrow<Float16>(double x) {
   float const rounded = detail::round_to_odd(x);
 #ifdef __CUDA_ARCH__
   return {__half_as_ushort(__float2half_rn(rounded))};

@@ -35,10 +35,10 @@ using key_t = typename KeyOf<Scalar>::type;
 
 namespace detail {
 
-ZETA_HOST_DEVICE inline int16_t signed_bits(Float16 x) { return static_cast<int16_t>(x.bits); }
-ZETA_HOST_DEVICE inline int16_t signed_bits(BFloat16 x) { return static_cast<int16_t>(x.bits); }
-ZETA_HOST_DEVICE inline int32_t signed_bits(float x) { return static_cast<int32_t>(bits_of(x)); }
-ZETA_HOST_DEVICE inline int64_t signed_bits(double x) {
+ZETA_HOST_DEVICE int16_t signed_bits(Float16 x) { return static_cast<int16_t>(x.bits); }
+ZETA_HOST_DEVICE int16_t signed_bits(BFloat16 x) { return static_cast<int16_t>(x.bits); }
+ZETA_HOST_DEVICE int32_t signed_bits(float x) { return static_cast<int32_t>(bits_of(x)); }
+ZETA_HOST_DEVICE int64_t signed_bits(double x) {
 #ifdef __CUDA_ARCH__
   return __double_as_longlong(x);
 #else
@@ -51,11 +51,11 @@ ZETA_HOST_DEVICE Scalar from_signed_bits(key_t<Scalar> bits) {
   return {static_cast<uint16_t>(bits)};
 }
 template <>
-ZETA_HOST_DEVICE inline float from_signed_bits<float>(int32_t bits) {
+ZETA_HOST_DEVICE float from_signed_bits<float>(int32_t bits) {
   return float_from_bits(static_cast<uint32_t>(bits));
 }
 template <>
-ZETA_HOST_DEVICE inline double from_signed_bits<double>(int64_t bits) {
+ZETA_HOST_DEVICE double from_signed_bits<double>(int64_t bits) {
 #ifdef __CUDA_ARCH__
   return __longlong_as_double(bits);
 #else

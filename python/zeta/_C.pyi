@@ -2,6 +2,7 @@ version: str
 torch_version: str
 cuda_version: str | None
 cuda_architectures: list[str]
-cpu_capabilities: list[str]
 compiler: str
 build_id: str
+
+def cpu_capability() -> str: ...

@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parent / "lib" / "libzeta.so"
 REBUILD = "run `pip install --no-deps --force-reinstall .` in the folder of zeta's source"
 
 try:
-    from zeta._C import build_id, torch_version, version
+    from zeta._C import build_id, cpu_capability, torch_version, version
 except ImportError as error:
     raise ImportError(
         f"zeta is not built for this Python: {error}. To build it, {REBUILD}"
@@ -27,6 +27,14 @@ def check_torch(found: str) -> None:
 
 def minor(full: str) -> str:
     return ".".join(full.split(".")[:2])
+
+
+def check_cpu_capability() -> None:
+    """Raises ImportError if ZETA_CPU_CAPABILITY names nothing that this processor has."""
+    try:
+        cpu_capability()
+    except RuntimeError as error:
+        raise ImportError(str(error)) from None
 
 
 def load(library: Path) -> None:
@@ -48,5 +56,6 @@ def tag_compile_cache() -> None:
 
 
 check_torch(torch.__version__)
+check_cpu_capability()
 load(LIBRARY)
 tag_compile_cache()

@@ -6,7 +6,7 @@
 #include "rowwise/cpu/row_buffer.h"
 #include "rowwise/row_geometry.h"
 
-namespace zeta::rowwise::cpu {
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>
 void backward(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
@@ -25,4 +25,4 @@ void backward(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const*
   }
 }
 
-}  // namespace zeta::rowwise::cpu
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

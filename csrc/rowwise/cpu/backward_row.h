@@ -5,9 +5,10 @@
 #include <limits>
 
 #include "mappings/weighted_mean.h"
+#include "rowwise/cpu/vector.h"
 #include "rowwise/float16.h"
 
-namespace zeta::rowwise::cpu {
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Maps the gradient of one row of weights to that of its logits. The rows are contiguous, and the
 // result overlaps neither of the others.
@@ -43,4 +44,4 @@ void backward_row(Scalar const* grad_weights, Scalar const* weights, Scalar* gra
   });
 }
 
-}  // namespace zeta::rowwise::cpu
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

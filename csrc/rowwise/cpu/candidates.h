@@ -2,19 +2,26 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
-namespace zeta::rowwise::cpu {
+#include "rowwise/cpu/vector.h"
+#include "rowwise/ordered_key.h"
 
-// The entries of one row that may still be in its support. The row is offered in order of column;
-// whenever the buffer is full, what can no longer be in the support is dropped, so that a row takes
-// time linear in its length and memory linear in min(k, length).
-template <class Mapping, class Real>
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// The entries of one row that may still be in its support. Whenever the buffer is full, what can no
+// longer be in the support is dropped, so that a row takes time linear in its length and memory
+// linear in min(k, length).
+template <class Mapping, class Scalar>
 class Candidates {
  public:
+  using Real = widened_t<Scalar>;
+  using Key = key_t<Scalar>;
   using Threshold = typename Mapping::Threshold;
 
   struct Entry {
+    typename Mapping::Term term;
     Real logit;
     int64_t column;
   };
@@ -22,40 +29,57 @@ class Candidates {
   void begin_row(Mapping const& mapping, int64_t length, int64_t k) {
     mapping_ = &mapping;
     k_ = std::min(k, length);
-    capacity_ = static_cast<size_t>(std::min(length, std::max<int64_t>(kSmallestCapacity, 2 * k_)));
-    entries_.clear();
-    entries_.reserve(capacity_);
-    lower_bound_ = mapping.lower_bound();
-    threshold_ = mapping.lowest_threshold();
+    auto const capacity = std::min(length, std::max<int64_t>(kSmallestCapacity, 2 * k_));
+    if (static_cast<int64_t>(entries_.size()) < capacity) entries_.resize(capacity);
+    capacity_ = capacity;
+    size_ = 0;
+    bound_ = std::numeric_limits<Key>::min();
+    raise_bound(mapping.lower_bound());
   }
 
-  // No entry below this can be in the support any more.
-  Real lower_bound() const { return lower_bound_; }
-
-  // Takes an entry at or above lower_bound().
-  void offer(Real logit, int64_t column) {
-    if (entries_.size() == capacity_) reduce_to_support();
-    if (logit < lower_bound_ || !mapping_->is_above(mapping_->term(logit), threshold_)) return;
-    if (is_capped_ && logit == lower_bound_) return;
-    entries_.push_back({logit, column});
+  // Begins again with the same row, and with the bound that the entries so far have shown: the row
+  // must hold an entry as large as each of them.
+  void begin_again() {
+    reduce_to_support();
+    if (is_capped_) raise_bound(entries_[k_ - 1].logit);
+    size_ = 0;
   }
 
-  // Leaves the support of the entries offered, and gives the threshold that it implies.
-  Threshold reduce_to_support() {
-    drop_below_threshold();
-    is_capped_ = static_cast<int64_t>(entries_.size()) > k_;
-    if (is_capped_) {
-      auto const last = entries_.begin() + (k_ - 1);
-      std::nth_element(entries_.begin(), last, entries_.end(), comes_first);
-      // An entry offered later loses a tie against those kept.
-      lower_bound_ = last->logit;
-      entries_.resize(static_cast<size_t>(k_));
-      threshold_ = mapping_->threshold(sum());
+  // No entry of a smaller key can be in the support any more.
+  Key bound() const { return bound_; }
+
+  int64_t size() const { return size_; }
+
+  // Takes an entry whose key reaches bound(), of a column above those before.
+  void add(Real logit, int64_t column) {
+    if (size_ == capacity_) {
+      reduce_to_support();
+      // A later entry loses a tie against those kept.
+      if (is_capped_) raise_bound(entries_[k_ - 1].logit, /*beyond=*/true);
+      if (key_of(narrow<Scalar>(logit)) < bound_) return;
     }
-    return threshold_;
+    entries_[size_++] = {mapping_->term(logit), logit, column};
   }
 
-  std::vector<Entry> const& entries() const { return entries_; }
+  // Leaves the support of the entries added, and gives the threshold that it implies.
+  Threshold reduce_to_support() {
+    auto threshold = drop_below_threshold();
+    is_capped_ = size_ > k_;
+    if (is_capped_) {
+      auto const first = entries_.begin();
+      std::nth_element(first, first + (k_ - 1), first + size_, comes_first);
+      size_ = k_;
+      threshold = mapping_->threshold(sum_above(mapping_->lowest_threshold()));
+    }
+    raise_bound(mapping_->lower_bound(threshold));
+    return threshold;
+  }
+
+  // Calls visit(entry) for each entry.
+  template <class Visit>
+  void for_each(Visit const& visit) const {
+    for (int64_t i = 0; i < size_; ++i) visit(entries_[i]);
+  }
 
  private:
   // Larger logits first, then lower columns.
@@ -63,34 +87,49 @@ class Candidates {
     return a.logit > b.logit || (a.logit == b.logit && a.column < b.column);
   }
 
-  typename Mapping::Sum sum() const {
+  // -0.0 equals +0.0 but has a smaller key.
+  void raise_bound(Real logit, bool beyond = false) {
+    auto key = key_of(narrow<Scalar>(logit));
+    if (logit == 0) key = beyond ? 0 : -1;
+    bound_ = std::max<Key>(bound_, key + (beyond ? 1 : 0));
+  }
+
+  typename Mapping::Sum sum_above(Threshold const& threshold) const {
     typename Mapping::Sum result;
-    for (Entry const& entry : entries_) result.add(mapping_->term(entry.logit));
+    for (int64_t i = 0; i < size_; ++i) {
+      if (mapping_->is_above(entries_[i].term, threshold)) result.add(entries_[i].term);
+    }
     return result;
   }
 
   // Michelot's iteration (1986): each pass drops what lies below the threshold of the rest. A pass
   // either halves the entries or divides what the threshold still lacks, so passes are few.
-  void drop_below_threshold() {
-    size_t before = 0;
-    do {
-      before = entries_.size();
-      threshold_ = mapping_->threshold(sum());
-      std::erase_if(entries_, [this](Entry const& entry) {
-        return !mapping_->is_above(mapping_->term(entry.logit), threshold_);
-      });
-    } while (entries_.size() != before);
+  Threshold drop_below_threshold() {
+    auto threshold = mapping_->lowest_threshold();
+    int64_t count = 0;
+    while (true) {
+      auto const sum = sum_above(threshold);
+      if (sum.count == count) break;
+      count = sum.count;
+      threshold = mapping_->threshold(sum);
+    }
+    auto const is_below = [&](Entry const& entry) {
+      return !mapping_->is_above(entry.term, threshold);
+    };
+    auto const first = entries_.begin();
+    size_ = std::remove_if(first, first + size_, is_below) - first;
+    return threshold;
   }
 
   static constexpr int64_t kSmallestCapacity = 1024;
 
   Mapping const* mapping_ = nullptr;
   int64_t k_ = 0;
-  size_t capacity_ = 0;
+  int64_t capacity_ = 0;
+  int64_t size_ = 0;
   bool is_capped_ = false;
-  Real lower_bound_ = 0;
-  Threshold threshold_ = {};
+  Key bound_ = 0;
   std::vector<Entry> entries_;
 };
 
-}  // namespace zeta::rowwise::cpu
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

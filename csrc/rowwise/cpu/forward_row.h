@@ -1,109 +1,83 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
-#include <functional>
-#include <limits>
 
 #include "rowwise/cpu/candidates.h"
+#include "rowwise/cpu/row_scan.h"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
-namespace zeta::rowwise::cpu {
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The columns of a row are dealt out to lanes, so that compilers turn the loops into vectors. The
-// largest entry of each lane is also one of the row: whatever is smaller than k of them is not
-// among the row's k largest.
-template <class Scalar>
-class LaneMaxima {
+// Maps rows to their weights. Both rows are contiguous and do not overlap.
+template <template <class> class MappingOf, class Scalar>
+class RowForward {
  public:
-  using Key = key_t<Scalar>;
+  using Real = widened_t<Scalar>;
+  using Mapping = MappingOf<Real>;
 
-  LaneMaxima(Scalar const* logits, int64_t length) {
-    Key smallest[kLanes];
-    std::fill_n(smallest, kLanes, key_of(logits[0]));
-    std::fill_n(largest_, kLanes, std::numeric_limits<Key>::min());
-    int64_t first = 0;
-    for (; first + kLanes <= length; first += kLanes) {
-      for (int lane = 0; lane < kLanes; ++lane) {
-        Key const key = key_of(logits[first + lane]);
-        smallest[lane] = std::min(smallest[lane], key);
-        largest_[lane] = std::max(largest_[lane], key);
-      }
+  RowForward(int64_t length, int64_t k) : length_(length), k_(k) {}
+
+  void operator()(Scalar const* logits, Scalar* weights) {
+    if (length_ < kLanes<key_t<Scalar>>) {
+      forward_short(logits, weights);
+    } else {
+      forward_long(logits, weights);
     }
-    for (int lane = 0; first + lane < length; ++lane) {
-      Key const key = key_of(logits[first + lane]);
-      smallest[lane] = std::min(smallest[lane], key);
-      largest_[lane] = std::max(largest_[lane], key);
-    }
-    std::sort(largest_, largest_ + kLanes, std::greater<>());
-    range_ = {*std::min_element(smallest, smallest + kLanes), largest_[0]};
-  }
-
-  KeyRange<Scalar> range() const { return range_; }
-
-  // A key that k entries of the row reach.
-  Key reached_by(int64_t k) const {
-    return k <= kLanes ? largest_[k - 1] : std::numeric_limits<Key>::min();
   }
 
  private:
-  static constexpr int kLanes = 16;
+  // With fewer lanes than this at the bound, a second look at the lanes would not pay.
+  static constexpr int64_t kFewLanes = 8;
 
-  Key largest_[kLanes];
-  KeyRange<Scalar> range_;
+  void forward_long(Scalar const* logits, Scalar* weights) {
+    LaneExtremes<Scalar> const extremes(logits, length_);
+    if (!extremes.range().is_ordinary()) return fill_with_nan(weights);
+    Mapping const mapping(extremes.range().maximum(), length_);
+    candidates_.begin_row(mapping, length_, k_);
+    extremes.for_each_at_least(candidates_.bound(), [&](key_t<Scalar> key) {
+      candidates_.add(widen(scalar_of<Scalar>(key)), 0);
+    });
+    if (candidates_.size() > kFewLanes)
+      candidates_.begin_again();
+    else
+      candidates_.begin_row(mapping, length_, k_);
+    zero_and_visit(
+        logits, weights, length_, [&] { return candidates_.bound(); },
+        [&](int64_t column) { candidates_.add(widen(logits[column]), column); });
+    write_support(mapping, weights);
+  }
+
+  void forward_short(Scalar const* logits, Scalar* weights) {
+    auto range = KeyRange<Scalar>::of(logits[0]);
+    for (int64_t column = 1; column < length_; ++column) {
+      range.add(KeyRange<Scalar>::of(logits[column]));
+    }
+    if (!range.is_ordinary()) return fill_with_nan(weights);
+    Mapping const mapping(range.maximum(), length_);
+    candidates_.begin_row(mapping, length_, k_);
+    for (int64_t column = 0; column < length_; ++column) {
+      if (key_of(logits[column]) < candidates_.bound()) continue;
+      candidates_.add(widen(logits[column]), column);
+    }
+    std::fill_n(weights, length_, Scalar{});
+    write_support(mapping, weights);
+  }
+
+  void write_support(Mapping const& mapping, Scalar* weights) {
+    auto const threshold = candidates_.reduce_to_support();
+    candidates_.for_each([&](auto const& entry) {
+      weights[entry.column] = narrow<Scalar>(mapping.weight(entry.term, threshold));
+    });
+  }
+
+  void fill_with_nan(Scalar* weights) { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
+
+  int64_t length_;
+  int64_t k_;
+  Candidates<Mapping, Scalar> candidates_;
 };
 
-template <int64_t Columns, class Scalar>
-bool reaches(Scalar const* logits, key_t<Scalar> bound) {
-  key_t<Scalar> largest = key_of(logits[0]);
-  for (int64_t column = 1; column < Columns; ++column) {
-    largest = std::max(largest, key_of(logits[column]));
-  }
-  return largest >= bound;
-}
-
-// Offers the entries that may be in the support. Few are, so most blocks are passed over whole.
-template <class Candidates, class Scalar>
-void offer_row(Candidates& candidates, Scalar const* logits, int64_t length,
-               key_t<Scalar> reached_by_k) {
-  constexpr int64_t kBlock = 16;
-  auto bound = std::max(reached_by_k, key_of(narrow<Scalar>(candidates.lower_bound())));
-  if (bound == 0) --bound;  // -0.0, which equals +0.0
-  auto offer = [&](int64_t first, int64_t last) {
-    for (int64_t column = first; column < last; ++column) {
-      if (key_of(logits[column]) >= bound) candidates.offer(widen(logits[column]), column);
-    }
-  };
-  int64_t first = 0;
-  for (; first + kBlock <= length; first += kBlock) {
-    if (reaches<kBlock>(logits + first, bound)) offer(first, first + kBlock);
-  }
-  offer(first, length);
-}
-
-// Maps one row of at least one logit to its weights. Both rows are contiguous and do not overlap.
-template <template <class> class MappingOf, class Scalar>
-void forward_row(Scalar const* logits, Scalar* weights, int64_t length, int64_t k,
-                 Candidates<MappingOf<widened_t<Scalar>>, widened_t<Scalar>>& candidates) {
-  using Real = widened_t<Scalar>;
-  LaneMaxima<Scalar> const maxima(logits, length);
-  auto const range = maxima.range();
-  if (!range.is_ordinary()) {
-    auto const not_a_number = narrow<Scalar>(std::numeric_limits<double>::quiet_NaN());
-    std::fill_n(weights, length, not_a_number);
-    return;
-  }
-
-  MappingOf<Real> const mapping(range.maximum(), length);
-  candidates.begin_row(mapping, length, k);
-  offer_row(candidates, logits, length, maxima.reached_by(k));
-  auto const threshold = candidates.reduce_to_support();
-
-  std::fill_n(weights, length, Scalar{});
-  for (auto const& entry : candidates.entries()) {
-    weights[entry.column] = narrow<Scalar>(mapping.weight(mapping.term(entry.logit), threshold));
-  }
-}
-
-}  // namespace zeta::rowwise::cpu
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

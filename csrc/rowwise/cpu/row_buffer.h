@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <vector>
 
-namespace zeta::rowwise::cpu {
+#include "rowwise/cpu/vector.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // One operand's row as contiguous memory: the row itself, or scratch that holds a copy of it.
 template <class Scalar>
@@ -33,4 +35,4 @@ class RowBuffer {
   std::vector<Scalar> scratch_;
 };
 
-}  // namespace zeta::rowwise::cpu
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

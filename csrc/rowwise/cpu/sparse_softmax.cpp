@@ -1,23 +1,61 @@
 #include "rowwise/cpu/sparse_softmax.h"
 
-#include "mappings/sparse_softmax.h"
-#include "rowwise/cpu/backward.h"
-#include "rowwise/cpu/forward.h"
+#include "rowwise/cpu/capability.h"
+#include "rowwise/cpu/kernels.h"
 
 namespace zeta::rowwise::cpu {
+
+namespace baseline {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+#ifdef __x86_64__
+namespace avx2 {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+namespace avx512 {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+#endif
+
+namespace {
+
+template <class Scalar>
+Kernels<Scalar> choose_kernels() {
+#ifdef __x86_64__
+  switch (capability()) {
+    case Capability::kAvx512:
+      return avx512::sparse_softmax_kernels<Scalar>();
+    case Capability::kAvx2:
+      return avx2::sparse_softmax_kernels<Scalar>();
+    case Capability::kDefault:
+      break;
+  }
+#endif
+  return baseline::sparse_softmax_kernels<Scalar>();
+}
+
+template <class Scalar>
+Kernels<Scalar> const& kernels() {
+  static Kernels<Scalar> const result = choose_kernels<Scalar>();
+  return result;
+}
+
+}  // namespace
 
 template <class Scalar>
 void sparse_softmax(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                     int64_t k, int64_t first_row, int64_t last_row) {
-  forward<mappings::SparseSoftmax>(geometry, weights, logits, k, first_row, last_row);
+  kernels<Scalar>().forward(geometry, weights, logits, k, first_row, last_row);
 }
 
 template <class Scalar>
 void sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                              int64_t last_row) {
-  backward<mappings::SparseSoftmax>(geometry, grad_logits, grad_weights, weights, first_row,
-                                    last_row);
+  kernels<Scalar>().backward(geometry, grad_logits, grad_weights, weights, first_row, last_row);
 }
 
 #define ZETA_INSTANTIATE(Scalar)                                                               \

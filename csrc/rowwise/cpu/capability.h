@@ -1,0 +1,22 @@
+#pragma once
+
+#include <array>
+#include <string_view>
+
+// The kernels are compiled once for each instruction set that the compiler's target has, and chosen
+// when the first of them is called.
+namespace zeta::rowwise::cpu {
+
+enum class Capability { kDefault, kAvx2, kAvx512 };
+
+// The words of ATEN_CPU_CAPABILITY, in the order of the enumeration.
+inline constexpr std::array<std::string_view, 3> kCapabilityNames = {"default", "avx2", "avx512"};
+
+// The highest that this processor has and this build holds.
+Capability highest_capability();
+
+// What the environment variable ZETA_CPU_CAPABILITY names, else the highest. Read once. Throws
+// std::runtime_error for a word that is none of the above, or that is beyond the highest.
+Capability capability();
+
+}  // namespace zeta::rowwise::cpu

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/float16.h"
+#include "rowwise/row_geometry.h"
+
+namespace zeta::rowwise::cpu {
+
+// The kernels of one mapping for one instruction set.
+template <class Scalar>
+struct Kernels {
+  void (*forward)(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
+                  int64_t first_row, int64_t last_row);
+  void (*backward)(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
+                   Scalar const* weights, int64_t first_row, int64_t last_row);
+};
+
+}  // namespace zeta::rowwise::cpu

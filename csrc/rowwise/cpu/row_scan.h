@@ -1,0 +1,126 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+
+#include "rowwise/cpu/vector.h"
+#include "rowwise/ordered_key.h"
+
+// The two passes over a contiguous row of at least one vector.
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+template <class Scalar>
+inline Vector<key_t<Scalar>> load_keys(Scalar const* logits) {
+  using Key = key_t<Scalar>;
+  auto const bits = load<Key>(logits);
+  auto const sign = bits >> (8 * static_cast<int>(sizeof(Key)) - 1);
+  return bits ^ (sign & std::numeric_limits<Key>::max());
+}
+
+// Which lanes of the row's last vector, which ends with the row, are not in a vector before it.
+template <class Element>
+inline Vector<Element> new_lanes_of_last(int64_t length) {
+  Vector<Element> lanes;
+  for (int lane = 0; lane < kLanes<Element>; ++lane) lanes[lane] = static_cast<Element>(lane);
+  auto const covered =
+      static_cast<Element>((kLanes<Element> - length % kLanes<Element>) % kLanes<Element>);
+  return lanes >= broadcast<Element>(covered);
+}
+
+// The columns of a row are dealt out to lanes. The largest entry of each lane is also one of the
+// row, so what holds of the largest among these holds of the row: it has k entries at least as
+// large as the k-th of them.
+template <class Scalar>
+class LaneExtremes {
+ public:
+  using Key = key_t<Scalar>;
+  static constexpr int kVectors = 4;
+  static constexpr int kCount = kVectors * kLanes<Key>;
+
+  LaneExtremes(Scalar const* logits, int64_t length) {
+    constexpr int64_t kStep = kLanes<Key>;
+    Vector<Key> largest[kVectors];
+    std::fill_n(largest, kVectors, broadcast(std::numeric_limits<Key>::min()));
+    auto smallest = broadcast(std::numeric_limits<Key>::max());
+    int64_t column = 0;
+    for (; column + kCount <= length; column += kCount) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kVectors; ++i) {
+        auto const keys = load_keys(logits + column + i * kStep);
+        largest[i] = larger(largest[i], keys);
+        smallest = smaller(smallest, keys);
+      }
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i) {
+      if (column + kStep > length) break;
+      auto const keys = load_keys(logits + column);
+      largest[i] = larger(largest[i], keys);
+      smallest = smaller(smallest, keys);
+      column += kStep;
+    }
+    if (column < length) {
+      auto const keys = load_keys(logits + length - kStep);
+      auto const is_new = new_lanes_of_last<Key>(length);
+      largest[0] = larger(largest[0], is_new ? keys : broadcast(std::numeric_limits<Key>::min()));
+      smallest = smaller(smallest, keys);
+    }
+    for (int i = 0; i < kVectors; ++i) store(largest_ + i * kStep, largest[i]);
+    auto const both = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+    range_ = {smallest[0], both[0]};
+    for (int lane = 1; lane < kStep; ++lane) {
+      range_.smallest = std::min<Key>(range_.smallest, smallest[lane]);
+      range_.largest = std::max<Key>(range_.largest, both[lane]);
+    }
+  }
+
+  KeyRange<Scalar> const& range() const { return range_; }
+
+  // Calls visit(key) for the lanes whose largest key reaches the bound.
+  template <class Visit>
+  void for_each_at_least(Key bound, Visit const& visit) const {
+    for (int first = 0; first < kCount; first += kLanes<Key>) {
+      auto const mask = lanes_at_least<Key>(load<Key>(largest_ + first), broadcast(bound));
+      for_each_lane<Key>(mask, [&](int lane) { visit(largest_[first + lane]); });
+    }
+  }
+
+ private:
+  Key largest_[kCount];
+  KeyRange<Scalar> range_;
+};
+
+// Writes zeros to the weights and calls visit(column) for the logits whose key reaches the bound,
+// in order.
+template <class Scalar, class Bound, class Visit>
+inline void zero_and_visit(Scalar const* logits, Scalar* weights, int64_t length,
+                           Bound const& bound, Visit const& visit) {
+  using Key = key_t<Scalar>;
+  constexpr int64_t kStep = kLanes<Key>;
+  constexpr int kVectors = std::min(4, 64 / (kMaskBits<Key> * kLanes<Key>));
+  auto const mask_at = [&](int64_t column, Vector<Key> limit) {
+    return lanes_at_least<Key>(load_keys(logits + column), limit);
+  };
+  Vector<Key> const zeros = {};
+  int64_t column = 0;
+  for (; column + kVectors * kStep <= length; column += kVectors * kStep) {
+    auto const limit = broadcast<Key>(bound());
+    uint64_t mask = 0;
+#pragma GCC unroll 4
+    for (int i = 0; i < kVectors; ++i) {
+      mask |= mask_at(column + i * kStep, limit) << (i * kMaskBits<Key> * kLanes<Key>);
+      store(weights + column + i * kStep, zeros);
+    }
+    for_each_lane<Key>(mask, [&](int lane) { visit(column + lane); });
+  }
+  for (; column < length; column += kStep) {
+    int64_t const first = std::min(column, length - kStep);
+    uint64_t mask = mask_at(first, broadcast<Key>(bound()));
+    mask &= ~uint64_t{0} << ((column - first) * kMaskBits<Key>);
+    store(weights + first, zeros);
+    for_each_lane<Key>(mask, [&](int lane) { visit(first + lane); });
+  }
+}
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -1,0 +1,19 @@
+// Compiled once for each instruction set.
+#include "mappings/sparse_softmax.h"
+#include "rowwise/cpu/backward.h"
+#include "rowwise/cpu/forward.h"
+#include "rowwise/cpu/kernels.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels() {
+  return {forward<mappings::SparseSoftmax, Scalar>, backward<mappings::SparseSoftmax, Scalar>};
+}
+
+template Kernels<float> sparse_softmax_kernels();
+template Kernels<double> sparse_softmax_kernels();
+template Kernels<Float16> sparse_softmax_kernels();
+template Kernels<BFloat16> sparse_softmax_kernels();
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+
+#ifdef __SSE2__
+#include <immintrin.h>
+#endif
+
+// This file and those that include it are compiled once for each instruction set, into a namespace
+// of its own, so that no linker can put the code of one in the place of another's.
+#ifndef ZETA_CAPABILITY
+#define ZETA_CAPABILITY baseline
+#endif
+
+// Vectors of integers, of the instruction set's width. Arithmetic and comparisons are the
+// compiler's own vector operators; only what these lack is spelt out here.
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+#if defined(__AVX512BW__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+
+template <class Element>
+struct VectorOf {
+  typedef Element type __attribute__((vector_size(kVectorBytes)));
+};
+template <class Element>
+using Vector = typename VectorOf<Element>::type;
+
+template <class Element>
+inline constexpr int kLanes = kVectorBytes / static_cast<int>(sizeof(Element));
+
+template <class Element>
+inline Vector<Element> broadcast(Element x) {
+  return x - Vector<Element>{};
+}
+
+template <class Element>
+inline Vector<Element> load(void const* source) {
+  Vector<Element> result;
+  std::memcpy(&result, source, sizeof(result));
+  return result;
+}
+
+template <class VectorType>
+inline void store(void* destination, VectorType const& vector) {
+  std::memcpy(destination, &vector, sizeof(vector));
+}
+
+template <class VectorType>
+inline VectorType larger(VectorType a, VectorType b) {
+  return a > b ? a : b;
+}
+
+template <class VectorType>
+inline VectorType smaller(VectorType a, VectorType b) {
+  return a < b ? a : b;
+}
+
+// A lane's place in a LaneMask takes this many bits.
+#if defined(__AVX512BW__)
+template <class Element>
+inline constexpr int kMaskBits = 1;
+#else
+template <class Element>
+inline constexpr int kMaskBits = static_cast<int>(sizeof(Element));
+#endif
+
+// The lanes in which a >= b, the first in the lowest bits.
+template <class Element>
+inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
+#if defined(__AVX512BW__)
+  auto const x = reinterpret_cast<__m512i>(a);
+  auto const y = reinterpret_cast<__m512i>(b);
+  if constexpr (sizeof(Element) == 2) return _mm512_cmpge_epi16_mask(x, y);
+  if constexpr (sizeof(Element) == 4) return _mm512_cmpge_epi32_mask(x, y);
+  if constexpr (sizeof(Element) == 8) return _mm512_cmpge_epi64_mask(x, y);
+#elif defined(__AVX2__)
+  return static_cast<uint32_t>(_mm256_movemask_epi8(reinterpret_cast<__m256i>(a >= b)));
+#elif defined(__SSE2__)
+  return static_cast<uint32_t>(_mm_movemask_epi8(reinterpret_cast<__m128i>(a >= b)));
+#else
+  auto const lanes = a >= b;
+  uint64_t result = 0;
+  for (int lane = 0; lane < kLanes<Element>; ++lane) {
+    uint64_t const ones = (uint64_t{1} << kMaskBits<Element>)-1;
+    if (lanes[lane] != 0) result |= ones << (lane * kMaskBits<Element>);
+  }
+  return result;
+#endif
+}
+
+// Calls visit(lane) for each lane of a mask, in order.
+template <class Element, class Visit>
+inline void for_each_lane(uint64_t mask, Visit const& visit) {
+  constexpr int kBits = kMaskBits<Element>;
+  while (mask != 0) {
+    int const lane = std::countr_zero(mask) / kBits;
+    visit(lane);
+    mask &= ~(((uint64_t{1} << kBits) - 1) << (lane * kBits));
+  }
+}
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
