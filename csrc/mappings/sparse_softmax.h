@@ -42,7 +42,11 @@ class SparseSoftmax {
   };
 
   ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, int64_t length)
-      : fixed_(length), maximum_(maximum), lower_bound_(maximum - 1) {}
+      : SparseSoftmax(maximum, Fixed(length)) {}
+
+  // The integers of rows of one length are made once for all of them.
+  ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, Fixed const& fixed)
+      : fixed_(fixed), maximum_(maximum), lower_bound_(maximum - 1) {}
 
   // No entry below this is in the support: rounding to the nearest cannot carry maximum - 1 past a
   // representable logit that lies above it.

@@ -36,6 +36,15 @@ struct RowGeometry {
       row = rest;
     }
   }
+
+  // Whether each operand's rows are contiguous and follow each other without a gap.
+  bool is_dense() const {
+    for (int operand = 0; operand < Operands; ++operand) {
+      if (stride[operand] != 1) return false;
+      if (batch_dimensions == 1 && batch_strides[0][operand] != length) return false;
+    }
+    return batch_dimensions <= 1;
+  }
 };
 
 // Builds a geometry dimension by dimension. Operand 0 is the one written: rows are numbered in the

@@ -41,10 +41,18 @@ TEST(RoundToInteger, TakesTheNearestAndTiesToEven) {
 }
 
 TEST(FloorDivide, RoundsTowardsMinusInfinity) {
-  EXPECT_EQ(floor_divide<int64_t>(7, 2), 3);
-  EXPECT_EQ(floor_divide<int64_t>(-7, 2), -4);
-  EXPECT_EQ(floor_divide<int64_t>(-8, 2), -4);
-  EXPECT_EQ(static_cast<int64_t>(floor_divide<int128>(-1, 3)), -1);
+  EXPECT_EQ(floor_divide(int64_t{7}, 2), 3);
+  EXPECT_EQ(floor_divide(int64_t{-7}, 2), -4);
+  EXPECT_EQ(floor_divide(int64_t{-8}, 2), -4);
+  EXPECT_EQ(static_cast<int64_t>(floor_divide(int128{-1}, 3)), -1);
+  // Where double division rounds to the integer above.
+  for (int64_t quotient : {int64_t{1} << 50, (int64_t{1} << 50) - 1, -(int64_t{1} << 50)}) {
+    for (int64_t divisor : {int64_t{1}, int64_t{3}, int64_t{1000}, int64_t{4095}}) {
+      for (int64_t remainder : {int64_t{0}, divisor / 2, divisor - 1}) {
+        EXPECT_EQ(floor_divide(quotient * divisor + remainder, divisor), quotient);
+      }
+    }
+  }
 }
 
 TEST(FixedPointOfDouble, HoldsDifferencesThatDoubleCannot) {

@@ -14,7 +14,7 @@ LONG_LENGTHS = [8191, 8193, 65535, 65537, 131071, 131073]
 
 def limits(length: int) -> list[int]:
     """The k to try for rows of a length."""
-    candidates = {1, 2, 3, 31, 32, 33, 127, 129, length - 1, length, length + 1}
+    candidates = {1, 2, 3, 4, 5, 31, 32, 33, 127, 129, length - 1, length, length + 1}
     return sorted(k for k in candidates if 1 <= k <= length + 1)
 
 

@@ -18,7 +18,8 @@ torch.manual_seed(0)
 for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
     for length in (1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 63, 65, 100, 127, 129, 511, 1025, 5000, 70000):
         for scale in (5, 1, 0.1, 0.001):
-            z = (torch.randn(5, length, dtype=torch.float64) * scale).to(dtype)
+            rows = 37 if length <= 513 else 3
+            z = (torch.randn(rows, length, dtype=torch.float64) * scale).to(dtype)
             for k in (1, 3, 40, length):
                 for rows in (z, z.mT.contiguous().mT):
                     weights = zeta.ops.sparse_softmax(rows, k)

@@ -3,9 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <vector>
 
-#include "rowwise/cpu/vector.h"
+#include "rowwise/cpu/scratch.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
@@ -29,9 +28,9 @@ class Candidates {
   void begin_row(Mapping const& mapping, int64_t length, int64_t k) {
     mapping_ = &mapping;
     k_ = std::min(k, length);
-    auto const capacity = std::min(length, std::max<int64_t>(kSmallestCapacity, 2 * k_));
-    if (static_cast<int64_t>(entries_.size()) < capacity) entries_.resize(capacity);
-    capacity_ = capacity;
+    capacity_ = std::min(length, std::max<int64_t>(kSmallestCapacity, 2 * k_));
+    scratch_.reserve(capacity_);
+    entries_ = scratch_.data();
     size_ = 0;
     bound_ = std::numeric_limits<Key>::min();
     raise_bound(mapping.lower_bound());
@@ -66,8 +65,7 @@ class Candidates {
     auto threshold = drop_below_threshold();
     is_capped_ = size_ > k_;
     if (is_capped_) {
-      auto const first = entries_.begin();
-      std::nth_element(first, first + (k_ - 1), first + size_, comes_first);
+      std::nth_element(entries_, entries_ + (k_ - 1), entries_ + size_, comes_first);
       size_ = k_;
       threshold = mapping_->threshold(sum_above(mapping_->lowest_threshold()));
     }
@@ -116,8 +114,7 @@ class Candidates {
     auto const is_below = [&](Entry const& entry) {
       return !mapping_->is_above(entry.term, threshold);
     };
-    auto const first = entries_.begin();
-    size_ = std::remove_if(first, first + size_, is_below) - first;
+    size_ = std::remove_if(entries_, entries_ + size_, is_below) - entries_;
     return threshold;
   }
 
@@ -129,7 +126,8 @@ class Candidates {
   int64_t size_ = 0;
   bool is_capped_ = false;
   Key bound_ = 0;
-  std::vector<Entry> entries_;
+  Entry* entries_ = nullptr;
+  Scratch<Entry> scratch_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

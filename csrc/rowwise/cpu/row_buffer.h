@@ -1,9 +1,8 @@
 #pragma once
 
 #include <cstdint>
-#include <vector>
 
-#include "rowwise/cpu/vector.h"
+#include "rowwise/cpu/scratch.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
@@ -12,13 +11,14 @@ template <class Scalar>
 class RowBuffer {
  public:
   RowBuffer(int64_t length, int64_t stride) : length_(length), stride_(stride) {
-    if (stride != 1) scratch_.resize(static_cast<size_t>(length));
+    if (stride != 1) scratch_.reserve(length);
   }
 
   Scalar const* load(Scalar const* row) {
     if (stride_ == 1) return row;
-    for (int64_t column = 0; column < length_; ++column) scratch_[column] = row[column * stride_];
-    return scratch_.data();
+    Scalar* const copy = scratch_.data();
+    for (int64_t column = 0; column < length_; ++column) copy[column] = row[column * stride_];
+    return copy;
   }
 
   Scalar* writable(Scalar* row) { return stride_ == 1 ? row : scratch_.data(); }
@@ -26,13 +26,14 @@ class RowBuffer {
   // Makes what was written through writable(row) part of the row.
   void store(Scalar* row) const {
     if (stride_ == 1) return;
-    for (int64_t column = 0; column < length_; ++column) row[column * stride_] = scratch_[column];
+    Scalar const* const written = scratch_.data();
+    for (int64_t column = 0; column < length_; ++column) row[column * stride_] = written[column];
   }
 
  private:
   int64_t length_;
   int64_t stride_;
-  std::vector<Scalar> scratch_;
+  Scratch<Scalar> scratch_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
