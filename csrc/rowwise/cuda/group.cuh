@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/tuning.h"
 
 // The threads that work on one row together: a warp or a block. Every thread of a group calls each
 // member at the same point and gets the same result of a reduction.
@@ -104,6 +105,7 @@ class Block {
 
  private:
   static_assert(Threads % kWarpThreads == 0);
+  static_assert(groups_per_block(Threads) == 1, "its barriers and scratch memory serve one group");
   static constexpr int kWarps = Threads / kWarpThreads;
   static constexpr int kScratchBytes = 32;
 };

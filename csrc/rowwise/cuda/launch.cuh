@@ -1,8 +1,9 @@
 #pragma once
 
-#include <cuda_runtime_api.h>
+#include <cuda_runtime.h>
 
 #include <cstdint>
+#include <type_traits>
 
 #include "rowwise/cuda/backward.cuh"
 #include "rowwise/cuda/forward.cuh"
@@ -11,24 +12,25 @@
 // Short rows go to a warp each, long rows to a block each.
 namespace zeta::rowwise::cuda {
 
-template <class Group>
-dim3 block_shape() {
-  return {Group::kThreads, groups_per_block(Group::kThreads)};
-}
-
-template <class Group, int Operands>
-dim3 grid_shape(RowGeometry<Operands> const& geometry) {
-  return {grid_size(geometry.rows, groups_per_block(Group::kThreads))};
+// Queues a kernel whose rows fall to groups. It is no <<<>>>, which a host compiler cannot parse.
+template <class Group, int Operands, class... Parameters>
+cudaError_t launch_rows(void (*kernel)(RowGeometry<Operands>, Parameters...), cudaStream_t stream,
+                        RowGeometry<Operands> const& geometry,
+                        std::type_identity_t<Parameters>... arguments) {
+  constexpr int kGroups = groups_per_block(Group::kThreads);
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(grid_size(geometry.rows, kGroups));
+  config.blockDim = dim3(Group::kThreads, kGroups);
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, geometry, arguments...);
 }
 
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_forward(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                            int64_t k, cudaStream_t stream) {
   auto launch = [&]<class Group>() {
-    forward_kernel<MappingOf, Group>
-        <<<grid_shape<Group>(geometry), block_shape<Group>(), 0, stream>>>(geometry, weights,
-                                                                           logits, k);
-    return cudaGetLastError();
+    return launch_rows<Group>(forward_kernel<MappingOf, Group, Scalar>, stream, geometry, weights,
+                              logits, k);
   };
   if (geometry.length <= kLongestRowOfWarp) return launch.template operator()<Warp>();
   return launch.template operator()<Block<kThreadsPerLongRow>>();
@@ -39,10 +41,8 @@ cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights,
                             cudaStream_t stream) {
   auto launch = [&]<class Group>() {
-    backward_kernel<MappingOf, Group>
-        <<<grid_shape<Group>(geometry), block_shape<Group>(), 0, stream>>>(geometry, grad_logits,
-                                                                           grad_weights, weights);
-    return cudaGetLastError();
+    return launch_rows<Group>(backward_kernel<MappingOf, Group, Scalar>, stream, geometry,
+                              grad_logits, grad_weights, weights);
   };
   if (geometry.length <= kLongestRowOfWarp) return launch.template operator()<Warp>();
   return launch.template operator()<Block<kThreadsPerLongRow>>();
