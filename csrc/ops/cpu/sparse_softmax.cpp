@@ -1,6 +1,6 @@
 #include "rowwise/cpu/sparse_softmax.h"
 
-#include <ATen/Parallel.h>
+#include <torch/csrc/stable/c/shim.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -14,10 +14,17 @@ namespace {
 // A task of fewer entries costs less than handing it to another thread.
 constexpr int64_t kEntriesPerTask = 65536;
 
+// at::parallel_for is a template, and runs on one thread where it is compiled without OpenMP. This
+// one was compiled with torch.
 template <class Geometry, class Function>
 void for_each_row_range(Geometry const& geometry, Function const& function) {
   int64_t const rows_per_task = std::max<int64_t>(1, kEntriesPerTask / geometry.length);
-  at::parallel_for(0, geometry.rows, rows_per_task, function);
+  auto const call = [](int64_t first, int64_t last, void* context) {
+    (*static_cast<Function const*>(context))(first, last);
+  };
+  auto const error = torch_parallel_for(0, geometry.rows, rows_per_task, call,
+                                        const_cast<void*>(static_cast<void const*>(&function)));
+  TORCH_CHECK(error == AOTI_TORCH_SUCCESS, kName, ": a thread failed; its own message is above");
 }
 
 constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* logits, int64_t k) {
