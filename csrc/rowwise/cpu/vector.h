@@ -107,4 +107,36 @@ inline void for_each_lane(uint64_t mask, Visit const& visit) {
   }
 }
 
+// Stores around the caches, of lines of 64 bytes. Other threads see them after stream_fence().
+inline void stream_line(void* destination, void const* source) {
+#ifdef __SSE2__
+  for (int byte = 0; byte < 64; byte += kVectorBytes) {
+    char* const to = static_cast<char*>(destination) + byte;
+    char const* const from = static_cast<char const*>(source) + byte;
+#if defined(__AVX512BW__)
+    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_load_si512(from));
+#elif defined(__AVX2__)
+    _mm256_stream_si256(reinterpret_cast<__m256i*>(to),
+                        _mm256_load_si256(reinterpret_cast<__m256i const*>(from)));
+#else
+    _mm_stream_si128(reinterpret_cast<__m128i*>(to),
+                     _mm_load_si128(reinterpret_cast<__m128i const*>(from)));
+#endif
+  }
+#else
+  std::memcpy(destination, source, 64);
+#endif
+}
+
+inline void stream_zero_line(void* destination) {
+  alignas(64) static constexpr char kZeros[64] = {};
+  stream_line(destination, kZeros);
+}
+
+inline void stream_fence() {
+#ifdef __SSE2__
+  _mm_sfence();
+#endif
+}
+
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
