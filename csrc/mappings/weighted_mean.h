@@ -72,17 +72,30 @@ class WeightedMean {
     }
   };
 
+  // The integers of rows of one length.
+  struct Integers {
+    ZETA_HOST_DEVICE explicit Integers(int64_t length)
+        : products(length), slopes(length), slope_bits(fraction_bits(length)) {}
+
+    Fixed products;
+    FixedPoint<float> slopes;
+    int slope_bits;
+  };
+
   ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, int64_t length)
-      : fixed_(length),
-        slopes_(length),
-        slope_bits_(fraction_bits(length)),
+      : WeightedMean(scale, Integers(length)) {}
+
+  // The integers are made once for all rows of their length.
+  ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, Integers const& integers)
+      : integers_(integers),
         exponent_(exponent_above(scale.largest)),
         inverse_scale_(power_of_two(-exponent_)),
         non_finite_(scale.non_finite) {}
 
   ZETA_HOST_DEVICE Sum term(double slope, double product) const {
     bool const finite = product - product == 0;
-    return {fixed_.from_double(finite ? product * inverse_scale_ : 0), slopes_.from_double(slope)};
+    return {integers_.products.from_double(finite ? product * inverse_scale_ : 0),
+            integers_.slopes.from_double(slope)};
   }
 
   // A sum over no entry at all has the mean 0.
@@ -98,9 +111,7 @@ class WeightedMean {
 
   static constexpr int kLargestExponent = 1000;
 
-  Fixed fixed_;
-  FixedPoint<float> slopes_;
-  int slope_bits_;
+  Integers integers_;
   int exponent_;
   double inverse_scale_;
   double non_finite_;
@@ -120,7 +131,7 @@ ZETA_HOST_DEVICE Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
   if (non_finite_ != 0) return {non_finite_, 0};
   if (sum.slopes.value == 0) return {0, 0};
   // Long division, with dividend and divisor as pairs of doubles.
-  int128 const dividend = fixed_.integer(sum.products);
+  int128 const dividend = integers_.products.integer(sum.products);
   auto const dividend_high = static_cast<double>(dividend);
   auto const dividend_low = static_cast<double>(dividend - static_cast<int128>(dividend_high));
   auto const divisor_high = static_cast<double>(sum.slopes.value);
@@ -129,7 +140,7 @@ ZETA_HOST_DEVICE Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
   double const high = dividend_high / divisor_high;
   double const remainder = std::fma(-high, divisor_high, dividend_high);
   double const low = (remainder + (dividend_low - high * divisor_low)) / divisor_high;
-  double const unit = power_of_two(exponent_ - slope_bits_);
+  double const unit = power_of_two(exponent_ - integers_.slope_bits);
   return {high * unit, low * unit};
 }
 

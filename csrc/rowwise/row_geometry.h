@@ -37,6 +37,12 @@ struct RowGeometry {
     }
   }
 
+  // How many rows from `row` on are batch_strides[0] apart, each from the one before, in every
+  // operand.
+  ZETA_HOST_DEVICE int64_t evenly_spaced_rows(int64_t row) const {
+    return batch_dimensions == 0 ? 1 : batch_sizes[0] - row % batch_sizes[0];
+  }
+
   // Whether each operand's rows are contiguous and follow each other without a gap.
   bool is_dense() const {
     for (int operand = 0; operand < Operands; ++operand) {
@@ -46,6 +52,26 @@ struct RowGeometry {
     return batch_dimensions <= 1;
   }
 };
+
+// The geometry of the first few operands alone, with the same numbers for rows.
+template <int Kept, int Operands>
+ZETA_HOST_DEVICE RowGeometry<Kept> first_operands(RowGeometry<Operands> const& geometry) {
+  static_assert(Kept <= Operands);
+  RowGeometry<Kept> result;
+  result.rows = geometry.rows;
+  result.length = geometry.length;
+  result.batch_dimensions = geometry.batch_dimensions;
+  for (int operand = 0; operand < Kept; ++operand) {
+    result.stride[operand] = geometry.stride[operand];
+  }
+  for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
+    result.batch_sizes[dimension] = geometry.batch_sizes[dimension];
+    for (int operand = 0; operand < Kept; ++operand) {
+      result.batch_strides[dimension][operand] = geometry.batch_strides[dimension][operand];
+    }
+  }
+  return result;
+}
 
 // Builds a geometry dimension by dimension. Operand 0 is the one written: rows are numbered in the
 // order of its memory.

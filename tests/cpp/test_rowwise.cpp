@@ -184,6 +184,66 @@ TYPED_TEST(RowTest, BackwardIsTheProjectionOfTheGradient) {
   }
 }
 
+// Rows of each kind: ordinary, NaN, with fewer non-zero weights than the capacity.
+TYPED_TEST(RowTest, BackwardOfTheSupportIsThatOfTheWeights) {
+  constexpr int64_t kRows = 70;
+  for (int64_t length : {1, 15, 33, 64, 1000, 20000}) {
+    for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{40}, length}) {
+      auto logits = normal_row<TypeParam>(kRows * length, 0.5, 21);
+      logits[length + length / 2] = narrow<TypeParam>(std::numeric_limits<double>::infinity());
+      auto const grad = normal_row<TypeParam>(kRows * length, 1, 22);
+      std::vector<TypeParam> weights(logits.size());
+      int64_t const capacity = std::min(k, length);
+      std::vector<int32_t> support(kRows * (1 + capacity), 12345);
+      RowGeometryBuilder<3> builder;
+      builder.set_row(length, {1, 1, 1});
+      builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
+      auto const geometry = builder.build();
+      cpu::sparse_softmax_with_support(geometry, weights.data(), logits.data(), support.data(), k,
+                                       0, kRows);
+
+      std::vector<TypeParam> expected(logits.size());
+      builder = {};
+      builder.set_row(length, {1, 1, 1});
+      builder.add_batch_dimension(kRows, {length, length, length});
+      cpu::sparse_softmax_backward(builder.build(), expected.data(), grad.data(), weights.data(), 0,
+                                   kRows);
+      std::vector<TypeParam> result(logits.size(), narrow<TypeParam>(-7));
+      cpu::sparse_softmax_support_backward(geometry, result.data(), grad.data(), support.data(),
+                                           capacity, 0, kRows);
+      for (size_t i = 0; i < result.size(); ++i) {
+        double const number = widen(result[i]);
+        if (std::isnan(number) && std::isnan(widen(expected[i]))) continue;
+        ASSERT_EQ(number, widen(expected[i])) << "length " << length << ", k " << k << " at " << i;
+      }
+      for (int64_t row = 0; row < kRows; ++row) {
+        auto const first = weights.begin() + row * length;
+        auto const count =
+            std::count_if(first, first + length, [](auto x) { return widen(x) != 0; });
+        EXPECT_EQ(support[row * (1 + capacity)], row == 1 ? -1 : count);
+      }
+    }
+  }
+}
+
+TEST(RowGeometry, KeepsTheFirstOperands) {
+  RowGeometryBuilder<3> builder;
+  builder.add_batch_dimension(2, {60, 7, 900});
+  builder.set_row(4, {5, 8, 1});
+  builder.add_batch_dimension(5, {1, 100, 13});
+  auto const geometry = builder.build();
+  auto const two = first_operands<2>(geometry);
+  for (int64_t row = 0; row < geometry.rows; ++row) {
+    int64_t all[3];
+    int64_t first[2];
+    geometry.offsets(row, all);
+    two.offsets(row, first);
+    EXPECT_EQ(first[0], all[0]);
+    EXPECT_EQ(first[1], all[1]);
+    EXPECT_EQ(geometry.evenly_spaced_rows(row), 5 - row % 5);
+  }
+}
+
 TEST(RowGeometry, WalksAnyStrides) {
   // Shape (2, 3, 4, 5), rows along dimension 2; operand 1 is transposed and expanded.
   RowGeometryBuilder<2> builder;

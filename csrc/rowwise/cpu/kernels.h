@@ -14,6 +14,12 @@ struct Kernels {
                   int64_t first_row, int64_t last_row);
   void (*backward)(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
                    Scalar const* weights, int64_t first_row, int64_t last_row);
+  void (*forward_with_support)(RowGeometry<3> const& geometry, Scalar* weights,
+                               Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
+                               int64_t last_row);
+  void (*support_backward)(RowGeometry<3> const& geometry, Scalar* grad_logits,
+                           Scalar const* grad_weights, int32_t const* support, int64_t capacity,
+                           int64_t first_row, int64_t last_row);
 };
 
 }  // namespace zeta::rowwise::cpu

@@ -58,11 +58,31 @@ void sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits
   kernels<Scalar>().backward(geometry, grad_logits, grad_weights, weights, first_row, last_row);
 }
 
-#define ZETA_INSTANTIATE(Scalar)                                                               \
-  template void sparse_softmax<Scalar>(RowGeometry<2> const&, Scalar*, Scalar const*, int64_t, \
-                                       int64_t, int64_t);                                      \
-  template void sparse_softmax_backward<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*, \
-                                                Scalar const*, int64_t, int64_t)
+template <class Scalar>
+void sparse_softmax_with_support(RowGeometry<3> const& geometry, Scalar* weights,
+                                 Scalar const* logits, int32_t* support, int64_t k,
+                                 int64_t first_row, int64_t last_row) {
+  kernels<Scalar>().forward_with_support(geometry, weights, logits, support, k, first_row,
+                                         last_row);
+}
+
+template <class Scalar>
+void sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
+                                     Scalar const* grad_weights, int32_t const* support,
+                                     int64_t capacity, int64_t first_row, int64_t last_row) {
+  kernels<Scalar>().support_backward(geometry, grad_logits, grad_weights, support, capacity,
+                                     first_row, last_row);
+}
+
+#define ZETA_INSTANTIATE(Scalar)                                                                   \
+  template void sparse_softmax<Scalar>(RowGeometry<2> const&, Scalar*, Scalar const*, int64_t,     \
+                                       int64_t, int64_t);                                          \
+  template void sparse_softmax_backward<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,     \
+                                                Scalar const*, int64_t, int64_t);                  \
+  template void sparse_softmax_with_support<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*, \
+                                                    int32_t*, int64_t, int64_t, int64_t);          \
+  template void sparse_softmax_support_backward<Scalar>(                                           \
+      RowGeometry<3> const&, Scalar*, Scalar const*, int32_t const*, int64_t, int64_t, int64_t)
 
 ZETA_INSTANTIATE(float);
 ZETA_INSTANTIATE(double);
