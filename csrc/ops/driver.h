@@ -9,8 +9,10 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <tuple>
 
 #include "ops/row_arguments.h"
+#include "ops/support.h"
 #include "rowwise/float16.h"
 
 // What every device's kernel does around its launch, in one order: check, device guard, allocate,
@@ -80,6 +82,48 @@ at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Ten
              static_cast<Scalar const*>(grad_output.const_data_ptr()),
              static_cast<Scalar const*>(output.const_data_ptr()));
     });
+  }
+  return grad_input.to(input_dtype);
+}
+
+template <class Launch>
+std::tuple<at::Tensor, at::Tensor> run_forward_with_support(char const* name, at::Tensor const& z,
+                                                            int64_t k, int64_t dim,
+                                                            std::optional<at::ScalarType> dtype,
+                                                            Launch const& launch) {
+  auto const arguments = check_forward_with_support(name, z, k, dim, dtype);
+  c10::DeviceGuard const guard(z.device());
+  at::Tensor weights = at::empty_like(z, z.options().dtype(arguments.dtype));
+  at::Tensor support = empty_support(z, k, arguments.dim);
+  if (weights.numel() == 0) return {weights, support.zero_()};
+  at::Tensor const logits = z.to(arguments.dtype);
+  auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
+    using Scalar = typename EngineScalar<scalar_t>::type;
+    launch(geometry, static_cast<Scalar*>(weights.mutable_data_ptr()),
+           static_cast<Scalar const*>(logits.const_data_ptr()), support.mutable_data_ptr<int32_t>(),
+           k);
+  });
+  return {weights, support};
+}
+
+template <class Launch>
+at::Tensor run_support_backward(char const* name, at::Tensor const& grad_output,
+                                at::Tensor const& support, int64_t dim, at::ScalarType input_dtype,
+                                Launch const& launch) {
+  int64_t const row_dim = check_support_backward(name, grad_output, support, dim, input_dtype);
+  c10::DeviceGuard const guard(grad_output.device());
+  at::Tensor const grad_input = at::empty_like(grad_output);
+  if (grad_input.numel() != 0) {
+    auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
+    int64_t const capacity = support.size(row_dim) - 1;
+    AT_DISPATCH_FLOATING_TYPES_AND2(
+        at::kHalf, at::kBFloat16, grad_output.scalar_type(), "zeta", [&] {
+          using Scalar = typename EngineScalar<scalar_t>::type;
+          launch(geometry, static_cast<Scalar*>(grad_input.mutable_data_ptr()),
+                 static_cast<Scalar const*>(grad_output.const_data_ptr()),
+                 support.const_data_ptr<int32_t>(), capacity);
+        });
   }
   return grad_input.to(input_dtype);
 }

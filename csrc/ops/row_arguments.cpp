@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include "ops/support.h"
+
 namespace zeta::ops {
 namespace {
 
@@ -36,6 +38,11 @@ at::ScalarType check_dtype(char const* name, at::Tensor const& z,
   TORCH_CHECK(is_supported(z.scalar_type()), name, ": expected z to have dtype ", kExpected,
               ", or dtype= to name one of these, but got ", z.scalar_type());
   return z.scalar_type();
+}
+
+void check_input_dtype(char const* name, at::ScalarType input_dtype) {
+  TORCH_CHECK(c10::isFloatingType(input_dtype), name,
+              ": expected input_dtype to be a floating-point dtype, but got ", input_dtype);
 }
 
 // The elements between the first and the last of a tensor, in units of its storage.
@@ -95,8 +102,7 @@ int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tens
   TORCH_CHECK(grad_output.device() == output.device(), name,
               ": expected grad_output to be on device ", output.device(), ", but got ",
               grad_output.device());
-  TORCH_CHECK(c10::isFloatingType(input_dtype), name,
-              ": expected input_dtype to be a floating-point dtype, but got ", input_dtype);
+  check_input_dtype(name, input_dtype);
   TORCH_CHECK(grad_output.dim() == output.dim(), name,
               ": expected grad_output to have the shape of output, ", output.sym_sizes(),
               ", but got ", grad_output.sym_sizes());
@@ -106,6 +112,42 @@ int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tens
                     ", but got ", grad_output.sym_sizes());
   }
   return check_dim(name, output, dim);
+}
+
+RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
+                                        int64_t dim, std::optional<at::ScalarType> dtype) {
+  auto const arguments = check_forward(name, z, k, dim, dtype);
+  TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
+  TORCH_SYM_CHECK(z.sym_size(arguments.dim).sym_le(kLongestRowOfSupport), name,
+                  ": expected rows of at most ", kLongestRowOfSupport, " entries, but got ",
+                  z.sym_size(arguments.dim));
+  return arguments;
+}
+
+int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
+                               at::Tensor const& support, int64_t dim, at::ScalarType input_dtype) {
+  TORCH_CHECK(
+      is_supported(grad_output.scalar_type()), name,
+      ": expected grad_output to have dtype float32, float64, float16 or bfloat16, but got ",
+      grad_output.scalar_type());
+  TORCH_CHECK(support.scalar_type() == at::kInt, name,
+              ": expected support to have dtype Int, but got ", support.scalar_type());
+  TORCH_CHECK(support.device() == grad_output.device(), name, ": expected support to be on device ",
+              grad_output.device(), ", but got ", support.device());
+  check_input_dtype(name, input_dtype);
+  int64_t const row_dim = check_dim(name, grad_output, dim);
+  auto const check_shape = [&](c10::SymBool const& is_right) {
+    TORCH_SYM_CHECK(is_right, name, ": expected support to have the shape of grad_output, ",
+                    grad_output.sym_sizes(), ", but for 1 or more along dim ", row_dim,
+                    ", but got ", support.sym_sizes());
+  };
+  check_shape(c10::SymInt(support.dim()).sym_eq(grad_output.dim()));
+  check_shape(c10::SymInt(support.dim()).sym_gt(row_dim));
+  for (int64_t i = 0; i < support.dim(); ++i) {
+    auto const size = support.sym_size(i);
+    check_shape(i == row_dim ? size.sym_ge(1) : size.sym_eq(grad_output.sym_size(i)));
+  }
+  return row_dim;
 }
 
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {

@@ -30,10 +30,20 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymIn
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
                        int64_t dim, at::ScalarType input_dtype);
 
+// As check_forward, and that a support can be made of rows along `dim`.
+RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
+                                        int64_t dim, std::optional<at::ScalarType> dtype);
+
+// Returns the dim, not negative. What `support` holds is not looked at: kernels leave out what is
+// no column of a row, or not above the columns before it.
+int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
+                               at::Tensor const& support, int64_t dim, at::ScalarType input_dtype);
+
 // After `out` was resized: that writing one element of it changes no other, nor z.
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);
 
-// The rows along `dim` of tensors that share one shape with at least one element.
+// The rows along `dim` of tensors that share one shape with at least one element, but that only the
+// first gives the length of the rows.
 template <size_t Operands>
 rowwise::RowGeometry<static_cast<int>(Operands)> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, Operands> const& operands, int64_t dim);

@@ -34,6 +34,20 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, int
   return handle.call(grad_output, output, dim, input_dtype);
 }
 
+std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, c10::SymInt k,
+                                                        int64_t dim,
+                                                        std::optional<at::ScalarType> dtype) {
+  static auto const handle = find<WithSupportSignature>("zeta::_sparse_softmax_with_support", "");
+  return handle.call(z, std::move(k), dim, dtype);
+}
+
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, int64_t dim,
+                            at::ScalarType input_dtype) {
+  static auto const handle =
+      find<SupportBackwardSignature>("zeta::_sparse_softmax_support_backward", "");
+  return handle.call(grad_output, support, dim, input_dtype);
+}
+
 TORCH_LIBRARY_FRAGMENT(zeta, library) {
   // flexible_layout: any strides are taken as they are, so Inductor need not copy an input.
   std::vector<at::Tag> const tags = {at::Tag::pt2_compliant_tag, at::Tag::flexible_layout};
@@ -46,6 +60,14 @@ TORCH_LIBRARY_FRAGMENT(zeta, library) {
       {at::Tag::pt2_compliant_tag});
   library.def(
       "_sparse_softmax_backward(Tensor grad_output, Tensor output, int dim, "
+      "ScalarType input_dtype) -> Tensor",
+      tags);
+  library.def(
+      "_sparse_softmax_with_support(Tensor z, SymInt k, int dim, *, ScalarType? dtype=None) -> "
+      "(Tensor output, Tensor support)",
+      tags);
+  library.def(
+      "_sparse_softmax_support_backward(Tensor grad_output, Tensor support, int dim, "
       "ScalarType input_dtype) -> Tensor",
       tags);
 }

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <tuple>
 
 // The operators of sparse_softmax as the dispatcher knows them, with handles that are looked up
 // once.
@@ -12,6 +13,8 @@ namespace zeta::ops::sparse_softmax {
 
 inline constexpr char const* kName = "sparse_softmax";
 inline constexpr char const* kBackwardName = "_sparse_softmax_backward";
+inline constexpr char const* kWithSupportName = "_sparse_softmax_with_support";
+inline constexpr char const* kSupportBackwardName = "_sparse_softmax_support_backward";
 
 using ForwardSignature = at::Tensor(at::Tensor const& z, c10::SymInt k, int64_t dim,
                                     std::optional<at::ScalarType> dtype);
@@ -19,9 +22,16 @@ using ForwardOutSignature = at::Tensor&(at::Tensor const& z, c10::SymInt k, int6
                                         std::optional<at::ScalarType> dtype, at::Tensor& out);
 using BackwardSignature = at::Tensor(at::Tensor const& grad_output, at::Tensor const& output,
                                      int64_t dim, at::ScalarType input_dtype);
+using WithSupportSignature = std::tuple<at::Tensor, at::Tensor>(
+    at::Tensor const& z, c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype);
+using SupportBackwardSignature = at::Tensor(at::Tensor const& grad_output,
+                                            at::Tensor const& support, int64_t dim,
+                                            at::ScalarType input_dtype);
 
 ForwardSignature forward;
 ForwardOutSignature forward_out;
 BackwardSignature backward;
+WithSupportSignature forward_with_support;  // the output and the support of ops/support.h
+SupportBackwardSignature support_backward;
 
 }  // namespace zeta::ops::sparse_softmax

@@ -64,3 +64,38 @@ def _sparse_softmax_backward(
         input_dtype,
     )
     return result.reshape(output.shape), 0
+
+
+@torch.library.register_vmap("zeta::_sparse_softmax_with_support")
+def _sparse_softmax_with_support(
+    info: Any,
+    in_dims: tuple[int | None, ...],
+    z: Tensor,
+    k: int,
+    dim: int,
+    *,
+    dtype: torch.dtype | None = None,
+) -> tuple[tuple[Tensor, Tensor], tuple[int, int]]:
+    z = _samples_first(z, in_dims[0], info.batch_size)
+    rows = _at_least_one_row_dim(z)
+    output, support = torch.ops.zeta._sparse_softmax_with_support(
+        rows, k, _row_dim(z, dim), dtype=dtype
+    )
+    return (output.reshape(z.shape), support), (0, 0)
+
+
+@torch.library.register_vmap("zeta::_sparse_softmax_support_backward")
+def _sparse_softmax_support_backward(
+    info: Any,
+    in_dims: tuple[int | None, ...],
+    grad_output: Tensor,
+    support: Tensor,
+    dim: int,
+    input_dtype: torch.dtype,
+) -> tuple[Tensor, int]:
+    grad_output = _samples_first(grad_output, in_dims[0], info.batch_size)
+    support = _samples_first(support, in_dims[1], info.batch_size)
+    result = torch.ops.zeta._sparse_softmax_support_backward(
+        _at_least_one_row_dim(grad_output), support, _row_dim(grad_output, dim), input_dtype
+    )
+    return result.reshape(grad_output.shape), 0

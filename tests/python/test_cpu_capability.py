@@ -24,7 +24,10 @@ for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
                 for rows in (z, z.mT.contiguous().mT):
                     weights = zeta.ops.sparse_softmax(rows, k)
                     grad = torch.ops.zeta._sparse_softmax_backward(rows, weights, -1, dtype)
-                    for result in (weights, grad):
+                    support = torch.ops.zeta._sparse_softmax_with_support(rows, k, -1)[1]
+                    same = torch.ops.zeta._sparse_softmax_support_backward(rows, support, -1, dtype)
+                    assert torch.equal(grad, same)
+                    for result in (weights, grad, support):
                         digest.update(result.contiguous().view(torch.uint8).numpy().tobytes())
 print(zeta._C.cpu_capability(), digest.hexdigest())
 """

@@ -1,5 +1,6 @@
 #include "ops/sparse_softmax.h"
 
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/csrc/autograd/custom_function.h>
@@ -8,6 +9,7 @@
 #include <utility>
 
 #include "ops/autograd/differentiable_projection.h"
+#include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
@@ -61,10 +63,33 @@ struct SparseSoftmax : torch::autograd::Function<SparseSoftmax> {
   }
 };
 
+// Whether the call goes straight to the CPU kernel: under no mode, transform or trace, and z not of
+// a subclass that would see it. What else there may be saves the output, which graphs hold anyway.
+bool is_eager_on_cpu(at::Tensor const& z) {
+  constexpr c10::DispatchKeySet kEagerOnCpu(
+      {c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::ADInplaceOrView,
+       c10::DispatchKey::AutocastCPU, c10::DispatchKey::BackendSelect});
+  auto const local = c10::impl::tls_local_dispatch_key_set();
+  return kEagerOnCpu.isSupersetOf((z.key_set() | local.included_) - local.excluded_);
+}
+
+// Whether the backward is to read the support in place of the output.
+bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                        std::optional<at::ScalarType> dtype) {
+  at::ScalarType const output_dtype = dtype.value_or(z.scalar_type());
+  bool const is_right = -z.dim() <= dim && dim < z.dim() && c10::isFloatingType(output_dtype);
+  if (!is_right || !is_eager_on_cpu(z) || k.is_symbolic()) return false;
+  return support_pays(z.size(dim), k.as_int_unchecked(),
+                      static_cast<int64_t>(c10::elementSize(output_dtype)));
+}
+
 at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
                             std::optional<at::ScalarType> dtype) {
   bool const decompose = is_transformed(z);
   if (!decompose && torch::autograd::compute_requires_grad(z)) {
+    if (hands_over_support(z, k, dim, dtype)) {
+      return std::get<0>(sparse_softmax::forward_with_support(z, std::move(k), dim, dtype));
+    }
     return SparseSoftmax::apply(z, std::move(k), dim, dtype);
   }
   at::Tensor output;

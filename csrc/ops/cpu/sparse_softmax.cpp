@@ -7,6 +7,8 @@
 
 #include "ops/driver.h"
 #include "ops/sparse_softmax.h"
+#include "rowwise/cpu/capability.h"
+#include "rowwise/cpu/zeros.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
@@ -14,17 +16,23 @@ namespace {
 // A task of fewer entries costs less than handing it to another thread.
 constexpr int64_t kEntriesPerTask = 65536;
 
-// at::parallel_for is a template, and runs on one thread where it is compiled without OpenMP. This
-// one was compiled with torch.
-template <class Geometry, class Function>
-void for_each_row_range(Geometry const& geometry, Function const& function) {
-  int64_t const rows_per_task = std::max<int64_t>(1, kEntriesPerTask / geometry.length);
+// Calls function(first, last) for ranges that make up 0 to count - 1, on all of torch's threads if
+// that pays. at::parallel_for is a template, and runs on one thread where it is compiled without
+// OpenMP. This one was compiled with torch.
+template <class Function>
+void for_each_range(int64_t count, int64_t smallest_range, Function const& function) {
+  rowwise::cpu::capability();  // Throws here, not in a thread, if the environment names none.
   auto const call = [](int64_t first, int64_t last, void* context) {
     (*static_cast<Function const*>(context))(first, last);
   };
-  auto const error = torch_parallel_for(0, geometry.rows, rows_per_task, call,
+  auto const error = torch_parallel_for(0, count, smallest_range, call,
                                         const_cast<void*>(static_cast<void const*>(&function)));
   TORCH_CHECK(error == AOTI_TORCH_SUCCESS, kName, ": a thread failed; its own message is above");
+}
+
+template <class Geometry, class Function>
+void for_each_row_range(Geometry const& geometry, Function const& function) {
+  for_each_range(geometry.rows, std::max<int64_t>(1, kEntriesPerTask / geometry.length), function);
 }
 
 constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* logits, int64_t k) {
@@ -38,6 +46,29 @@ constexpr auto kBackward = [](auto const& geometry, auto* grad_logits, auto cons
   for_each_row_range(geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first,
                                           last);
+  });
+};
+
+constexpr auto kForwardWithSupport = [](auto const& geometry, auto* weights, auto const* logits,
+                                        int32_t* support, int64_t k) {
+  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+    rowwise::cpu::sparse_softmax_with_support(geometry, weights, logits, support, k, first, last);
+  });
+};
+
+constexpr auto kSupportBackward = [](auto const& geometry, auto* grad_logits,
+                                     auto const* grad_weights, int32_t const* support,
+                                     int64_t capacity) {
+  if (geometry.stride[0] != 1) {
+    auto const entry = static_cast<int64_t>(sizeof(*grad_logits));
+    int64_t const size = geometry.rows * geometry.length * entry;
+    for_each_range(size, kEntriesPerTask * entry, [&](int64_t first, int64_t last) {
+      rowwise::cpu::fill_with_zeros(grad_logits, size, first, last);
+    });
+  }
+  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+    rowwise::cpu::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,
+                                                  capacity, first, last);
   });
 };
 
@@ -56,12 +87,26 @@ at::Tensor backward_cpu(at::Tensor const& grad_output, at::Tensor const& output,
   return run_backward(kBackwardName, grad_output, output, dim, input_dtype, kBackward);
 }
 
+std::tuple<at::Tensor, at::Tensor> forward_with_support_cpu(at::Tensor const& z, int64_t k,
+                                                            int64_t dim,
+                                                            std::optional<at::ScalarType> dtype) {
+  return run_forward_with_support(kWithSupportName, z, k, dim, dtype, kForwardWithSupport);
+}
+
+at::Tensor support_backward_cpu(at::Tensor const& grad_output, at::Tensor const& support,
+                                int64_t dim, at::ScalarType input_dtype) {
+  return run_support_backward(kSupportBackwardName, grad_output, support, dim, input_dtype,
+                              kSupportBackward);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CPU, library) {
   library.impl("sparse_softmax", &forward_cpu);
   library.impl("sparse_softmax.out", &forward_out_cpu);
   library.impl("_sparse_softmax_backward", &backward_cpu);
+  library.impl("_sparse_softmax_with_support", &forward_with_support_cpu);
+  library.impl("_sparse_softmax_support_backward", &support_backward_cpu);
 }
 
 }  // namespace zeta::ops::sparse_softmax

@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include "ops/row_arguments.h"
+#include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
@@ -28,12 +29,28 @@ at::Tensor backward_meta(at::Tensor const& grad_output, at::Tensor const& output
   return at::empty_like(output, output.options().dtype(input_dtype));
 }
 
+std::tuple<at::Tensor, at::Tensor> forward_with_support_meta(at::Tensor const& z, c10::SymInt k,
+                                                             int64_t dim,
+                                                             std::optional<at::ScalarType> dtype) {
+  auto const arguments = check_forward_with_support(kWithSupportName, z, k, dim, dtype);
+  return {at::empty_like(z, z.options().dtype(arguments.dtype)),
+          empty_support(z, k, arguments.dim)};
+}
+
+at::Tensor support_backward_meta(at::Tensor const& grad_output, at::Tensor const& support,
+                                 int64_t dim, at::ScalarType input_dtype) {
+  check_support_backward(kSupportBackwardName, grad_output, support, dim, input_dtype);
+  return at::empty_like(grad_output, grad_output.options().dtype(input_dtype));
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Meta, library) {
   library.impl("sparse_softmax", &forward_meta);
   library.impl("sparse_softmax.out", &forward_out_meta);
   library.impl("_sparse_softmax_backward", &backward_meta);
+  library.impl("_sparse_softmax_with_support", &forward_with_support_meta);
+  library.impl("_sparse_softmax_support_backward", &support_backward_meta);
 }
 
 }  // namespace zeta::ops::sparse_softmax

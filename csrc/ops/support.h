@@ -1,0 +1,29 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/SymInt.h>
+
+#include <cstdint>
+#include <limits>
+
+// The support as a tensor that the forward hands to the backward in place of the output. It is
+// int32, of the output's shape but for 1 + min(k, n) along the rows' dimension: the count of a
+// row's non-zero weights, their columns in increasing order, then kNoColumn of
+// rowwise/saved_support.h. That dimension is the innermost in memory.
+namespace zeta::ops {
+
+inline constexpr int64_t kLongestRowOfSupport = std::numeric_limits<int32_t>::max();
+
+// Whether a backward that reads the support, and a forward that writes it, take less time than ones
+// that save and read the output.
+constexpr bool support_pays(int64_t length, int64_t k, int64_t element_size) {
+  return length <= kLongestRowOfSupport && 1 <= k && k <= length / 16 && element_size >= 2;
+}
+
+at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+
+// A tensor like `like` that is 1 on the support, 0 elsewhere and NaN in NaN rows, of ATen operators
+// alone.
+at::Tensor indicator_of_support(at::Tensor const& support, int64_t dim, at::Tensor const& like);
+
+}  // namespace zeta::ops
