@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -10,6 +11,36 @@
 // Here the mean is a quotient of exact sums: the products are taken as integers relative to the
 // largest of them, so their order does not matter.
 namespace zeta::mappings {
+
+namespace detail {
+
+ZETA_HOST_DEVICE uint64_t bits_of(double x) {
+#ifdef __CUDA_ARCH__
+  return static_cast<uint64_t>(__double_as_longlong(x));
+#else
+  return std::bit_cast<uint64_t>(x);
+#endif
+}
+
+ZETA_HOST_DEVICE double double_of_bits(uint64_t bits) {
+#ifdef __CUDA_ARCH__
+  return __longlong_as_double(static_cast<long long>(bits));
+#else
+  return std::bit_cast<double>(bits);
+#endif
+}
+
+inline constexpr int kExponentBias = 1023;
+inline constexpr int kFractionBits = 52;
+
+// As mappings::power_of_two, by its bits where it is a normal number.
+ZETA_HOST_DEVICE double power_of_two(int exponent) {
+  int const biased = exponent + kExponentBias;
+  if (biased <= 0) return mappings::power_of_two(exponent);
+  return double_of_bits(static_cast<uint64_t>(biased) << kFractionBits);
+}
+
+}  // namespace detail
 
 template <class Real>
 struct Mean;
@@ -89,7 +120,7 @@ class WeightedMean {
   ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, Integers const& integers)
       : integers_(integers),
         exponent_(exponent_above(scale.largest)),
-        inverse_scale_(power_of_two(-exponent_)),
+        inverse_scale_(detail::power_of_two(-exponent_)),
         non_finite_(scale.non_finite) {}
 
   ZETA_HOST_DEVICE Sum term(double slope, double product) const {
@@ -102,10 +133,10 @@ class WeightedMean {
   ZETA_HOST_DEVICE Mean<Real> mean(Sum const& sum) const;
 
  private:
-  // The e with 2^(e-1) <= x < 2^e, kept where 2^e and 2^-e are normal numbers.
+  // The e with 2^(e-1) <= x < 2^e, but at least such that 2^-e is a number, of x >= 0. 0 for 0.
   ZETA_HOST_DEVICE static int exponent_above(double x) {
-    int exponent = 0;
-    std::frexp(x, &exponent);
+    int const biased = static_cast<int>(detail::bits_of(x) >> detail::kFractionBits);
+    int const exponent = x == 0 ? 0 : biased - (detail::kExponentBias - 1);
     return exponent < -kLargestExponent ? -kLargestExponent : exponent;
   }
 
@@ -123,7 +154,7 @@ ZETA_HOST_DEVICE Mean<float> WeightedMean<float>::mean(Sum const& sum) const {
   if (sum.slopes.value == 0) return {0};
   double const products = static_cast<double>(sum.products.value);
   double const slopes = static_cast<double>(sum.slopes.value);
-  return {products / slopes * power_of_two(exponent_)};
+  return {products / slopes * detail::power_of_two(exponent_)};
 }
 
 template <>
@@ -140,7 +171,7 @@ ZETA_HOST_DEVICE Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
   double const high = dividend_high / divisor_high;
   double const remainder = std::fma(-high, divisor_high, dividend_high);
   double const low = (remainder + (dividend_low - high * divisor_low)) / divisor_high;
-  double const unit = power_of_two(exponent_ - integers_.slope_bits);
+  double const unit = detail::power_of_two(exponent_ - integers_.slope_bits);
   return {high * unit, low * unit};
 }
 

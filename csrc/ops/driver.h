@@ -13,6 +13,7 @@
 
 #include "ops/row_arguments.h"
 #include "ops/support.h"
+#include "rowwise/cpu/huge_pages.h"
 #include "rowwise/float16.h"
 
 // What every device's kernel does around its launch, in one order: check, device guard, allocate,
@@ -34,6 +35,16 @@ struct EngineScalar<at::BFloat16> {
   using type = rowwise::BFloat16;
 };
 
+// Memory for a result, not written yet.
+inline at::Tensor fresh_like(at::Tensor const& tensor, at::ScalarType dtype) {
+  at::Tensor result = at::empty_like(tensor, tensor.options().dtype(dtype));
+  if (result.is_cpu()) {
+    rowwise::cpu::advise_huge_pages(result.mutable_data_ptr(),
+                                    static_cast<int64_t>(result.nbytes()));
+  }
+  return result;
+}
+
 template <class Launch>
 void launch_forward(at::Tensor const& weights, at::Tensor const& logits, int64_t k, int64_t dim,
                     Launch const& launch) {
@@ -51,7 +62,7 @@ at::Tensor run_forward(char const* name, at::Tensor const& z, int64_t k, int64_t
                        std::optional<at::ScalarType> dtype, Launch const& launch) {
   auto const arguments = check_forward(name, z, k, dim, dtype);
   c10::DeviceGuard const guard(z.device());
-  at::Tensor weights = at::empty_like(z, z.options().dtype(arguments.dtype));
+  at::Tensor weights = fresh_like(z, arguments.dtype);
   launch_forward(weights, z.to(arguments.dtype), k, arguments.dim, launch);
   return weights;
 }
@@ -73,7 +84,7 @@ at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Ten
                         int64_t dim, at::ScalarType input_dtype, Launch const& launch) {
   int64_t const row_dim = check_backward(name, grad_output, output, dim, input_dtype);
   c10::DeviceGuard const guard(output.device());
-  at::Tensor const grad_input = at::empty_like(output);
+  at::Tensor const grad_input = fresh_like(output, output.scalar_type());
   if (grad_input.numel() != 0) {
     auto const geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
     AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, output.scalar_type(), "zeta", [&] {
@@ -93,7 +104,7 @@ std::tuple<at::Tensor, at::Tensor> run_forward_with_support(char const* name, at
                                                             Launch const& launch) {
   auto const arguments = check_forward_with_support(name, z, k, dim, dtype);
   c10::DeviceGuard const guard(z.device());
-  at::Tensor weights = at::empty_like(z, z.options().dtype(arguments.dtype));
+  at::Tensor weights = fresh_like(z, arguments.dtype);
   at::Tensor support = empty_support(z, k, arguments.dim);
   if (weights.numel() == 0) return {weights, support.zero_()};
   at::Tensor const logits = z.to(arguments.dtype);
@@ -113,7 +124,7 @@ at::Tensor run_support_backward(char const* name, at::Tensor const& grad_output,
                                 Launch const& launch) {
   int64_t const row_dim = check_support_backward(name, grad_output, support, dim, input_dtype);
   c10::DeviceGuard const guard(grad_output.device());
-  at::Tensor const grad_input = at::empty_like(grad_output);
+  at::Tensor const grad_input = fresh_like(grad_output, grad_output.scalar_type());
   if (grad_input.numel() != 0) {
     auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
     int64_t const capacity = support.size(row_dim) - 1;

@@ -8,6 +8,7 @@
 
 #include "python/build_facts.h"
 #include "rowwise/cpu/capability.h"
+#include "rowwise/cpu/huge_pages.h"
 
 extern char const* const zeta_build_id;
 
@@ -25,6 +26,7 @@ PYBIND11_MODULE(_C, module) {
     return zeta::rowwise::cpu::kCapabilityNames[static_cast<size_t>(
         zeta::rowwise::cpu::capability())];
   });
+  module.def("uses_huge_pages", &zeta::rowwise::cpu::uses_huge_pages);
   module.attr("compiler") = facts::kCompiler;
   module.attr("build_id") = zeta_build_id;
 }

@@ -9,7 +9,7 @@ LIBRARY = Path(__file__).parent / "lib" / "libzeta.so"
 REBUILD = "run `pip install --no-deps --force-reinstall .` in the folder of zeta's source"
 
 try:
-    from zeta._C import build_id, cpu_capability, torch_version, version
+    from zeta._C import build_id, cpu_capability, torch_version, uses_huge_pages, version
 except ImportError as error:
     raise ImportError(
         f"zeta is not built for this Python: {error}. To build it, {REBUILD}"
@@ -29,10 +29,12 @@ def minor(full: str) -> str:
     return ".".join(full.split(".")[:2])
 
 
-def check_cpu_capability() -> None:
-    """Raises ImportError if ZETA_CPU_CAPABILITY names nothing that this processor has."""
+def check_environment() -> None:
+    """Raises ImportError if ZETA_CPU_CAPABILITY names nothing that this processor has, or
+    ZETA_HUGE_PAGES is neither 0 nor 1."""
     try:
         cpu_capability()
+        uses_huge_pages()
     except RuntimeError as error:
         raise ImportError(str(error)) from None
 
@@ -56,6 +58,6 @@ def tag_compile_cache() -> None:
 
 
 check_torch(torch.__version__)
-check_cpu_capability()
+check_environment()
 load(LIBRARY)
 tag_compile_cache()

@@ -3,6 +3,9 @@
 #include <zeta/ops.h>
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <stdexcept>
 #include <string>
 
 namespace {
@@ -87,6 +90,27 @@ TEST(SparseSoftmax, RunsOnMetaTensors) {
   EXPECT_EQ(weights.sizes(), z.sizes());
   EXPECT_EQ(weights.strides(), z.strides());
   EXPECT_NE(error_of([&] { zeta::sparse_softmax(z, -1); }), "");
+}
+
+// Of rows enough for several threads: the error is the caller's, not one of theirs.
+void call_with_environment(char const* variable, char const* value) {
+  setenv(variable, value, /*overwrite=*/1);
+  auto const z = torch::ones({1024, 1024});
+  try {
+    zeta::sparse_softmax(z);
+  } catch (std::runtime_error const& error) {
+    std::fputs(error.what(), stderr);
+    std::_Exit(2);
+  }
+  std::_Exit(0);
+}
+
+TEST(SparseSoftmaxDeathTest, FirstCallNamesWhatIsWrongInTheEnvironment) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(call_with_environment("ZETA_CPU_CAPABILITY", "sse9"), testing::ExitedWithCode(2),
+              "^ZETA_CPU_CAPABILITY: expected default, avx2 or avx512, but got sse9$");
+  EXPECT_EXIT(call_with_environment("ZETA_HUGE_PAGES", "yes"), testing::ExitedWithCode(2),
+              "^ZETA_HUGE_PAGES: expected 0 or 1, but got yes$");
 }
 
 }  // namespace

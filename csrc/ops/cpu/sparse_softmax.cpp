@@ -4,11 +4,11 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <cstring>
 
 #include "ops/driver.h"
 #include "ops/sparse_softmax.h"
 #include "rowwise/cpu/capability.h"
-#include "rowwise/cpu/zeros.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
@@ -60,11 +60,11 @@ constexpr auto kSupportBackward = [](auto const& geometry, auto* grad_logits,
                                      auto const* grad_weights, int32_t const* support,
                                      int64_t capacity) {
   if (geometry.stride[0] != 1) {
-    auto const entry = static_cast<int64_t>(sizeof(*grad_logits));
-    int64_t const size = geometry.rows * geometry.length * entry;
-    for_each_range(size, kEntriesPerTask * entry, [&](int64_t first, int64_t last) {
-      rowwise::cpu::fill_with_zeros(grad_logits, size, first, last);
-    });
+    for_each_range(geometry.rows * geometry.length, kEntriesPerTask,
+                   [&](int64_t first, int64_t last) {
+                     std::memset(static_cast<void*>(grad_logits + first), 0,
+                                 (last - first) * sizeof(*grad_logits));
+                   });
   }
   for_each_row_range(geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,

@@ -9,15 +9,16 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Writes contiguous rows that are zero but for few entries. Rows that follow each other without a
-// gap are collected and written as one, so that short rows fill whole lines.
+// gap are collected and written as one, since zeros are written faster the more there are.
+//
+// Results of the operators' own are written through the caches at any size: large memory is new,
+// and the system has just cleared its pages there.
 template <class Scalar>
 class SparseRows {
  public:
-  // Of a result of `rows` rows, of which each has at most `most_entries` that are not zero.
-  SparseRows(int64_t rows, int64_t length, int64_t most_entries)
-      : length_(length),
-        rows_together_(std::max<int64_t>(1, kTogether / length)),
-        streams_(is_streamed(rows * length * static_cast<int64_t>(sizeof(Scalar)))) {
+  // Each row has at most `most_entries` that are not zero.
+  SparseRows(int64_t length, int64_t most_entries)
+      : length_(length), rows_together_(std::max<int64_t>(1, kTogether / length)) {
     columns_.reserve(rows_together_ * most_entries);
     values_.reserve(rows_together_ * most_entries);
   }
@@ -37,30 +38,19 @@ class SparseRows {
     values_.data()[count_++] = value;
   }
 
-  // Has to be called after the last row, and before other memory may count on the rows.
-  void write_all() {
-    write();
-    if (streams_) stream_fence();
+  // Writes the rows begun so far.
+  void write() {
+    if (rows_ == 0) return;
+    write_sparse_row(first_, rows_ * length_, count_, columns_.data(), values_.data());
+    rows_ = 0;
+    count_ = 0;
   }
 
  private:
   static constexpr int64_t kTogether = 4096;  // entries
 
-  void write() {
-    if (rows_ == 0) return;
-    int64_t const length = rows_ * length_;
-    if (streams_) {
-      stream_sparse_row(first_, length, count_, columns_.data(), values_.data());
-    } else {
-      write_sparse_row(first_, length, count_, columns_.data(), values_.data());
-    }
-    rows_ = 0;
-    count_ = 0;
-  }
-
   int64_t length_;
   int64_t rows_together_;
-  bool streams_;
   Scalar* first_ = nullptr;
   int64_t rows_ = 0;
   int64_t count_ = 0;

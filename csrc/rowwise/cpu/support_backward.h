@@ -91,7 +91,7 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
   int64_t const support_step = geometry.stride[2];
   capacity = std::min(capacity, length);
   SupportGradient<MappingOf, Scalar> gradient(length, capacity);
-  SparseRows<Scalar> result(geometry.rows, length, capacity);
+  SparseRows<Scalar> result(length, capacity);
   for (int64_t row = first_row; row < last_row; ++row) {
     int64_t offsets[3];
     if (row + kRowsAhead < last_row) {
@@ -103,7 +103,7 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
     int32_t const* const columns = support + offsets[2];
     if (columns[0] < 0) {
       auto const not_a_number = narrow<Scalar>(std::numeric_limits<double>::quiet_NaN());
-      result.write_all();
+      result.write();
       for (int64_t i = 0; i < length; ++i) destination[i * result_step] = not_a_number;
       continue;
     }
@@ -116,7 +116,7 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
           [&](int32_t column, Scalar grad) { destination[column * result_step] = grad; });
     }
   }
-  result.write_all();
+  result.write();
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

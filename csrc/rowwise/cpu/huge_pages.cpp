@@ -1,0 +1,46 @@
+#include "rowwise/cpu/huge_pages.h"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+namespace zeta::rowwise::cpu {
+namespace {
+
+bool read_environment() {
+  char const* const variable = std::getenv("ZETA_HUGE_PAGES");
+  std::string_view const value = variable == nullptr ? "1" : variable;
+  if (value != "0" && value != "1") {
+    throw std::runtime_error("ZETA_HUGE_PAGES: expected 0 or 1, but got " + std::string(value));
+  }
+  return value == "1";
+}
+
+}  // namespace
+
+bool uses_huge_pages() {
+  static bool const result = read_environment();
+  return result;
+}
+
+void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] int64_t bytes) {
+  if (!uses_huge_pages()) return;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  // Memory of less is reused by the allocator, so that few of its pages are new.
+  constexpr int64_t kLeastBytes = int64_t{4} << 20;
+  constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
+  if (bytes < kLeastBytes) return;
+  auto const address = reinterpret_cast<uintptr_t>(memory);
+  uintptr_t const first = (address + kHugePage - 1) / kHugePage * kHugePage;
+  uintptr_t const last = (address + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
+  // A refusal changes nothing.
+  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+#endif
+}
+
+}  // namespace zeta::rowwise::cpu
