@@ -31,7 +31,8 @@ ZETA_HOST_DEVICE constexpr int fraction_bits(int64_t length) {
 
 // The nearest integer, ties to even, of |x| <= 2^51. Adding 1.5 * 2^52 leaves no bit for a
 // fraction; unlike rint this is one instruction everywhere and vectorises without SSE4.1.
-ZETA_HOST_DEVICE constexpr double round_to_integer(double x) {
+template <class Doubles>
+ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
   constexpr double kShift = 6755399441055744.0;
   return (x + kShift) - kShift;
 }
@@ -66,6 +67,7 @@ class FixedPoint<float> {
     int64_t value = 0;
 
     ZETA_HOST_DEVICE constexpr void add(Number other) { value += other.value; }
+    ZETA_HOST_DEVICE constexpr Number times(int64_t factor) const { return {value * factor}; }
   };
 
   // An integer and a fraction of [0, 1) of its unit: an exact quotient, up to the rounding of the
@@ -81,6 +83,8 @@ class FixedPoint<float> {
         one_(int64_t{1} << fraction_bits(length)) {}
 
   ZETA_HOST_DEVICE constexpr Integer one() const { return one_; }
+  ZETA_HOST_DEVICE constexpr double scale() const { return scale_; }
+  ZETA_HOST_DEVICE constexpr double unit() const { return unit_; }
 
   // a - b, which the caller knows to lie in [-1, 1].
   ZETA_HOST_DEVICE constexpr Number difference(float a, float b) const {
@@ -103,14 +107,35 @@ class FixedPoint<float> {
     return x.value > quotient.integer;
   }
 
-  // A number that is not above the quotient, exact in double.
-  ZETA_HOST_DEVICE constexpr double not_above(Quotient const& quotient) const {
-    return static_cast<double>(quotient.integer) * unit_;
+  // A number some units below the quotient, exact in double.
+  ZETA_HOST_DEVICE constexpr double below(Quotient const& quotient) const {
+    return static_cast<double>(quotient.integer - 4) * unit_;
+  }
+
+  // The largest integer that is not above x of [-2, 1].
+  ZETA_HOST_DEVICE constexpr Quotient floor(double x) const {
+    double const nearest = round_to_integer(x * scale_);
+    return {static_cast<int64_t>(nearest > x * scale_ ? nearest - 1 : nearest), 0};
   }
 
   // x - quotient, rounded once.
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {
     return (static_cast<double>(x.value - quotient.integer) - quotient.fraction) * unit_;
+  }
+
+  // The same for integers that are kept as doubles, which hold them exactly, and for vectors of
+  // these.
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles from_doubles(Doubles const& x) const {
+    return round_to_integer(x * scale_);
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& x, Quotient const& quotient) const {
+    return x > static_cast<double>(quotient.integer);
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles minus(Doubles const& x, Quotient const& quotient) const {
+    return ((x - static_cast<double>(quotient.integer)) - quotient.fraction) * unit_;
   }
 
  private:
@@ -131,6 +156,9 @@ class FixedPoint<double> {
     ZETA_HOST_DEVICE constexpr void add(Number other) {
       high += other.high;
       low += other.low;
+    }
+    ZETA_HOST_DEVICE constexpr Number times(int64_t factor) const {
+      return {high * factor, low * factor};
     }
   };
 
@@ -173,8 +201,8 @@ class FixedPoint<double> {
     return integer(x) > integer(quotient.integer);
   }
 
-  ZETA_HOST_DEVICE constexpr double not_above(Quotient const& quotient) const {
-    return static_cast<double>(quotient.integer.high - 1) / scale_;
+  ZETA_HOST_DEVICE constexpr double below(Quotient const& quotient) const {
+    return static_cast<double>(quotient.integer.high - 4) / scale_;
   }
 
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {

@@ -35,6 +35,10 @@ class SparseSoftmax {
       terms.add(term);
       ++count;
     }
+    ZETA_HOST_DEVICE constexpr void add(Term term, int64_t times) {
+      terms.add(term.times(times));
+      count += times;
+    }
     ZETA_HOST_DEVICE constexpr void add(Sum const& other) {
       terms.add(other.terms);
       count += other.count;
@@ -48,14 +52,22 @@ class SparseSoftmax {
   ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, Fixed const& fixed)
       : fixed_(fixed), maximum_(maximum), lower_bound_(maximum - 1) {}
 
+  ZETA_HOST_DEVICE constexpr Real maximum() const { return maximum_; }
+
   // No entry below this is in the support: rounding to the nearest cannot carry maximum - 1 past a
   // representable logit that lies above it.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound_; }
 
-  // No logit below this has a term above the threshold: such a term exceeds the threshold by half a
-  // unit or more, and the roundings here keep order.
+  // No logit below this is in the support, if the threshold is that of some of the row's entries
+  // below a maximum that need not be the row's: roundings keep order, and those of the terms, which
+  // a higher maximum changes, are a few units at most.
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
-    return static_cast<Real>(maximum_ + fixed_.not_above(threshold));
+    return static_cast<Real>(maximum_ + below(threshold));
+  }
+
+  // A number below the threshold, by a few units, relative to the maximum.
+  ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {
+    return fixed_.below(threshold);
   }
 
   // The term of a logit at or above lower_bound().
@@ -78,6 +90,57 @@ class SparseSoftmax {
 
   ZETA_HOST_DEVICE constexpr double weight(Term term, Threshold const& threshold) const {
     return fixed_.minus(term, threshold);
+  }
+
+  // The same for several logits, in the lanes of vectors of double. Terms are exact in double.
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles terms(Doubles const& logits) const {
+    return fixed_.from_doubles(logits - static_cast<double>(maximum_));
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE static constexpr Doubles terms(Doubles const& logits, Doubles const& maxima,
+                                                  Fixed const& fixed) {
+    return fixed.from_doubles(logits - maxima);
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
+    return fixed_.is_above(terms, threshold);
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles weights(Doubles const& terms,
+                                             Threshold const& threshold) const {
+    return fixed_.minus(terms, threshold);
+  }
+
+  // The largest threshold that is not above a number of [-1, 0].
+  ZETA_HOST_DEVICE constexpr Threshold threshold_below(double x) const { return fixed_.floor(x); }
+
+  // The weights of the K <= 4 largest logits of a row, larger first, which may be those of several
+  // rows in the lanes of vectors. So few integers of 50 bits, and their multiples by 4, are exact
+  // in double.
+  template <int K, class Doubles>
+  ZETA_HOST_DEVICE static void weights_of_largest(Doubles const (&logits)[K], Fixed const& fixed,
+                                                  Doubles (&weights)[K]) {
+    Doubles const one = Doubles{} + fixed.scale();
+    Doubles terms[K];
+    Doubles sum = terms[0] = Doubles{};
+    Doubles count = Doubles{} + 1.0;
+    auto in_support = count > 0.0;
+    for (int i = 1; i < K; ++i) {
+      Doubles const difference = logits[i] - logits[0];
+      terms[i] = round_to_integer((difference < -1.0 ? Doubles{} - 1.0 : difference) * one);
+      in_support = in_support & ((i + 1.0) * terms[i] > sum + terms[i] - one);
+      sum = in_support ? sum + terms[i] : sum;
+      count = in_support ? count + 1.0 : count;
+    }
+    Doubles const dividend = sum - one;
+    Doubles const nearest = round_to_integer(dividend / count);
+    Doubles const quotient = dividend < nearest * count ? nearest - 1.0 : nearest;
+    Doubles const fraction = (dividend - quotient * count) / count;
+    for (int i = 0; i < K; ++i) {
+      Doubles const weight = ((terms[i] - quotient) - fraction) * fixed.unit();
+      weights[i] = terms[i] > quotient ? weight : Doubles{};
+    }
   }
 
   // The gradient is slope * (g - sum(slope * g) / sum(slope)).

@@ -1,17 +1,19 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 
 #include "rowwise/cpu/scratch.h"
+#include "rowwise/cpu/support.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The entries of one row that may still be in its support. Whenever the buffer is full, what can no
-// longer be in the support is dropped, so that a row takes time linear in its length and memory
-// linear in min(k, length).
+// The entries of one row that may still be in its support, in order. Whenever the buffer is full,
+// what can no longer be in the support is dropped, so that a row takes time linear in its length
+// and memory linear in min(k, length).
 template <class Mapping, class Scalar>
 class Candidates {
  public:
@@ -19,28 +21,42 @@ class Candidates {
   using Key = key_t<Scalar>;
   using Threshold = typename Mapping::Threshold;
 
-  struct Entry {
-    typename Mapping::Term term;
-    Real logit;
-    int64_t column;
-  };
+  Candidates(int64_t length, int64_t k)
+      : mapping_(0, length),
+        k_(std::min(k, length)),
+        capacity_(std::min(length, std::max<int64_t>(kSmallestCapacity, 4 * k_))) {
+    logits_.reserve(capacity_);
+    columns_.reserve(capacity_);
+  }
 
-  void begin_row(Mapping const& mapping, int64_t length, int64_t k) {
-    mapping_ = &mapping;
-    k_ = std::min(k, length);
-    capacity_ = std::min(length, std::max<int64_t>(kSmallestCapacity, 2 * k_));
-    scratch_.reserve(capacity_);
-    entries_ = scratch_.data();
+  void begin_row(Mapping const& mapping) {
     size_ = 0;
     bound_ = std::numeric_limits<Key>::min();
+    raise_maximum(mapping);
+  }
+
+  // The mapping of a maximum that is not below the one before.
+  void raise_maximum(Mapping const& mapping) {
+    mapping_ = mapping;
     raise_bound(mapping.lower_bound());
   }
 
-  // Begins again with the same row, and with the bound that the entries so far have shown: the row
-  // must hold an entry as large as each of them.
-  void begin_again() {
-    reduce_to_support();
-    if (is_capped_) raise_bound(entries_[k_ - 1].logit);
+  // Drops the entries but keeps the bound that they have shown, since the row holds an entry as
+  // large as each of them. Returns the threshold below which that of the row cannot lie.
+  Threshold begin_again() {
+    auto threshold = mapping_.lowest_threshold();
+    if (size_ > kFew) {
+      auto const support = reduce_to_support();
+      if (support.is_capped) raise_bound(support.smallest);
+      threshold = support.threshold;
+    }
+    size_ = 0;
+    return threshold;
+  }
+
+  // Drops the entries, given a threshold that is not above that of the row.
+  void begin_again(Threshold const& threshold) {
+    raise_bound(mapping_.lower_bound(threshold));
     size_ = 0;
   }
 
@@ -48,42 +64,63 @@ class Candidates {
   Key bound() const { return bound_; }
 
   int64_t size() const { return size_; }
+  int64_t capacity() const { return capacity_; }
 
   // Takes an entry whose key reaches bound(), of a column above those before.
   void add(Real logit, int64_t column) {
     if (size_ == capacity_) {
-      reduce_to_support();
+      auto const support = reduce_to_support();
       // A later entry loses a tie against those kept.
-      if (is_capped_) raise_bound(entries_[k_ - 1].logit, /*beyond=*/true);
+      if (support.is_capped) raise_bound(support.smallest, /*beyond=*/true);
       if (key_of(narrow<Scalar>(logit)) < bound_) return;
     }
-    entries_[size_++] = {mapping_->term(logit), logit, column};
+    logits_.data()[size_] = logit;
+    columns_.data()[size_] = column;
+    ++size_;
   }
 
-  // Leaves the support of the entries added, and gives the threshold that it implies.
-  Threshold reduce_to_support() {
-    auto threshold = drop_below_threshold();
-    is_capped_ = size_ > k_;
-    if (is_capped_) {
-      std::nth_element(entries_, entries_ + (k_ - 1), entries_ + size_, comes_first);
-      size_ = k_;
-      threshold = mapping_->threshold(sum_above(mapping_->lowest_threshold()));
+  // Takes those entries of a vector or a few that a mask names, of which the first is in `column`.
+  void add(uint64_t mask, Scalar const* entries, int64_t column) {
+    if (size_ + std::popcount(mask) / kMaskBits<Key> > capacity_) {
+      for_each_lane<Key>(mask, [&](int lane) {
+        if (key_of(entries[lane]) >= bound_) add(widen(entries[lane]), column + lane);
+      });
+      return;
     }
-    raise_bound(mapping_->lower_bound(threshold));
-    return threshold;
+    int64_t size = size_;
+    for_each_lane<Key>(mask, [&](int lane) {
+      logits_.data()[size] = widen(entries[lane]);
+      columns_.data()[size] = column + lane;
+      ++size;
+    });
+    size_ = size;
   }
 
-  // Calls visit(entry) for each entry.
-  template <class Visit>
-  void for_each(Visit const& visit) const {
-    for (int64_t i = 0; i < size_; ++i) visit(entries_[i]);
+  // Leaves the support of the entries added.
+  Support<Mapping, Real> reduce_to_support() {
+    auto const support = find_support(mapping_, Entries<Real>{logits_.data(), size_}, k_,
+                                      mapping_.lowest_threshold());
+    int64_t ties = support.ties;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < size_; ++i) {
+      Real const logit = logits_.data()[i];
+      if (logit < support.smallest || (logit == support.smallest && ties-- <= 0)) continue;
+      logits_.data()[kept] = logit;
+      columns_.data()[kept] = columns_.data()[i];
+      ++kept;
+    }
+    size_ = kept;
+    raise_bound(mapping_.lower_bound(support.threshold));
+    return support;
   }
+
+  Real const* logits() const { return logits_.data(); }
+  int64_t const* columns() const { return columns_.data(); }
 
  private:
-  // Larger logits first, then lower columns.
-  static bool comes_first(Entry const& a, Entry const& b) {
-    return a.logit > b.logit || (a.logit == b.logit && a.column < b.column);
-  }
+  // With fewer entries than this, a bound from them would cost more than it saves.
+  static constexpr int64_t kFew = 8;
+  static constexpr int64_t kSmallestCapacity = 128;
 
   // -0.0 equals +0.0 but has a smaller key.
   void raise_bound(Real logit, bool beyond = false) {
@@ -92,42 +129,13 @@ class Candidates {
     bound_ = std::max<Key>(bound_, key + (beyond ? 1 : 0));
   }
 
-  typename Mapping::Sum sum_above(Threshold const& threshold) const {
-    typename Mapping::Sum result;
-    for (int64_t i = 0; i < size_; ++i) {
-      if (mapping_->is_above(entries_[i].term, threshold)) result.add(entries_[i].term);
-    }
-    return result;
-  }
-
-  // Michelot's iteration (1986): each pass drops what lies below the threshold of the rest. A pass
-  // either halves the entries or divides what the threshold still lacks, so passes are few.
-  Threshold drop_below_threshold() {
-    auto threshold = mapping_->lowest_threshold();
-    int64_t count = 0;
-    while (true) {
-      auto const sum = sum_above(threshold);
-      if (sum.count == count) break;
-      count = sum.count;
-      threshold = mapping_->threshold(sum);
-    }
-    auto const is_below = [&](Entry const& entry) {
-      return !mapping_->is_above(entry.term, threshold);
-    };
-    size_ = std::remove_if(entries_, entries_ + size_, is_below) - entries_;
-    return threshold;
-  }
-
-  static constexpr int64_t kSmallestCapacity = 1024;
-
-  Mapping const* mapping_ = nullptr;
-  int64_t k_ = 0;
-  int64_t capacity_ = 0;
+  Mapping mapping_;
+  int64_t k_;
+  int64_t capacity_;
   int64_t size_ = 0;
-  bool is_capped_ = false;
   Key bound_ = 0;
-  Entry* entries_ = nullptr;
-  Scratch<Entry> scratch_;
+  Scratch<Real> logits_;
+  Scratch<int64_t> columns_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

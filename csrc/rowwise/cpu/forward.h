@@ -3,72 +3,51 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "rowwise/cpu/forward_lanes.h"
-#include "rowwise/cpu/forward_row.h"
-#include "rowwise/cpu/row_buffer.h"
+#include "rowwise/cpu/dense_forward.h"
+#include "rowwise/cpu/row_tile.h"
+#include "rowwise/cpu/sparse_row.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Rows longer than this cost less one by one, where most of a row is passed over unread by the
-// second scan.
-inline constexpr int64_t kLongestRowOfLanes = 512;
-
+// Rows whose entries, or which themselves, do not lie side by side.
 template <template <class> class MappingOf, class Scalar>
-void forward_one_by_one(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-                        int64_t k, int64_t first_row, int64_t last_row) {
-  RowForward<MappingOf, Scalar> forward_row(geometry.length, k);
-  RowBuffer<Scalar> weight_row(geometry.length, geometry.stride[0]);
-  RowBuffer<Scalar> logit_row(geometry.length, geometry.stride[1]);
-  for (int64_t row = first_row; row < last_row; ++row) {
-    int64_t offsets[2];
-    geometry.offsets(row, offsets);
-    Scalar* const destination = weights + offsets[0];
-    forward_row(logit_row.load(logits + offsets[1]), weight_row.writable(destination));
-    weight_row.store(destination);
+void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
+                     int64_t k, int64_t first_row, int64_t last_row) {
+  int64_t const length = geometry.length;
+  int64_t const tile_rows = RowTile<Scalar>::rows_for(length);
+  bool const streams = is_streamed(geometry.rows * length * static_cast<int64_t>(sizeof(Scalar)));
+  DenseForward<MappingOf, Scalar> forward_rows(length, k, /*streams=*/false);
+  RowTile<Scalar> weight_tile(length, geometry.stride[0], tile_rows, streams);
+  RowTile<Scalar> logit_tile(length, geometry.stride[1], tile_rows);
+  Scratch<int64_t> offsets;
+  offsets.reserve(2 * tile_rows);
+  for (int64_t row = first_row; row < last_row; row += tile_rows) {
+    int64_t const rows = std::min(tile_rows, last_row - row);
+    for (int64_t i = 0; i < rows; ++i) {
+      int64_t of_operands[2];
+      geometry.offsets(row + i, of_operands);
+      offsets.data()[i] = of_operands[0];
+      offsets.data()[tile_rows + i] = of_operands[1];
+    }
+    logit_tile.load(logits, offsets.data() + tile_rows, rows);
+    forward_rows(logit_tile.data(), weight_tile.data(), rows, rows * length);
+    weight_tile.store(weights, offsets.data(), rows);
   }
-}
-
-// Returns the first row that is left.
-template <template <class> class MappingOf, class Scalar, int K>
-int64_t forward_lanes(int64_t length, Scalar* weights, Scalar const* logits, int64_t first_row,
-                      int64_t last_row) {
-  using Lanes = LaneForward<MappingOf, Scalar, K>;
-  Lanes forward_rows(length);
-  int64_t row = first_row;
-  for (; row + Lanes::kRows <= last_row; row += Lanes::kRows) {
-    forward_rows(logits + row * length, weights + row * length);
-  }
-  return row;
+  if (streams) stream_fence();
 }
 
 template <template <class> class MappingOf, class Scalar>
 void forward(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
              int64_t first_row, int64_t last_row) {
-  int64_t const length = geometry.length;
-  if (geometry.is_dense() && length <= kLongestRowOfLanes) {
-    switch (std::min(k, length)) {
-      case 1:
-        first_row =
-            forward_lanes<MappingOf, Scalar, 1>(length, weights, logits, first_row, last_row);
-        break;
-      case 2:
-        first_row =
-            forward_lanes<MappingOf, Scalar, 2>(length, weights, logits, first_row, last_row);
-        break;
-      case 3:
-        first_row =
-            forward_lanes<MappingOf, Scalar, 3>(length, weights, logits, first_row, last_row);
-        break;
-      case 4:
-        first_row =
-            forward_lanes<MappingOf, Scalar, 4>(length, weights, logits, first_row, last_row);
-        break;
-      default:
-        break;
-    }
+  if (!geometry.is_dense()) {
+    return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row);
   }
-  forward_one_by_one<MappingOf>(geometry, weights, logits, k, first_row, last_row);
+  int64_t const length = geometry.length;
+  bool const streams = is_streamed(geometry.rows * length * static_cast<int64_t>(sizeof(Scalar)));
+  DenseForward<MappingOf, Scalar> forward_rows(length, k, streams);
+  forward_rows(logits + first_row * length, weights + first_row * length, last_row - first_row,
+               (geometry.rows - first_row) * length);
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

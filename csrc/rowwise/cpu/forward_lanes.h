@@ -5,11 +5,12 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "rowwise/cpu/conversion.h"
+#include "rowwise/cpu/lane_numbers.h"
 #include "rowwise/cpu/scratch.h"
+#include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/transpose.h"
 #include "rowwise/cpu/vector.h"
-#include "rowwise/float16.h"
-#include "rowwise/ordered_key.h"
 
 // Several rows at once, one in each lane of a vector, for small k: no step depends on how a row's
 // entries lie, so short rows cost no branches.
@@ -17,147 +18,190 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 inline constexpr int kMostLargest = 4;
 
-// The k largest entries of as many rows as there are lanes, larger first, lower columns first among
+// The K largest entries of as many rows as there are lanes, larger first, lower columns first among
 // equals.
-template <class Real, int K>
+template <class Numbers, int K>
 struct Largest {
-  using Index = key_t<Real>;
+  using Element = typename Numbers::Element;
+  using Index = typename Numbers::Index;
 
-  Vector<Real> logits[K];
+  Vector<Element> entries[K];
   Vector<Index> columns[K];
-  Vector<Index> has_nan;
+  Vector<Index> column = {};  // of the entry that is added next
+  typename Numbers::Seen seen;
 
-  Largest() : has_nan{} {
-    std::fill_n(logits, K, broadcast<Real>(-static_cast<Real>(INFINITY)));
+  Largest() {
+    std::fill_n(entries, K, broadcast<Element>(Numbers::kLowest));
     std::fill_n(columns, K, Vector<Index>{});
   }
 
-  void add(Vector<Real> logit, Index column) {
-    has_nan |= logit != logit;
-    auto const index = broadcast<Index>(column);
+  void add(Vector<Element> entry) {
+    seen.add(entry);
 #pragma GCC unroll 4
-    for (int i = K - 1; i >= 0; --i) {
-      auto const goes_before = logit > logits[i];
-      if (i == 0) {
-        logits[0] = goes_before ? logit : logits[0];
-        columns[0] = goes_before ? index : columns[0];
-      } else {
-        auto const makes_room = logit > logits[i - 1];
-        auto const moved_logit = makes_room ? logits[i - 1] : logit;
-        auto const moved_column = makes_room ? columns[i - 1] : index;
-        logits[i] = goes_before ? moved_logit : logits[i];
-        columns[i] = goes_before ? moved_column : columns[i];
-      }
+    for (int i = K - 1; i > 0; --i) {
+      auto const goes_before = entry > entries[i];
+      columns[i] = goes_before ? column : columns[i];
+      auto const makes_room = entry > entries[i - 1];
+      columns[i] = makes_room ? columns[i - 1] : columns[i];
+      entries[i] = larger(entries[i], smaller(entries[i - 1], entry));
     }
+    columns[0] = entry > entries[0] ? column : columns[0];
+    entries[0] = larger(entries[0], entry);
+    column += 1;
   }
 };
 
-template <class Real, int K>
-struct LaneWeights {
-  static constexpr int kRows = kLanes<Real>;
-
-  double weights[K][kRows];
-  bool is_ordinary[kRows];
-};
-
-// From the largest entries to their weights. The lanes are independent, so that compilers can turn
-// the loop over them into vectors.
-template <class Mapping, class Real, int K>
-inline LaneWeights<Real, K> weigh(Largest<Real, K> const& largest,
-                                  typename Mapping::Fixed const& fixed) {
-  constexpr int kRows = kLanes<Real>;
-  Real logits[K][kRows];
-  for (int i = 0; i < K; ++i) store(logits[i], largest.logits[i]);
-  LaneWeights<Real, K> result;
-  for (int row = 0; row < kRows; ++row) {
-    Real const maximum = logits[0][row];
-    bool const is_ordinary = largest.has_nan[row] == 0 && maximum - maximum == 0;
-    result.is_ordinary[row] = is_ordinary;
-    Mapping const mapping(is_ordinary ? maximum : 0, fixed);
-    typename Mapping::Term terms[K];
-    typename Mapping::Sum sum;
-    auto threshold = mapping.lowest_threshold();
-    bool in_support = is_ordinary;
-    bool is_kept[K];
-    for (int i = 0; i < K; ++i) {
-      Real const logit = logits[i][row];
-      in_support = in_support && logit >= mapping.lower_bound();
-      terms[i] = mapping.term(in_support ? logit : mapping.lower_bound());
-      auto longer_sum = sum;
-      longer_sum.add(terms[i]);
-      auto const longer_threshold = mapping.threshold(longer_sum);
-      in_support = in_support && mapping.is_above(terms[i], longer_threshold);
-      is_kept[i] = in_support;
-      sum = in_support ? longer_sum : sum;
-      threshold = in_support ? longer_threshold : threshold;
-    }
-    for (int i = 0; i < K; ++i) {
-      result.weights[i][row] = is_kept[i] ? mapping.weight(terms[i], threshold) : 0;
-    }
-  }
-  return result;
-}
-
-// Contiguous rows that follow each other without a gap, as many as there are lanes.
-template <template <class> class MappingOf, class Scalar, int K>
-class LaneForward {
- public:
+// What the K largest entries weigh.
+template <class Mapping, class Scalar, int K>
+struct LaneSupport {
+  using Numbers = LaneNumbers<Scalar>;
   using Real = widened_t<Scalar>;
-  using Mapping = MappingOf<Real>;
-  static constexpr int kRows = kLanes<Real>;
+  using Index = typename Numbers::Index;
+  static constexpr int kRows = kLanes<Index>;
 
-  explicit LaneForward(int64_t length) : length_(length), fixed_(length) {
-    if constexpr (!std::is_same_v<Scalar, Real>) widened_.reserve(kRows * length);
+  // An entry that weighs nothing may name the column of one before it.
+  alignas(kVectorBytes) Scalar weights[K][kRows];
+  alignas(kVectorBytes) Index columns[K][kRows];
+  uint64_t suspects;  // the lanes of rows that may not be ordinary
+
+  LaneSupport(Largest<Numbers, K> const& largest, typename Mapping::Fixed const& fixed) {
+    alignas(kVectorBytes) Real logits[K][kRows];
+    for (int i = 0; i < K; ++i) {
+      Numbers::widen_to(logits[i], largest.entries[i]);
+      store(columns[i], largest.columns[i]);
+    }
+    auto const is_suspect = largest.seen.suspects(largest.entries[0]);
+    suspects = lanes_at_least<Index>(broadcast<Index>(-1), is_suspect);
+    if constexpr (std::is_same_v<Real, double>) {
+      for (int row = 0; row < kRows; ++row) weigh_one(logits, row, fixed);
+    } else {
+      for (int row = 0; row < kRows; row += kLanes<double>) weigh(logits, row, fixed);
+    }
   }
 
-  void operator()(Scalar const* logits, Scalar* weights) {
-    auto const largest = find_largest(widen_rows(logits));
-    auto const lanes = weigh<Mapping>(largest, fixed_);
-    std::fill_n(weights, kRows * length_, Scalar{});
-    for (int i = 0; i < K; ++i) {
-      for (int row = 0; row < kRows; ++row) {
-        double const weight = lanes.weights[i][row];
-        // An entry without weight may name the same column as another.
-        if (weight != 0) weights[row * length_ + largest.columns[i][row]] = narrow<Scalar>(weight);
-      }
-    }
-    for (int row = 0; row < kRows; ++row) {
-      if (lanes.is_ordinary[row]) continue;
-      std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+  // Calls visit(row, i) for each entry, so that later calls go before earlier ones.
+  template <class Visit>
+  static void for_each(Visit const& visit) {
+    for (int i = K - 1; i >= 0; --i) {
+      for (int row = 0; row < kRows; ++row) visit(row, i);
     }
   }
 
  private:
-  Real const* widen_rows(Scalar const* logits) {
-    if constexpr (std::is_same_v<Scalar, Real>) {
-      return logits;
-    } else {
-      Real* const widened = widened_.data();
-      for (int64_t i = 0; i < kRows * length_; ++i) widened[i] = widen(logits[i]);
-      return widened;
-    }
+  void weigh(Real const (&logits)[K][kRows], int first, typename Mapping::Fixed const& fixed) {
+    Doubles entries[K];
+    Doubles results[K];
+    for (int i = 0; i < K; ++i) entries[i] = load_doubles(logits[i] + first);
+    Mapping::weights_of_largest(entries, fixed, results);
+    for (int i = 0; i < K; ++i) narrow_doubles(results[i], weights[i] + first);
   }
 
-  Largest<Real, K> find_largest(Real const* rows) const {
-    Largest<Real, K> largest;
+  // By sums of more than a double holds.
+  void weigh_one(Real const (&logits)[K][kRows], int row, typename Mapping::Fixed const& fixed) {
+    Mapping const mapping(logits[0][row], fixed);
+    typename Mapping::Term terms[K];
+    typename Mapping::Sum sum;
+    auto threshold = mapping.lowest_threshold();
+    int count = 0;
+    for (; count < K && logits[count][row] >= mapping.lower_bound(); ++count) {
+      terms[count] = mapping.term(logits[count][row]);
+      auto longer_sum = sum;
+      longer_sum.add(terms[count]);
+      auto const longer_threshold = mapping.threshold(longer_sum);
+      if (!mapping.is_above(terms[count], longer_threshold)) break;
+      sum = longer_sum;
+      threshold = longer_threshold;
+    }
+    for (int i = 0; i < K; ++i) {
+      weights[i][row] = i < count ? mapping.weight(terms[i], threshold) : 0;
+    }
+  }
+};
+
+// Rows that follow each other without a gap, as many as there are lanes.
+template <template <class> class MappingOf, class Scalar, int K>
+class LaneForward {
+ public:
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  using Support = LaneSupport<Mapping, Scalar, K>;
+  static constexpr int kRows = Support::kRows;
+
+  LaneForward(int64_t length, bool streams) : length_(length), fixed_(length), streams_(streams) {
+    if (streams) block_.reserve(kRows * length);
+  }
+
+  // `readable` entries from the first on may be read.
+  void operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+    Support const support(find_largest(logits, readable), fixed_);
+    bool const streams = streams_ && is_whole_lines(weights, kRows * length_);
+    Scalar* const block = streams ? block_.data() : weights;
+    write_zeros(block, kRows * length_);
+    Support::for_each([&](int row, int i) {
+      block[row * length_ + support.columns[i][row]] = support.weights[i][row];
+    });
+    for_each_lane<Index>(support.suspects, [&](int row) {
+      if (range_of(logits + row * length_, length_).is_ordinary()) return;
+      std::fill_n(block + row * length_, length_, narrow<Scalar>(NAN));
+    });
+    if (streams) stream_lines(weights, block, kRows * length_);
+  }
+
+ private:
+  using Numbers = LaneNumbers<Scalar>;
+  using Element = typename Numbers::Element;
+  using Index = typename Numbers::Index;
+
+  Largest<Numbers, K> find_largest(Scalar const* rows, int64_t readable) const {
+    Largest<Numbers, K> largest;
     int64_t column = 0;
     for (; column + kRows <= length_; column += kRows) {
-      Vector<Real> square[kRows];
-      for (int row = 0; row < kRows; ++row) square[row] = load<Real>(rows + row * length_ + column);
-      transpose<Real>(square);
-      for (int i = 0; i < kRows; ++i) largest.add(square[i], column + i);
+      add_square(largest, rows, column);
     }
-    for (; column < length_; ++column) {
-      Vector<Real> logit;
-      for (int row = 0; row < kRows; ++row) logit[row] = rows[row * length_ + column];
-      largest.add(logit, column);
+    if (column == length_) return largest;
+    int64_t const first = std::max<int64_t>(0, length_ - kRows);
+    if ((kRows - 1) * length_ + first + kRows <= readable) {
+      add_rest(largest, rows, first, column);
+    } else {
+      for (; column < length_; ++column) {
+        Vector<Element> entry;
+        for (int row = 0; row < kRows; ++row) {
+          entry[row] = Numbers::of_one(rows[row * length_ + column]);
+        }
+        largest.add(entry);
+      }
     }
     return largest;
   }
 
+  void load_square(Vector<Element> (&square)[kRows], Scalar const* first) const {
+    for (int row = 0; row < kRows; ++row) square[row] = Numbers::of(first + row * length_);
+    transpose<Element>(square);
+  }
+
+  void add_square(Largest<Numbers, K>& largest, Scalar const* rows, int64_t column) const {
+    Vector<Element> square[kRows];
+    load_square(square, rows + column);
+#pragma GCC unroll 32
+    for (int i = 0; i < kRows; ++i) {
+      // One of the lines of the next rows: neither the square's loads nor the processor's own
+      // prefetchers, which see a stride, keep memory busy.
+      __builtin_prefetch(rows + (kRows + i) * length_ + column);
+      largest.add(square[i]);
+    }
+  }
+
+  // Adds the columns from `column` on of the square that begins at column `first`.
+  [[gnu::noinline]] void add_rest(Largest<Numbers, K>& largest, Scalar const* rows, int64_t first,
+                                  int64_t column) const {
+    Vector<Element> square[kRows];
+    load_square(square, rows + first);
+    for (; column < length_; ++column) largest.add(square[column - first]);
+  }
+
   int64_t length_;
   typename Mapping::Fixed fixed_;
-  Scratch<Real> widened_;
+  bool streams_;
+  Scratch<Scalar> block_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -3,19 +3,34 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "rowwise/cpu/vector.h"
 #include "rowwise/ordered_key.h"
 
-// The two passes over a contiguous row of at least one vector.
+// Passes over contiguous logits, at least one vector of them.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// As detail::reorder does for one.
+template <class VectorType>
+inline VectorType reordered(VectorType bits) {
+  using Key = std::remove_cvref_t<decltype(bits[0])>;
+  auto const sign = bits >> (8 * static_cast<int>(sizeof(Key)) - 1);
+  return bits ^ (sign & std::numeric_limits<Key>::max());
+}
 
 template <class Scalar>
 inline Vector<key_t<Scalar>> load_keys(Scalar const* logits) {
-  using Key = key_t<Scalar>;
-  auto const bits = load<Key>(logits);
-  auto const sign = bits >> (8 * static_cast<int>(sizeof(Key)) - 1);
-  return bits ^ (sign & std::numeric_limits<Key>::max());
+  return reordered(load<key_t<Scalar>>(logits));
+}
+
+template <class Scalar>
+inline KeyRange<Scalar> range_of(Scalar const* logits, int64_t length) {
+  auto range = KeyRange<Scalar>::of(logits[0]);
+  for (int64_t column = 1; column < length; ++column) {
+    range.add(KeyRange<Scalar>::of(logits[column]));
+  }
+  return range;
 }
 
 // Which lanes of the row's last vector, which ends with the row, are not in a vector before it.
@@ -68,11 +83,7 @@ class LaneExtremes {
     }
     for (int i = 0; i < kVectors; ++i) store(largest_ + i * kStep, largest[i]);
     auto const both = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
-    range_ = {smallest[0], both[0]};
-    for (int lane = 1; lane < kStep; ++lane) {
-      range_.smallest = std::min<Key>(range_.smallest, smallest[lane]);
-      range_.largest = std::max<Key>(range_.largest, both[lane]);
-    }
+    range_ = {smallest_of_lanes<Key>(smallest), largest_of_lanes<Key>(both)};
   }
 
   KeyRange<Scalar> const& range() const { return range_; }
@@ -91,18 +102,17 @@ class LaneExtremes {
   KeyRange<Scalar> range_;
 };
 
-// Writes zeros to the weights and calls visit(column) for the logits whose key reaches the bound,
-// in order.
+// Calls visit(mask, column) for the logits whose key reaches bound(), in order, until it returns
+// false: a lane of the mask for each entry from that column on. Returns whether it never did.
 template <class Scalar, class Bound, class Visit>
-inline void zero_and_visit(Scalar const* logits, Scalar* weights, int64_t length,
-                           Bound const& bound, Visit const& visit) {
+inline bool visit_at_least(Scalar const* logits, int64_t length, Bound const& bound,
+                           Visit const& visit) {
   using Key = key_t<Scalar>;
   constexpr int64_t kStep = kLanes<Key>;
   constexpr int kVectors = std::min(4, 64 / (kMaskBits<Key> * kLanes<Key>));
   auto const mask_at = [&](int64_t column, Vector<Key> limit) {
     return lanes_at_least<Key>(load_keys(logits + column), limit);
   };
-  Vector<Key> const zeros = {};
   int64_t column = 0;
   for (; column + kVectors * kStep <= length; column += kVectors * kStep) {
     auto const limit = broadcast<Key>(bound());
@@ -110,17 +120,16 @@ inline void zero_and_visit(Scalar const* logits, Scalar* weights, int64_t length
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
       mask |= mask_at(column + i * kStep, limit) << (i * kMaskBits<Key> * kLanes<Key>);
-      store(weights + column + i * kStep, zeros);
     }
-    for_each_lane<Key>(mask, [&](int lane) { visit(column + lane); });
+    if (mask != 0 && !visit(mask, column)) return false;
   }
   for (; column < length; column += kStep) {
     int64_t const first = std::min(column, length - kStep);
     uint64_t mask = mask_at(first, broadcast<Key>(bound()));
     mask &= ~uint64_t{0} << ((column - first) * kMaskBits<Key>);
-    store(weights + first, zeros);
-    for_each_lane<Key>(mask, [&](int lane) { visit(first + lane); });
+    if (mask != 0 && !visit(mask, first)) return false;
   }
+  return true;
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -24,8 +24,8 @@ class Scratch {
   void reserve(int64_t count) {
     if (count <= capacity_) return;
     release();
-    data_ = static_cast<Element*>(::operator new(static_cast<size_t>(count) * sizeof(Element),
-                                                 std::align_val_t{kVectorBytes}));
+    data_ = static_cast<Element*>(
+        ::operator new(static_cast<size_t>(count) * sizeof(Element), std::align_val_t{kAlignment}));
     capacity_ = count;
   }
 
@@ -33,7 +33,9 @@ class Scratch {
   Element const* data() const { return data_; }
 
  private:
-  void release() { ::operator delete(data_, std::align_val_t{kVectorBytes}); }
+  static constexpr size_t kAlignment = 64;  // a line
+
+  void release() { ::operator delete(data_, std::align_val_t{kAlignment}); }
 
   Element* data_ = nullptr;
   int64_t capacity_ = 0;

@@ -24,6 +24,20 @@ inline void write_zeros(Scalar* row, int64_t length) {
   std::memset(static_cast<void*>(row), 0, static_cast<size_t>(length) * sizeof(Scalar));
 }
 
+template <class Scalar>
+inline bool is_whole_lines(Scalar const* first, int64_t length) {
+  auto const bytes = static_cast<uintptr_t>(length) * sizeof(Scalar);
+  return (reinterpret_cast<uintptr_t>(first) | bytes) % kLineBytes == 0;
+}
+
+// Writes whole lines around the caches.
+template <class Scalar>
+inline void stream_lines(Scalar* destination, Scalar const* source, int64_t length) {
+  for (int64_t i = 0; i < length; i += kLineBytes / sizeof(Scalar)) {
+    stream_line(destination + i, source + i);
+  }
+}
+
 // Writes a row that is zero but for `count` entries, in the order of their columns.
 template <class Scalar, class Column>
 inline void write_sparse_row(Scalar* row, int64_t length, int64_t count, Column const* columns,

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -63,6 +64,44 @@ inline VectorType smaller(VectorType a, VectorType b) {
   return a < b ? a : b;
 }
 
+namespace detail {
+
+template <int Distance, class VectorType, int... Lane>
+inline VectorType exchange_lanes(VectorType vector, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(vector, vector, (Lane ^ Distance)...);
+}
+
+template <int Distance, class Element, class Combine>
+inline Element reduce_lanes(Vector<Element> vector, Combine const& combine) {
+  if constexpr (Distance == 0) {
+    return vector[0];
+  } else {
+    using Lanes = std::make_integer_sequence<int, kLanes<Element>>;
+    vector = combine(vector, exchange_lanes<Distance>(vector, Lanes()));
+    return reduce_lanes<Distance / 2, Element>(vector, combine);
+  }
+}
+
+}  // namespace detail
+
+template <class Element>
+inline Element sum_of_lanes(Vector<Element> const& vector) {
+  return detail::reduce_lanes<kLanes<Element> / 2, Element>(
+      vector, [](auto const& a, auto const& b) { return a + b; });
+}
+
+template <class Element>
+inline Element smallest_of_lanes(Vector<Element> const& vector) {
+  return detail::reduce_lanes<kLanes<Element> / 2, Element>(
+      vector, [](auto const& a, auto const& b) { return smaller(a, b); });
+}
+
+template <class Element>
+inline Element largest_of_lanes(Vector<Element> const& vector) {
+  return detail::reduce_lanes<kLanes<Element> / 2, Element>(
+      vector, [](auto const& a, auto const& b) { return larger(a, b); });
+}
+
 // A lane's place in a LaneMask takes this many bits.
 #if defined(__AVX512BW__)
 template <class Element>
@@ -78,9 +117,14 @@ inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
 #if defined(__AVX512BW__)
   auto const x = reinterpret_cast<__m512i>(a);
   auto const y = reinterpret_cast<__m512i>(b);
-  if constexpr (sizeof(Element) == 2) return _mm512_cmpge_epi16_mask(x, y);
-  if constexpr (sizeof(Element) == 4) return _mm512_cmpge_epi32_mask(x, y);
-  if constexpr (sizeof(Element) == 8) return _mm512_cmpge_epi64_mask(x, y);
+  uint32_t mask = 0;
+  if constexpr (sizeof(Element) == 2) mask = _mm512_cmpge_epi16_mask(x, y);
+  if constexpr (sizeof(Element) == 4) mask = _mm512_cmpge_epi32_mask(x, y);
+  if constexpr (sizeof(Element) == 8) mask = _mm512_cmpge_epi64_mask(x, y);
+  // Through a general register: GCC 12 has been seen to spill a mask as 16 bits and to load it as
+  // 64.
+  asm("" : "+r"(mask));
+  return mask;
 #elif defined(__AVX2__)
   return static_cast<uint32_t>(_mm256_movemask_epi8(reinterpret_cast<__m256i>(a >= b)));
 #elif defined(__SSE2__)

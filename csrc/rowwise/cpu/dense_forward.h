@@ -1,0 +1,57 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cpu/forward_lanes.h"
+#include "rowwise/cpu/forward_row.h"
+#include "rowwise/cpu/forward_tile.h"
+#include "rowwise/float16.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// Longer rows cost less one by one: what a row needs is then small against the row, and a tile of
+// several would not stay in the nearest cache.
+inline constexpr int64_t kLongestRowOfLanes = 512;
+inline constexpr int64_t kLongestRowOfTile = 256;
+
+// Rows that follow each other without a gap.
+template <template <class> class MappingOf, class Scalar>
+class DenseForward {
+ public:
+  DenseForward(int64_t length, int64_t k, bool streams)
+      : length_(length), k_(std::min(k, length)), streams_(streams), row_(length, k, streams) {}
+
+  // `readable` entries from the first on may be read.
+  void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
+    int64_t row = 0;
+    auto const together = [&](auto&& kernel) {
+      constexpr int64_t kRows = std::remove_cvref_t<decltype(kernel)>::kRows;
+      for (; row + kRows <= rows; row += kRows) {
+        int64_t const offset = row * length_;
+        kernel(logits + offset, weights + offset, readable - offset);
+      }
+    };
+    if (k_ <= kMostLargest && length_ <= kLongestRowOfLanes) {
+      if (k_ == 1) together(LaneForward<MappingOf, Scalar, 1>(length_, streams_));
+      if (k_ == 2) together(LaneForward<MappingOf, Scalar, 2>(length_, streams_));
+      if (k_ == 3) together(LaneForward<MappingOf, Scalar, 3>(length_, streams_));
+      if (k_ == 4) together(LaneForward<MappingOf, Scalar, 4>(length_, streams_));
+    } else if (length_ <= kLongestRowOfTile) {
+      if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
+        together(TileForward<MappingOf, Scalar>(length_, k_, streams_));
+      }
+    }
+    for (; row < rows; ++row) row_(logits + row * length_, weights + row * length_);
+    if (streams_) stream_fence();
+  }
+
+ private:
+  int64_t length_;
+  int64_t k_;
+  bool streams_;
+  RowForward<MappingOf, Scalar> row_;
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

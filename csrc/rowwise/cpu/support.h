@@ -1,0 +1,194 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "rowwise/cpu/conversion.h"
+#include "rowwise/cpu/vector.h"
+#include "rowwise/ordered_key.h"
+
+// The support of some entries of a row, found by passes over them.
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// The entries above `smallest`, and the first `ties` of those equal to it.
+template <class Mapping, class Real>
+struct Support {
+  typename Mapping::Threshold threshold;
+  Real smallest;
+  int64_t ties;
+  int64_t count;
+  bool is_capped;  // there were more entries above their threshold than k
+};
+
+// The entries of a row, or candidates among them, in order.
+template <class Scalar>
+struct Entries {
+  Scalar const* data;
+  int64_t count;
+
+  // Calls visit(vector of Real) for all entries, of which the last are -inf.
+  template <class Visit>
+  void for_each_vector(Visit const& visit) const {
+    using Real = widened_t<Scalar>;
+    constexpr int64_t kStep = kLanes<Real>;
+    int64_t i = 0;
+    for (; i + kStep <= count; i += kStep) visit(widen_lanes(data + i));
+    if (i == count) return;
+    alignas(kVectorBytes) Scalar rest[kStep];
+    std::fill_n(rest, kStep, narrow<Scalar>(-static_cast<double>(INFINITY)));
+    std::copy_n(data + i, count - i, rest);
+    visit(widen_lanes(rest));
+  }
+};
+
+// The key above all numbers equal to x, of which -0.0 has a smaller key than +0.0.
+template <class Real>
+inline key_t<Real> key_after(Real x) {
+  return key_of(x + Real{0}) + 1;
+}
+
+template <class Scalar>
+inline int64_t count_at_least(Entries<Scalar> const& entries, widened_t<Scalar> bound) {
+  using Real = widened_t<Scalar>;
+  Vector<key_t<Real>> counts = {};
+  entries.for_each_vector([&](Vector<Real> z) { counts -= z >= bound; });
+  return sum_of_lanes<key_t<Real>>(counts);
+}
+
+template <class Mapping, class Real>
+struct SumAndSmallest {
+  typename Mapping::Sum sum;
+  Real smallest = std::numeric_limits<Real>::infinity();
+};
+
+// The exact sum of the terms for which includes(logit, term) holds. `maximum` is the mapping's.
+template <class Mapping, class Scalar, class Includes>
+inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
+                   Includes const& includes) {
+  using Real = widened_t<Scalar>;
+  SumAndSmallest<Mapping, Real> result;
+  if constexpr (std::is_same_v<Real, double>) {
+    for (int64_t i = 0; i < entries.count; ++i) {
+      double const logit = entries.data[i];
+      if (logit < mapping.lower_bound()) continue;
+      auto const term = mapping.term(logit);
+      if (!includes(logit, term)) continue;
+      result.sum.add(term);
+      result.smallest = std::min(result.smallest, logit);
+    }
+  } else {
+    Vector<int64_t> sums = {};
+    Vector<int64_t> counts = {};
+    auto smallest = broadcast<double>(std::numeric_limits<double>::infinity());
+    entries.for_each_vector([&](Floats z) {
+      for_each_half(z, [&](Doubles logits) {
+        auto const terms = mapping.terms(logits);
+        auto const is_included = includes(logits, terms);
+        sums += is_included & integers_of(terms);
+        counts -= is_included;
+        smallest = smaller(smallest, is_included ? logits : smallest);
+      });
+    });
+    result.sum = {{sum_of_lanes<int64_t>(sums)}, sum_of_lanes<int64_t>(counts)};
+    result.smallest = static_cast<Real>(smallest_of_lanes<double>(smallest));
+  }
+  return result;
+}
+
+// How far the sums of floats below can be off, divided by their counts: by half a unit in the last
+// place for each partial sum.
+inline float estimate_error(int64_t count) {
+  auto const additions = static_cast<float>(count / kLanes<float> + 2 * kLanes<float>);
+  return additions * std::numeric_limits<float>::epsilon();
+}
+
+template <class Mapping>
+struct Estimate {
+  typename Mapping::Threshold threshold;
+  int64_t count;  // of the entries above it, about
+};
+
+// A threshold at or below that of the entries and near it, by Michelot's iteration in float.
+template <class Mapping, class Scalar>
+inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
+                                            typename Mapping::Threshold const& lowest) {
+  constexpr int kMostPasses = 30;
+  float const maximum = mapping.maximum();
+  auto threshold = static_cast<float>(mapping.below(lowest));
+  int64_t count = 0;
+  for (int pass = 0; pass < kMostPasses; ++pass) {
+    float const bound = maximum + threshold;
+    Floats sums = {};
+    Vector<int32_t> counts = {};
+    entries.for_each_vector([&](Floats z) {
+      auto const is_above = z >= bound;
+      sums += is_above ? z - maximum : Floats{};
+      counts -= is_above;
+    });
+    int64_t const previous = count;
+    count = sum_of_lanes<int32_t>(counts);
+    if (count == previous || count == 0) break;
+    threshold = (sum_of_lanes<float>(sums) - 1) / static_cast<float>(count);
+  }
+  return {mapping.threshold_below(threshold - estimate_error(entries.count)), count};
+}
+
+// The k-th largest entry, given a smaller one, and what a support of k entries is then.
+template <class Mapping, class Scalar>
+void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_t k,
+                  Support<Mapping, widened_t<Scalar>>& support) {
+  using Real = widened_t<Scalar>;
+  constexpr int kStepsByValue = 12;
+  auto low = key_of(support.smallest);       // as many as k entries are at least this
+  auto high = key_after(mapping.maximum());  // fewer are at least this
+  int64_t count_at_low = support.count;
+  int64_t count_at_high = 0;
+  for (int step = 0; count_at_low > k && high - low > 1; ++step) {
+    // Halving the values takes few steps for most rows, halving the keys few for any.
+    auto middle = key_of(scalar_of<Real>(low) / 2 + scalar_of<Real>(high) / 2);
+    if (step >= kStepsByValue || middle <= low || middle >= high) middle = low + (high - low) / 2;
+    int64_t const count = count_at_least(entries, scalar_of<Real>(middle));
+    (count >= k ? low : high) = middle;
+    (count >= k ? count_at_low : count_at_high) = count;
+  }
+  bool const has_ties = count_at_low > k;
+  Real const smallest = scalar_of<Real>(low);
+  double const bound = scalar_of<Real>(has_ties ? high : low);
+  auto sum = sum_if(mapping, entries, [&](auto logit, auto) { return logit >= bound; }).sum;
+  support.ties = has_ties ? k - count_at_high : k;
+  if (has_ties) sum.add(mapping.term(smallest), support.ties);
+  support.threshold = mapping.threshold(sum);
+  support.smallest = smallest;
+  support.count = k;
+}
+
+// The support of entries at or below the mapping's maximum, given a threshold that is not above
+// theirs.
+template <class Mapping, class Scalar>
+Support<Mapping, widened_t<Scalar>> find_support(Mapping const& mapping,
+                                                 Entries<Scalar> const& entries, int64_t k,
+                                                 typename Mapping::Threshold threshold) {
+  using Real = widened_t<Scalar>;
+  constexpr int64_t kEstimated = 4 * kLanes<Real>;  // Below, exact passes are as fast.
+  if constexpr (std::is_same_v<Real, float>) {
+    if (entries.count > kEstimated) {
+      threshold = estimate_threshold(mapping, entries, threshold).threshold;
+    }
+  }
+  // Michelot's iteration (1986): each pass drops what is not above the threshold of the rest.
+  while (true) {
+    auto const [sum, smallest] = sum_if(
+        mapping, entries, [&](auto, auto term) { return mapping.is_above(term, threshold); });
+    if (sum.count == 0) return {threshold, smallest, 0, 0, false};
+    threshold = mapping.threshold(sum);
+    if (!mapping.is_above(mapping.term(smallest), threshold)) continue;
+    Support<Mapping, Real> support{threshold, smallest, sum.count, sum.count, sum.count > k};
+    if (support.is_capped) keep_largest(mapping, entries, k, support);
+    return support;
+  }
+}
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
