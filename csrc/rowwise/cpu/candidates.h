@@ -25,7 +25,7 @@ class Candidates {
       : mapping_(0, length),
         k_(std::min(k, length)),
         capacity_(std::min(length, std::max<int64_t>(kSmallestCapacity, 4 * k_))) {
-    logits_.reserve(capacity_);
+    logits_.reserve(capacity_ + kLanes<Real>);
     columns_.reserve(capacity_);
   }
 
@@ -98,8 +98,7 @@ class Candidates {
 
   // Leaves the support of the entries added.
   Support<Mapping, Real> reduce_to_support() {
-    auto const support = find_support(mapping_, Entries<Real>{logits_.data(), size_}, k_,
-                                      mapping_.lowest_threshold());
+    auto const support = find_support(mapping_, padded_entries(), k_, mapping_.lowest_threshold());
     int64_t ties = support.ties;
     int64_t kept = 0;
     for (int64_t i = 0; i < size_; ++i) {
@@ -121,6 +120,13 @@ class Candidates {
   // With fewer entries than this, a bound from them would cost more than it saves.
   static constexpr int64_t kFew = 8;
   static constexpr int64_t kSmallestCapacity = 128;
+
+  // As whole vectors, the last of which ends with -inf.
+  Entries<Real> padded_entries() {
+    constexpr int64_t kStep = kLanes<Real>;
+    store(logits_.data() + size_, broadcast(-std::numeric_limits<Real>::infinity()));
+    return {logits_.data(), (size_ + kStep - 1) / kStep * kStep};
+  }
 
   // -0.0 equals +0.0 but has a smaller key.
   void raise_bound(Real logit, bool beyond = false) {

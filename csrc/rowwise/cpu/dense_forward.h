@@ -13,7 +13,7 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Longer rows cost less one by one: what a row needs is then small against the row, and a tile of
 // several would not stay in the nearest cache.
-inline constexpr int64_t kLongestRowOfLanes = 512;
+inline constexpr int64_t kLongestRowOfLanes = 1024;
 inline constexpr int64_t kLongestRowOfTile = 256;
 
 // Rows that follow each other without a gap.

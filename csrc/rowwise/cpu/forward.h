@@ -13,11 +13,10 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 // Rows whose entries, or which themselves, do not lie side by side.
 template <template <class> class MappingOf, class Scalar>
 void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-                     int64_t k, int64_t first_row, int64_t last_row) {
+                     int64_t k, int64_t first_row, int64_t last_row, bool streams) {
   int64_t const length = geometry.length;
   int64_t const tile_rows = RowTile<Scalar>::rows_for(length);
-  bool const streams = is_streamed(geometry.rows * length * static_cast<int64_t>(sizeof(Scalar)));
-  DenseForward<MappingOf, Scalar> forward_rows(length, k, /*streams=*/false);
+  DenseForward<MappingOf, Scalar> forward_dense(length, k, /*streams=*/false);
   RowTile<Scalar> weight_tile(length, geometry.stride[0], tile_rows, streams);
   RowTile<Scalar> logit_tile(length, geometry.stride[1], tile_rows);
   Scratch<int64_t> offsets;
@@ -31,23 +30,30 @@ void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar con
       offsets.data()[tile_rows + i] = of_operands[1];
     }
     logit_tile.load(logits, offsets.data() + tile_rows, rows);
-    forward_rows(logit_tile.data(), weight_tile.data(), rows, rows * length);
+    forward_dense(logit_tile.data(), weight_tile.data(), rows, rows * length);
     weight_tile.store(weights, offsets.data(), rows);
   }
   if (streams) stream_fence();
 }
 
+// `streams` is whether to write around the caches.
+template <template <class> class MappingOf, class Scalar>
+void forward_rows(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
+                  int64_t first_row, int64_t last_row, bool streams) {
+  if (!geometry.is_dense()) {
+    return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row, streams);
+  }
+  int64_t const length = geometry.length;
+  DenseForward<MappingOf, Scalar> forward_dense(length, k, streams);
+  forward_dense(logits + first_row * length, weights + first_row * length, last_row - first_row,
+                (geometry.rows - first_row) * length);
+}
+
 template <template <class> class MappingOf, class Scalar>
 void forward(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
              int64_t first_row, int64_t last_row) {
-  if (!geometry.is_dense()) {
-    return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row);
-  }
-  int64_t const length = geometry.length;
-  bool const streams = is_streamed(geometry.rows * length * static_cast<int64_t>(sizeof(Scalar)));
-  DenseForward<MappingOf, Scalar> forward_rows(length, k, streams);
-  forward_rows(logits + first_row * length, weights + first_row * length, last_row - first_row,
-               (geometry.rows - first_row) * length);
+  int64_t const bytes = geometry.rows * geometry.length * static_cast<int64_t>(sizeof(Scalar));
+  forward_rows<MappingOf>(geometry, weights, logits, k, first_row, last_row, is_streamed(bytes));
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -21,7 +21,7 @@ void forward_with_support(RowGeometry<3> const& geometry, Scalar* weights, Scala
   int64_t const step = std::max<int64_t>(1, kCollectedBytes / bytes_of_row);
   for (int64_t row = first_row; row < last_row; row += step) {
     int64_t const next_row = std::min(row + step, last_row);
-    forward<MappingOf>(rows, weights, logits, k, row, next_row);
+    forward_rows<MappingOf>(rows, weights, logits, k, row, next_row, /*streams=*/false);
     collect_support(geometry, weights, support, capacity, row, next_row);
   }
 }
