@@ -133,6 +133,98 @@ TYPED_TEST(RowTest, AscendingRowsEqualTheReference) {
   }
 }
 
+// Rows of which some are ordinary, and some hold ties, few distinct numbers, -inf, NaN or +inf.
+template <class Scalar>
+std::vector<Scalar> mixed_rows(int64_t rows, int64_t length) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  std::mt19937_64 random(static_cast<uint64_t>(length));
+  std::vector<Scalar> logits;
+  for (int64_t row = 0; row < rows; ++row) {
+    double const scale = std::vector{5.0, 1.0, 0.1, 0.01, 0.0}[static_cast<size_t>(row % 5)];
+    auto values = normal_row<Scalar>(length, scale, random());
+    auto const any = [&] { return random() % values.size(); };
+    if (row % 7 == 1) values[any()] = narrow<Scalar>(row % 2 == 0 ? NAN : -NAN);
+    if (row % 7 == 2) values[any()] = narrow<Scalar>(infinity);
+    if (row % 7 == 3) std::fill_n(values.begin(), any(), narrow<Scalar>(-infinity));
+    if (row % 7 == 4) {
+      for (auto& value : values) value = narrow<Scalar>(std::rint(2 * widen(value)) / 4);
+    }
+    if (row % 7 == 5) {
+      for (auto& value : values) value = narrow<Scalar>(random() % 2 == 0 ? 0.0 : -0.0);
+    }
+    logits.insert(logits.end(), values.begin(), values.end());
+  }
+  return logits;
+}
+
+template <class Scalar>
+void expect_same_bits(std::vector<Scalar> const& actual, std::vector<Scalar> const& expected) {
+  ASSERT_EQ(actual.size(), expected.size());
+  for (size_t i = 0; i < actual.size(); ++i) {
+    bool const both_nan =
+        widen(actual[i]) != widen(actual[i]) && widen(expected[i]) != widen(expected[i]);
+    ASSERT_TRUE(both_nan || std::memcmp(&actual[i], &expected[i], sizeof(Scalar)) == 0)
+        << "entry " << i << ": " << widen(actual[i]) << " and " << widen(expected[i]);
+  }
+}
+
+// Many rows are taken together and one row alone, by other code.
+TYPED_TEST(RowTest, RowsTogetherHaveTheBitsOfEachAlone) {
+  constexpr int64_t kRows = 71;
+  for (int64_t length : {1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 129, 255, 256, 257, 1024, 1025}) {
+    auto const logits = mixed_rows<TypeParam>(kRows, length);
+    for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{4}, int64_t{5}, length / 2, length}) {
+      if (k < 1) continue;
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      std::vector<TypeParam> expected;
+      for (int64_t row = 0; row < kRows; ++row) {
+        auto const begin = logits.begin() + row * length;
+        auto const weights = forward(std::vector<TypeParam>(begin, begin + length), k);
+        expected.insert(expected.end(), weights.begin(), weights.end());
+      }
+      std::vector<TypeParam> together(logits.size());
+      cpu::sparse_softmax(contiguous_rows<TypeParam>(kRows, length), together.data(), logits.data(),
+                          k, 0, kRows);
+      expect_same_bits(together, expected);
+
+      std::vector<TypeParam> columns(logits.size());
+      std::vector<TypeParam> weight_columns(logits.size());
+      auto const transposed = [&](size_t i) {
+        return i % static_cast<size_t>(length) * kRows + i / static_cast<size_t>(length);
+      };
+      for (size_t i = 0; i < logits.size(); ++i) columns[transposed(i)] = logits[i];
+      RowGeometryBuilder<2> builder;
+      builder.set_row(length, {kRows, kRows});
+      builder.add_batch_dimension(kRows, {1, 1});
+      cpu::sparse_softmax(builder.build(), weight_columns.data(), columns.data(), k, 0, kRows);
+      for (size_t i = 0; i < logits.size(); ++i) together[i] = weight_columns[transposed(i)];
+      expect_same_bits(together, expected);
+    }
+  }
+}
+
+TYPED_TEST(RowTest, ARowInPartsHasTheBitsOfTheWhole) {
+  constexpr int64_t kLength = 5000;
+  constexpr int64_t kRows = 35;
+  auto const logits = mixed_rows<TypeParam>(kRows, kLength);
+  auto const in_order = [](int64_t count, void (*task)(void*, int64_t), void* context) {
+    for (int64_t i = 0; i < count; ++i) task(context, i);
+  };
+  for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{200}, kLength}) {
+    for (int64_t parts : {1, 2, 7}) {
+      for (int64_t row = 0; row < kRows; ++row) {
+        SCOPED_TRACE(testing::Message() << "k " << k << ", parts " << parts << ", row " << row);
+        auto const begin = logits.begin() + row * kLength;
+        std::vector<TypeParam> const values(begin, begin + kLength);
+        std::vector<TypeParam> weights(values.size(), narrow<TypeParam>(-7));
+        cpu::sparse_softmax_split<TypeParam>(weights.data(), values.data(), kLength, k, parts,
+                                             in_order);
+        expect_same_bits(weights, forward(values, k));
+      }
+    }
+  }
+}
+
 TYPED_TEST(RowTest, RowsThatAreNotOrdinaryAreNaN) {
   double const infinity = std::numeric_limits<double>::infinity();
   double const nan = std::numeric_limits<double>::quiet_NaN();

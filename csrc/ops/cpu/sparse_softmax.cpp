@@ -1,5 +1,6 @@
 #include "rowwise/cpu/sparse_softmax.h"
 
+#include <ATen/Parallel.h>
 #include <torch/csrc/stable/c/shim.h>
 #include <torch/library.h>
 
@@ -35,7 +36,30 @@ void for_each_row_range(Geometry const& geometry, Function const& function) {
   for_each_range(geometry.rows, std::max<int64_t>(1, kEntriesPerTask / geometry.length), function);
 }
 
+void run_in_parallel(int64_t count, void (*task)(void* context, int64_t i), void* context) {
+  for_each_range(count, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) task(context, i);
+  });
+}
+
+// In how many parts each row is to be taken: in several if there are fewer rows than threads.
+template <class Geometry>
+int64_t parts_of_row(Geometry const& geometry) {
+  int64_t const threads = at::get_num_threads();
+  bool const is_contiguous = geometry.stride[0] == 1 && geometry.stride[1] == 1;
+  if (geometry.rows >= threads || !is_contiguous) return 1;
+  return std::min(threads, geometry.length / kEntriesPerTask);
+}
+
 constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* logits, int64_t k) {
+  int64_t const parts = parts_of_row(geometry);
+  for (int64_t row = 0; parts > 1 && row < geometry.rows; ++row) {
+    int64_t offsets[2];
+    geometry.offsets(row, offsets);
+    rowwise::cpu::sparse_softmax_split(weights + offsets[0], logits + offsets[1], geometry.length,
+                                       k, parts, &run_in_parallel);
+  }
+  if (parts > 1) return;
   for_each_row_range(geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax(geometry, weights, logits, k, first, last);
   });

@@ -96,6 +96,14 @@ class Candidates {
     size_ = size;
   }
 
+  // Takes those of a part of the row that comes after.
+  void add(Candidates const& later) {
+    for (int64_t i = 0; i < later.size_; ++i) {
+      Real const logit = later.logits_.data()[i];
+      if (key_of(narrow<Scalar>(logit)) >= bound_) add(logit, later.columns_.data()[i]);
+    }
+  }
+
   // Leaves the support of the entries added.
   Support<Mapping, Real> reduce_to_support() {
     auto const support = find_support(mapping_, padded_entries(), k_, mapping_.lowest_threshold());
@@ -139,7 +147,7 @@ class Candidates {
   int64_t k_;
   int64_t capacity_;
   int64_t size_ = 0;
-  Key bound_ = 0;
+  Key bound_ = std::numeric_limits<Key>::min();
   Scratch<Real> logits_;
   Scratch<int64_t> columns_;
 };

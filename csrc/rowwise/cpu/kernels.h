@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "rowwise/float16.h"
+#include "rowwise/parallel.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cpu {
@@ -12,6 +13,8 @@ template <class Scalar>
 struct Kernels {
   void (*forward)(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
                   int64_t first_row, int64_t last_row);
+  void (*forward_split)(Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
+                        int64_t parts, Parallel parallel);
   void (*backward)(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
                    Scalar const* weights, int64_t first_row, int64_t last_row);
   void (*forward_with_support)(RowGeometry<3> const& geometry, Scalar* weights,

@@ -52,6 +52,12 @@ void sparse_softmax(RowGeometry<2> const& geometry, Scalar* weights, Scalar cons
 }
 
 template <class Scalar>
+void sparse_softmax_split(Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
+                          int64_t parts, Parallel parallel) {
+  kernels<Scalar>().forward_split(weights, logits, length, k, parts, parallel);
+}
+
+template <class Scalar>
 void sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                              int64_t last_row) {
@@ -77,6 +83,8 @@ void sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* gra
 #define ZETA_INSTANTIATE(Scalar)                                                                   \
   template void sparse_softmax<Scalar>(RowGeometry<2> const&, Scalar*, Scalar const*, int64_t,     \
                                        int64_t, int64_t);                                          \
+  template void sparse_softmax_split<Scalar>(Scalar*, Scalar const*, int64_t, int64_t, int64_t,    \
+                                             Parallel);                                            \
   template void sparse_softmax_backward<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,     \
                                                 Scalar const*, int64_t, int64_t);                  \
   template void sparse_softmax_with_support<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*, \

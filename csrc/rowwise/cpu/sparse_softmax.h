@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "rowwise/float16.h"
+#include "rowwise/parallel.h"
 #include "rowwise/row_geometry.h"
 
 // Defined for float, double, Float16 and BFloat16. Rows first_row to last_row - 1 of a geometry
@@ -13,6 +14,11 @@ namespace zeta::rowwise::cpu {
 template <class Scalar>
 void sparse_softmax(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                     int64_t k, int64_t first_row, int64_t last_row);
+
+// One contiguous row, in at most length / 64 parts that several threads take.
+template <class Scalar>
+void sparse_softmax_split(Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
+                          int64_t parts, Parallel parallel);
 
 // Operands of the geometry: grad_logits, grad_weights, weights.
 template <class Scalar>

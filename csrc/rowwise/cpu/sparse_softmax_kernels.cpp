@@ -4,13 +4,15 @@
 #include "rowwise/cpu/forward.h"
 #include "rowwise/cpu/forward_with_support.h"
 #include "rowwise/cpu/kernels.h"
+#include "rowwise/cpu/split_row.h"
 #include "rowwise/cpu/support_backward.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <class Scalar>
 Kernels<Scalar> sparse_softmax_kernels() {
-  return {forward<mappings::SparseSoftmax, Scalar>, backward<mappings::SparseSoftmax, Scalar>,
+  return {forward<mappings::SparseSoftmax, Scalar>, forward_split<mappings::SparseSoftmax, Scalar>,
+          backward<mappings::SparseSoftmax, Scalar>,
           forward_with_support<mappings::SparseSoftmax, Scalar>,
           support_backward<mappings::SparseSoftmax, Scalar>};
 }
