@@ -1,0 +1,99 @@
+"""What is timed: zeta and its baselines in each pass, as functions without arguments."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from benchmarks.cases import Case, Pass, Residency
+from benchmarks.loops import compiled
+from benchmarks.reference import check_backward, check_forward
+from benchmarks.rivals import MAPPINGS
+
+CALLS_IN_LOOP = 100
+
+
+@dataclass(frozen=True)
+class Contender:
+    function: Callable[[], Any]
+    calls: int = 1  # that one call of the function makes
+
+
+class Contenders:
+    """All that compete on the rows of one case."""
+
+    def __init__(self, case: Case, z: Tensor) -> None:
+        self.case = case
+        self.z = z
+
+    @cached_property
+    def out(self) -> Tensor:
+        return torch.zeros_like(self.z)
+
+    @cached_property
+    def grad(self) -> Tensor:
+        return torch.randn_like(self.z)
+
+    def check(self) -> None:
+        """Raises WrongResult unless zeta's weights and gradients are right in every pass timed."""
+        z, k, dim = self.z, self.case.k, self.case.dim
+        for operation, _ in self.case.comparisons:
+            result = self.contender("zeta", operation).function()
+            if operation is Pass.FORWARD_OUT:
+                check_forward(z, self.out, k, dim)
+            elif operation is Pass.FORWARD:
+                check_forward(z, result, k, dim)
+            else:
+                [grad_logits] = result if isinstance(result, tuple) else (result,)
+                check_backward(self.grad, MAPPINGS["zeta"](z, k, dim), grad_logits, dim)
+
+    def contender(self, name: str, operation: Pass) -> Contender:
+        z, k, dim = self.z, self.case.k, self.case.dim
+        if self.case.residency is Residency.CACHE:
+            loop, out = compiled(name), self.out
+            return Contender(lambda: loop(z, out, k, dim, CALLS_IN_LOOP), CALLS_IN_LOOP)
+        if name not in MAPPINGS:
+            return Contender(self._memory_operation(name))
+        if operation is Pass.FORWARD:
+            return Contender(lambda: MAPPINGS[name](z, k, dim))
+        if operation is Pass.FORWARD_OUT:
+            return Contender(self._forward_out(name))
+        if operation is Pass.BACKWARD_OPERATOR:
+            return Contender(self._backward_operator(name))
+        return Contender(self._under_autograd(name, forward=operation is Pass.FORWARD_BACKWARD))
+
+    def _memory_operation(self, name: str) -> Callable[[], Tensor]:
+        z = self.z
+        if name == "clone":
+            return z.clone
+        if name == "zeros_like":
+            return lambda: torch.zeros_like(z)
+        out = self.out
+        return {"copy_": lambda: out.copy_(z), "zero_": out.zero_}[name]
+
+    def _forward_out(self, name: str) -> Callable[[], Tensor]:
+        z, k, dim, out = self.z, self.case.k, self.case.dim, self.out
+        return {
+            "zeta": lambda: torch.ops.zeta.sparse_softmax.out(z, k, dim, out=out),
+            "torch.softmax": lambda: torch.softmax(z, dim, out=out),
+        }[name]
+
+    def _backward_operator(self, name: str) -> Callable[[], Tensor]:
+        operator = {
+            "zeta": torch.ops.zeta._sparse_softmax_backward,
+            "torch.softmax": torch.ops.aten._softmax_backward_data,
+        }[name]
+        weights = MAPPINGS[name](self.z, self.case.k, self.case.dim)
+        grad, dim, dtype = self.grad, self.case.dim, self.z.dtype
+        return lambda: operator(grad, weights, dim, dtype)
+
+    def _under_autograd(self, name: str, forward: bool) -> Callable[[], tuple[Tensor, ...]]:
+        mapping, k, dim, grad = MAPPINGS[name], self.case.k, self.case.dim, self.grad
+        leaf = self.z.detach().requires_grad_()
+        if forward:
+            return lambda: torch.autograd.grad(mapping(leaf, k, dim), leaf, grad)
+        weights = mapping(leaf, k, dim)
+        return lambda: torch.autograd.grad(weights, leaf, grad, retain_graph=True)

@@ -1,0 +1,56 @@
+"""What a measurement depends on besides the code: machine, versions, instruction set."""
+
+import json
+import os
+import platform
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import torch
+
+import zeta
+
+HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+
+
+def facts(threads: int) -> dict[str, str]:
+    cpu = _lscpu()
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "date": date.today().isoformat(),
+        "cpu": cpu.get("Model name", platform.processor()),
+        "cpu_model": f"family {cpu.get('CPU family', '?')} model {cpu.get('Model', '?')}",
+        "cores": cpu.get("CPU(s)", str(os.cpu_count())),
+        "l2": cpu.get("L2 cache", "unknown"),
+        "l3": cpu.get("L3 cache", "unknown"),
+        "memory": f"{memory / 2**30:.0f} GiB",
+        "virtual_machine": cpu.get("Hypervisor vendor", "none"),
+        "huge_pages": HUGE_PAGES.read_text().strip() if HUGE_PAGES.exists() else "unknown",
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "zeta": zeta.__version__,
+        "zeta_build": zeta._C.build_id,
+        "compiler": zeta._C.compiler,
+        "capability": zeta._C.cpu_capability(),
+        "threads": str(threads),
+    }
+
+
+def _lscpu() -> dict[str, str]:
+    """What lscpu prints, which is a tree in some of its versions."""
+    printed = subprocess.run(
+        ["lscpu", "--json"],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "LC_ALL": "C"},
+    ).stdout
+    found: dict[str, str] = {}
+    entries = json.loads(printed)["lscpu"]
+    while entries:
+        entry = entries.pop()
+        found[entry["field"].removesuffix(":")] = entry.get("data") or ""
+        entries.extend(entry.get("children", []))
+    return found
