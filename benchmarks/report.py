@@ -1,0 +1,161 @@
+"""From a table of measurements to what is read: goals met or short, regimes against a copy."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.results import (
+    CASE,
+    FOLDER,
+    RESULTS,
+    Goal,
+    Results,
+    load_goals,
+    load_regimes,
+)
+
+README = FOLDER.parent / "README.md"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a goal fared over its cases, each a geometric mean over the families of inputs."""
+
+    goal: Goal
+    measured: float  # geometric mean over the cases
+    worst: float
+    worst_case: str
+    cases: int
+    short: int  # cases that miss the goal
+
+    def __str__(self) -> str:
+        if not self.cases:
+            return "not measured"
+        if not self.short:
+            return "met"
+        return f"short in {self.short} of {self.cases}"
+
+
+def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
+    rows = goal.of(measurements)
+    if rows.empty:
+        return Verdict(goal, np.nan, np.nan, "", 0, 0)
+    by = [*CASE, "family"] if goal.families == "adversarial" else CASE
+    column = "ratio" if goal.at_most is not None else "gigabytes_per_second"
+    cases = rows.groupby(by)[column].agg(geometric_mean)
+    if goal.at_most is not None:
+        worst, short = cases.idxmax(), cases > goal.at_most
+    else:
+        worst, short = cases.idxmin(), cases < goal.at_least
+    return Verdict(
+        goal,
+        measured=geometric_mean(cases),
+        worst=cases[worst],
+        worst_case=_describe(dict(zip(by, worst, strict=True))),
+        cases=len(cases),
+        short=int(short.sum()),
+    )
+
+
+def _describe(case: dict[str, object]) -> str:
+    family = [str(case["family"])] if "family" in case else []
+    return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
+
+
+def goal_table(measurements: pd.DataFrame) -> str:
+    verdicts = (judge(goal, measurements) for goal in load_goals())
+    return markdown(
+        ("ratio of times, or GB/s", "goal", "measured", "worst", "which is", "verdict"),
+        (
+            (
+                verdict.goal.title,
+                f"≤ {verdict.goal.at_most}"
+                if verdict.goal.at_most is not None
+                else f"≥ {verdict.goal.at_least}",
+                number(verdict.measured),
+                number(verdict.worst),
+                verdict.worst_case,
+                verdict,
+            )
+            for verdict in verdicts
+        ),
+    )
+
+
+def regime_bandwidths(measurements: pd.DataFrame) -> pd.DataFrame:
+    """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times."""
+    rows = []
+    for regime in load_regimes():
+        chosen: pd.DataFrame = regime.of(measurements)
+        if chosen.empty:
+            continue
+        zeta = geometric_mean(chosen["gigabytes_per_second"])
+        copy = geometric_mean(
+            chosen["gigabytes_per_second"] * chosen["zeta_ms"] / chosen["baseline_ms"]
+        )
+        rows.append((regime.title, regime.baseline, zeta, copy, geometric_mean(chosen["ratio"])))
+    return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio"])
+
+
+def regime_table(measurements: pd.DataFrame) -> str:
+    return markdown(
+        ("regime", "zeta, GB/s", "copy, GB/s", "by", "time / copy's"),
+        (
+            (row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`", number(row.ratio))
+            for row in regime_bandwidths(measurements).itertuples()
+        ),
+    )
+
+
+def machine_line(machine: dict[str, str]) -> str:
+    return (
+        "Measured on {date}, {cases}, {threads} threads of {cpu} ({cpu_model}, {cores} cores, L2 {l2}, "
+        "L3 {l3}, {memory}), instruction set {capability}, torch {torch}, zeta {zeta}, "
+        "Python {python}, {compiler}."
+    ).format_map(machine)
+
+
+def write(results: Results, folder: Path) -> None:
+    """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
+    from benchmarks import pictures
+
+    tables = {"cpu.md": goal_table, "regimes.md": regime_table}
+    for name, table in tables.items():
+        text = f"{machine_line(results.machine)}\n\n{table(results.measurements)}"
+        (folder / name).write_text(text)
+    pictures.draw_ratios(results.measurements, folder / "forward.png")
+    pictures.draw_bandwidths(regime_bandwidths(results.measurements), folder / "bandwidth.png")
+    if folder.resolve() == RESULTS:
+        quote(README, folder / "cpu.md")
+        quote(FOLDER / "README.md", folder / "regimes.md")
+
+
+def quote(document: Path, source: Path) -> None:
+    """Replaces what stands between the source's two marks in the document by the source."""
+    before, _, after = split_at_quotation(document.read_text(), source.name)
+    document.write_text(f"{before}{source.read_text()}{after}")
+
+
+def split_at_quotation(text: str, name: str) -> tuple[str, str, str]:
+    begin, end = f"<!-- {name}, written by make bench -->\n", f"<!-- end of {name} -->"
+    before, rest = text.split(begin)
+    quoted, after = rest.split(end)
+    return before + begin, quoted, end + after
+
+
+def markdown(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
+
+
+def number(value: float) -> str:
+    if np.isnan(value):
+        return "–"
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def geometric_mean(values: pd.Series) -> float:
+    return float(np.exp(np.log(values).mean()))
