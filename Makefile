@@ -1,14 +1,16 @@
-# make demo, make test, make lint, make format, make tidy, make wheel, make clean.
+# make demo, make test, make bench, make lint, make format, make tidy, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
 # ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
 # CUDA_ARCHITECTURES=80;90    what to compile them for; else the machine's GPU, or 90
 # PYTHON=python3.12           the interpreter of a new environment
+# QUICK=1                     make bench in less than 3 minutes, with few cases
+# ENGINE=--benchmark_filter=… arguments of make bench-engine
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test lint format tidy wheel clean
+.PHONY: build demo test bench bench-engine lint format tidy wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
@@ -80,7 +82,19 @@ test: $(zeta)
 	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \
 	exit $$((cpp || python))
 
-cxx_files = $(shell find csrc tests examples -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
+$(stamps)/bench: $(packages)
+	$(pip) install torch==$(TORCH) --group bench
+	touch $@
+
+bench: $(zeta) $(stamps)/bench
+	$(python) -m benchmarks $(if $(QUICK),--quick)
+
+bench-engine: $(zeta)
+	cmake -B $(build) -DZETA_BUILD_BENCHMARKS=ON
+	cmake --build $(build) --target benchmark_engine
+	$(build)/benchmarks/engine/benchmark_engine $(ENGINE)
+
+cxx_files = $(shell find csrc tests examples benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 
 lint: $(packages)
 	clang-format --dry-run -Werror $(cxx_files)

@@ -1,0 +1,191 @@
+"""The parts of the benchmark, without timing anything."""
+
+import math
+
+import pandas as pd
+import pytest
+import torch
+
+from benchmarks.cases import SUITES, Case, Pass, Residency, grid
+from benchmarks.contenders import Contenders
+from benchmarks.inputs import FAMILIES, NORMAL, make
+from benchmarks.reference import WrongResult, check_backward, check_forward, project
+from benchmarks.report import README, geometric_mean, goal_table, judge, split_at_quotation
+from benchmarks.results import FOLDER, RESULTS, Goal, Results, load_goals, load_regimes
+from benchmarks.rivals import topk_scatter
+from benchmarks.timing import Budget
+
+GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
+HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
+BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45)
+
+
+def table_of(measured: list[Case]) -> pd.DataFrame:
+    """Made-up measurements of these cases, all of them of ratio 1 and 50 GB/s."""
+    return pd.DataFrame(
+        {
+            "suite": case.suite,
+            "operation": str(operation),
+            "shape": "x".join(map(str, case.shape)),
+            "dim": case.dim,
+            "length": case.length,
+            "k": case.k,
+            "dtype": case.dtype,
+            "family": case.family,
+            "baseline": baseline,
+            "zeta_ms": 2.0,
+            "baseline_ms": 2.0,
+            "ratio": 1.0,
+            "gigabytes_per_second": 50.0,
+        }
+        for case in measured
+        for operation, baselines in case.comparisons
+        for baseline in baselines
+    )
+
+
+def small_case(family: str, **changes) -> Case:
+    passes = tuple((operation, ("torch.softmax",)) for operation in Pass)
+    options = {"shape": (5, 40), "k": 3, "dtype": "float32", "comparisons": passes, **changes}
+    return Case("test", family=family, **options)
+
+
+def forward_rows(ratios: dict[str, float], length: int = 64) -> pd.DataFrame:
+    comparisons = ((Pass.FORWARD_OUT, ("copy_", "zero_")),)
+    measured = [Case("test", (8, length), 3, "float32", family, comparisons) for family in ratios]
+    table = table_of(measured)
+    table["ratio"] = table["family"].map(ratios)
+    return table
+
+
+@pytest.mark.parametrize("quick", [True, False], ids=["quick", "whole"])
+def test_the_grid_is_well_formed(quick):
+    found = grid(quick)
+    assert len(set(found)) == len(found)
+    assert len(found) < (200 if quick else 1500)
+    for case in found:
+        assert 1 <= case.k <= case.length
+        assert case.family in FAMILIES
+        assert case.comparisons and all(baselines for _, baselines in case.comparisons)
+
+
+def test_the_quick_grid_holds_every_suite_but_a_spot_check():
+    assert {case.suite for case in grid(quick=True)} == set(SUITES) - {"float16"}
+
+
+def test_goals_and_regimes_resolve_to_cases_of_the_grid():
+    table = table_of(grid(quick=False))
+    for goal in load_goals():
+        assert (goal.at_most is None) != (goal.at_least is None)
+        chosen = goal.of(table)
+        assert set(NORMAL) <= set(chosen["family"]) or goal.families == "adversarial", goal
+        assert judge(goal, table).cases > 0, goal
+    for regime in load_regimes():
+        assert not regime.of(table).empty, regime
+        assert regime.baseline in ("copy_", "clone")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("k", [1, 3, 40])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_the_check_accepts_the_operator(family, k, dtype):
+    case = small_case(family, k=k, dtype=dtype)
+    Contenders(case, make(family, case.shape, case.dim, getattr(torch, dtype))).check()
+
+
+def test_the_check_accepts_other_dims_and_loops():
+    case = small_case("N(0,1)", shape=(4, 30, 6), dim=1)
+    Contenders(case, make(case.family, case.shape, case.dim, torch.float32)).check()
+    comparisons = ((Pass.FORWARD_OUT, ("copy_", "zero_", "torch.softmax")),)
+    case = small_case("N(0,1)", comparisons=comparisons, residency=Residency.CACHE)
+    looping = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    looping.check()
+    looping.contender("copy_", Pass.FORWARD_OUT).function()
+    assert torch.equal(looping.out, looping.z)
+
+
+def test_the_check_refuses_what_is_no_projection():
+    z = make("N(0,1)", (5, 40), -1, torch.float32)
+    weights = torch.ops.zeta.sparse_softmax(z, 3)
+    for wrong in (weights * 0.5, weights.roll(1, dims=1), torch.softmax(z, 1), weights * math.nan):
+        with pytest.raises(WrongResult):
+            check_forward(z, wrong, 3, -1)
+    grad = torch.randn_like(z)
+    with pytest.raises(WrongResult):
+        check_backward(grad, weights, grad, -1)
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_topk_scatter_is_the_same_projection(dim):
+    z = torch.randn(8, 8)
+    weights = topk_scatter(z, 3, dim)
+    rows, expected = weights.movedim(dim, 1), project(z.movedim(dim, 1).double(), 3)
+    torch.testing.assert_close(rows.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_every_contender_runs():
+    case = small_case("N(0,1)")
+    competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    for operation in Pass:
+        for name in ("zeta", "torch.softmax", "copy_", "clone", "zero_", "zeros_like"):
+            competing.contender(name, operation).function()
+
+
+def test_repetitions_keep_within_limits():
+    budget = Budget(seconds=1, least=3, most=25)
+    assert [budget.repetitions(seconds) for seconds in (0.001, 0.1, 10)] == [25, 10, 3]
+
+
+def test_a_goal_is_met_or_short():
+    met = judge(GOAL, forward_rows({"N(0,1)": 1.0, "N(0,5)": 0.8, "N(0,0.1)": 1.2}))
+    assert str(met) == "met"
+    assert met.measured == pytest.approx((1.0 * 0.8 * 1.2) ** (1 / 3))
+
+    near = forward_rows(dict.fromkeys(NORMAL, 0.5))
+    far = forward_rows(dict.fromkeys(NORMAL, 2.0), length=128)
+    short = judge(GOAL, pd.concat([near, far]))
+    assert str(short) == "short in 1 of 2"
+    assert (short.measured, short.worst) == (pytest.approx(1), pytest.approx(2))
+    assert short.worst_case == "8x128, k = 3, float32"
+
+    assert str(judge(GOAL, forward_rows({"equal": 1.0}))) == "not measured"
+
+
+def test_difficult_families_count_each_for_itself():
+    verdict = judge(HARD, forward_rows({"equal": 1.0, "ascending": 1.6, "N(0,1)": 9.0}))
+    assert str(verdict) == "short in 1 of 2"
+    assert verdict.worst_case.endswith("ascending")
+
+
+def test_a_goal_for_bandwidth_is_a_least_one():
+    table = forward_rows(dict.fromkeys(NORMAL, 1.0))
+    assert str(judge(BANDWIDTH, table)) == "met"
+    assert str(judge(BANDWIDTH, table.assign(gigabytes_per_second=40.0))) == "short in 1 of 1"
+
+
+def test_the_table_marks_what_is_short():
+    table = table_of(grid(quick=False))
+    lines = goal_table(table).splitlines()
+    assert len(lines) == 2 + len(load_goals())
+    short = [line for line in lines if "| short in" in line]
+    assert len(short) == sum("≤ 0." in line or "≥ 100" in line for line in lines)
+
+
+def test_results_are_read_as_they_were_written(tmp_path):
+    saved = Results(forward_rows({"N(0,1)": 1.25}), {"cpu": "a processor", "cores": "2"})
+    saved.save(tmp_path)
+    loaded = Results.load(tmp_path)
+    assert loaded.machine == saved.machine
+    pd.testing.assert_frame_equal(loaded.measurements, saved.measurements, check_dtype=False)
+
+
+def test_geometric_mean():
+    assert geometric_mean(pd.Series([1.0, 4.0])) == pytest.approx(2)
+
+
+@pytest.mark.parametrize(
+    ("document", "name"), [(README, "cpu.md"), (FOLDER / "README.md", "regimes.md")], ids=str
+)
+def test_documents_quote_the_results(document, name):
+    _, quoted, _ = split_at_quotation(document.read_text(), name)
+    assert quoted == (RESULTS / name).read_text()
