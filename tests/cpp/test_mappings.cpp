@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <random>
 #include <vector>
 
@@ -107,6 +108,53 @@ std::vector<double> project(std::vector<Real> const& logits) {
 template <class Real>
 class SparseSoftmaxTest : public testing::Test {};
 using Reals = testing::Types<float, double>;
+// The kernels' shortcut for small k, against the general way.
+TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreThoseOfTheProjection) {
+  using Mapping = SparseSoftmax<float>;
+  std::mt19937_64 random(5);
+  for (double scale : {0.001, 0.1, 0.4, 1.0, 1e30}) {
+    std::normal_distribution<double> normal(0, scale);
+    for (int repeat = 0; repeat < 2000; ++repeat) {
+      Mapping::Fixed const fixed(int64_t{1} << (repeat % 20));
+      double logits[4];
+      for (double& logit : logits) logit = static_cast<float>(normal(random));
+      std::sort(logits, logits + 4, std::greater<>());
+      if (repeat % 5 == 0) logits[3] = -INFINITY;
+      if (repeat % 7 == 0) logits[1] = logits[0];
+      double weights[4];
+      Mapping::weights_of_largest(logits, fixed, weights);
+
+      Mapping const mapping(static_cast<float>(logits[0]), fixed);
+      Mapping::Sum sum;
+      auto threshold = mapping.lowest_threshold();
+      for (double const logit : logits) {
+        if (logit < mapping.lower_bound()) break;
+        auto const term = mapping.term(static_cast<float>(logit));
+        if (!mapping.is_above(term, threshold)) break;
+        sum.add(term);
+        threshold = mapping.threshold(sum);
+      }
+      for (int i = 0; i < 4; ++i) {
+        bool const can_be_in = logits[i] >= mapping.lower_bound();
+        auto const term = mapping.term(static_cast<float>(can_be_in ? logits[i] : logits[0]));
+        bool const is_in = can_be_in && mapping.is_above(term, threshold);
+        EXPECT_EQ(weights[i], is_in ? mapping.weight(term, threshold) : 0) << i;
+        EXPECT_TRUE(!is_in || logits[i] >= mapping.lower_bound(threshold)) << i;
+      }
+    }
+  }
+}
+
+TEST(FixedPointOfFloat, FloorIsTheLargestIntegerNotAbove) {
+  FixedPoint<float> const fixed(100);
+  for (double x : {0.0, -1.0, -0.5, -0.3, 0x1p-51, -0x1p-51, -0x1p-50}) {
+    auto const floor = fixed.floor(x);
+    EXPECT_EQ(static_cast<double>(floor.integer), std::floor(x * 0x1p50)) << x;
+    EXPECT_EQ(floor.fraction, 0);
+    EXPECT_LT(fixed.below(floor), x);
+  }
+}
+
 TYPED_TEST_SUITE(SparseSoftmaxTest, Reals);
 
 TYPED_TEST(SparseSoftmaxTest, GivesKnownProjections) {

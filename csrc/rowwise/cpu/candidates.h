@@ -7,6 +7,7 @@
 
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/support.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
@@ -24,7 +25,7 @@ class Candidates {
   Candidates(int64_t length, int64_t k)
       : mapping_(0, length),
         k_(std::min(k, length)),
-        capacity_(std::min(length, std::max<int64_t>(kSmallestCapacity, 4 * k_))) {
+        capacity_(std::min(length, std::max<int64_t>(tuning::kSmallestList, 4 * k_))) {
     logits_.reserve(capacity_ + kLanes<Real>);
     columns_.reserve(capacity_);
   }
@@ -45,7 +46,7 @@ class Candidates {
   // large as each of them. Returns the threshold below which that of the row cannot lie.
   Threshold begin_again() {
     auto threshold = mapping_.lowest_threshold();
-    if (size_ > kFew) {
+    if (size_ > tuning::kFewestForBound) {
       auto const support = reduce_to_support();
       if (support.is_capped) raise_bound(support.smallest);
       threshold = support.threshold;
@@ -125,10 +126,6 @@ class Candidates {
   int64_t const* columns() const { return columns_.data(); }
 
  private:
-  // With fewer entries than this, a bound from them would cost more than it saves.
-  static constexpr int64_t kFew = 8;
-  static constexpr int64_t kSmallestCapacity = 128;
-
   // As whole vectors, the last of which ends with -inf.
   Entries<Real> padded_entries() {
     constexpr int64_t kStep = kLanes<Real>;

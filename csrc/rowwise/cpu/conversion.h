@@ -66,8 +66,6 @@ inline Vector<int64_t> integers_of(Doubles x) {
                                            std::bit_cast<uint64_t>(kShift));
 }
 
-inline Doubles load_doubles(double const* source) { return load<double>(source); }
-
 inline Doubles load_doubles(float const* source) {
   return __builtin_convertvector(load_as<HalfFloats>(source), Doubles);
 }

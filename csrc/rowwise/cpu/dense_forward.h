@@ -7,14 +7,10 @@
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
 #include "rowwise/cpu/forward_tile.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
-
-// Longer rows cost less one by one: what a row needs is then small against the row, and a tile of
-// several would not stay in the nearest cache.
-inline constexpr int64_t kLongestRowOfLanes = 1024;
-inline constexpr int64_t kLongestRowOfTile = 256;
 
 // Rows that follow each other without a gap.
 template <template <class> class MappingOf, class Scalar>
@@ -33,12 +29,12 @@ class DenseForward {
         kernel(logits + offset, weights + offset, readable - offset);
       }
     };
-    if (k_ <= kMostLargest && length_ <= kLongestRowOfLanes) {
+    if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
       if (k_ == 1) together(LaneForward<MappingOf, Scalar, 1>(length_, streams_));
       if (k_ == 2) together(LaneForward<MappingOf, Scalar, 2>(length_, streams_));
       if (k_ == 3) together(LaneForward<MappingOf, Scalar, 3>(length_, streams_));
       if (k_ == 4) together(LaneForward<MappingOf, Scalar, 4>(length_, streams_));
-    } else if (length_ <= kLongestRowOfTile) {
+    } else if (length_ <= tuning::kLongestRowOfTile) {
       if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
         together(TileForward<MappingOf, Scalar>(length_, k_, streams_));
       }

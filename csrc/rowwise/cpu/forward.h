@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "rowwise/cpu/dense_forward.h"
-#include "rowwise/cpu/row_tile.h"
+#include "rowwise/cpu/row_copies.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/row_geometry.h"
 
@@ -15,23 +15,23 @@ template <template <class> class MappingOf, class Scalar>
 void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                      int64_t k, int64_t first_row, int64_t last_row, bool streams) {
   int64_t const length = geometry.length;
-  int64_t const tile_rows = RowTile<Scalar>::rows_for(length);
+  int64_t const rows_together = RowCopies<Scalar>::rows_for(length);
   DenseForward<MappingOf, Scalar> forward_dense(length, k, /*streams=*/false);
-  RowTile<Scalar> weight_tile(length, geometry.stride[0], tile_rows, streams);
-  RowTile<Scalar> logit_tile(length, geometry.stride[1], tile_rows);
+  RowCopies<Scalar> weight_copies(length, geometry.stride[0], rows_together, streams);
+  RowCopies<Scalar> logit_copies(length, geometry.stride[1], rows_together);
   Scratch<int64_t> offsets;
-  offsets.reserve(2 * tile_rows);
-  for (int64_t row = first_row; row < last_row; row += tile_rows) {
-    int64_t const rows = std::min(tile_rows, last_row - row);
+  offsets.reserve(2 * rows_together);
+  for (int64_t row = first_row; row < last_row; row += rows_together) {
+    int64_t const rows = std::min(rows_together, last_row - row);
     for (int64_t i = 0; i < rows; ++i) {
       int64_t of_operands[2];
       geometry.offsets(row + i, of_operands);
       offsets.data()[i] = of_operands[0];
-      offsets.data()[tile_rows + i] = of_operands[1];
+      offsets.data()[rows_together + i] = of_operands[1];
     }
-    logit_tile.load(logits, offsets.data() + tile_rows, rows);
-    forward_dense(logit_tile.data(), weight_tile.data(), rows, rows * length);
-    weight_tile.store(weights, offsets.data(), rows);
+    logit_copies.load(logits, offsets.data() + rows_together, rows);
+    forward_dense(logit_copies.data(), weight_copies.data(), rows, rows * length);
+    weight_copies.store(weights, offsets.data(), rows);
   }
   if (streams) stream_fence();
 }

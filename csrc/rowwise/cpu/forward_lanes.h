@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <type_traits>
@@ -153,6 +154,10 @@ class LaneForward {
 
   Largest<Numbers, K> find_largest(Scalar const* rows, int64_t readable) const {
     Largest<Numbers, K> largest;
+    if (length_ < kRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
+      add_whole<kRows / 2>(largest, rows);
+      return largest;
+    }
     int64_t column = 0;
     for (; column + kRows <= length_; column += kRows) {
       add_square(largest, rows, column);
@@ -171,6 +176,20 @@ class LaneForward {
       }
     }
     return largest;
+  }
+
+  // Adds whole rows, if they are of `Count` entries or of a smaller power of two.
+  template <int Count>
+  void add_whole(Largest<Numbers, K>& largest, Scalar const* rows) const {
+    if (length_ != Count) {
+      if constexpr (Count > 1) add_whole<Count / 2>(largest, rows);
+      return;
+    }
+    Vector<Element> columns[Count];
+    for (int i = 0; i < Count; ++i) columns[i] = Numbers::of(rows + i * kRows);
+    if constexpr (Count > 1) transpose<Element>(columns);
+#pragma GCC unroll 16
+    for (int i = 0; i < Count; ++i) largest.add(columns[i]);
   }
 
   void load_square(Vector<Element> (&square)[kRows], Scalar const* first) const {

@@ -10,6 +10,7 @@
 #include "rowwise/cpu/row_scan.h"
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/sparse_row.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
@@ -25,7 +26,8 @@ class RowForward {
   RowForward(int64_t length, int64_t k, bool streams)
       : length_(length), k_(std::min(k, length)), streams_(streams), candidates_(length, k) {
     values_.reserve(std::min(k_, length));
-    most_ = candidates_.capacity() < length / 2 ? candidates_.capacity() : length / kDensePart;
+    most_ =
+        candidates_.capacity() < length / 2 ? candidates_.capacity() : length / tuning::kDensePart;
   }
 
   void operator()(Scalar const* logits, Scalar* weights) {
@@ -68,9 +70,6 @@ class RowForward {
   }
 
  private:
-  // With candidates for this part of a row or more, passes over the row cost less than a list.
-  static constexpr int64_t kDensePart = 8;
-
   void forward_long(Scalar const* logits, Scalar* weights) {
     LaneExtremes<Scalar> const extremes(logits, length_);
     if (!extremes.range().is_ordinary()) return fill_with_nan(weights);

@@ -10,6 +10,7 @@
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/support.h"
 #include "rowwise/cpu/transpose.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 #include "rowwise/ordered_key.h"
 
@@ -91,10 +92,9 @@ class TileForward {
 
   // Thresholds at or below those of the rows and near them.
   void estimate_thresholds() {
-    constexpr int kMostPasses = 30;
     Floats threshold = Floats{} - 1.0F;
     Floats counts = {};
-    for (int pass = 0; pass < kMostPasses; ++pass) {
+    for (int pass = 0; pass < tuning::kMostEstimates; ++pass) {
       Floats const bound = maxima_ + threshold;
       Floats sums = {};
       Floats const previous = counts;
@@ -162,7 +162,6 @@ class TileForward {
 
   // The k-th largest entry of the rows that have more in their support.
   void keep_largest() {
-    constexpr int kStepsByValue = 12;
     Keys low;   // as many as k entries are at least this
     Keys high;  // fewer are at least this
     Keys count_at_low;
@@ -178,7 +177,7 @@ class TileForward {
       Keys const is_open = (count_at_low > cap) & (high - low > 1);
       if (lanes_at_least<int32_t>(Keys{} - 1, is_open) == 0) break;
       Keys middle = keys_of(floats_of(low) / 2 + floats_of(high) / 2);
-      middle = (step >= kStepsByValue) | (middle <= low) | (middle >= high)
+      middle = (step >= tuning::kStepsByValue) | (middle <= low) | (middle >= high)
                    ? low + ((high - low) >> 1)
                    : middle;
       Floats const bound = floats_of(middle);

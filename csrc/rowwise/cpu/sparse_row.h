@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 
 // Writing rows of which most entries are zero.
@@ -11,12 +12,7 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 inline constexpr int64_t kLineBytes = 64;
 
-// A result of this size or more does not stay in the caches, so it is written around them: an
-// ordinary store to memory would read the line first. The last-level cache of one group of cores
-// has 32 MiB on the processors of 2019 to 2025 that this was measured on and read about.
-inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
-
-inline bool is_streamed(int64_t bytes) { return bytes >= kStreamedBytes; }
+inline bool is_streamed(int64_t bytes) { return bytes >= tuning::kStreamedBytes; }
 
 // Writes zeros.
 template <class Scalar>

@@ -7,6 +7,7 @@
 #include <type_traits>
 
 #include "rowwise/cpu/conversion.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 #include "rowwise/ordered_key.h"
 
@@ -115,11 +116,10 @@ struct Estimate {
 template <class Mapping, class Scalar>
 inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
                                             typename Mapping::Threshold const& lowest) {
-  constexpr int kMostPasses = 30;
   float const maximum = mapping.maximum();
   auto threshold = static_cast<float>(mapping.below(lowest));
   int64_t count = 0;
-  for (int pass = 0; pass < kMostPasses; ++pass) {
+  for (int pass = 0; pass < tuning::kMostEstimates; ++pass) {
     float const bound = maximum + threshold;
     Floats sums = {};
     Vector<int32_t> counts = {};
@@ -141,7 +141,6 @@ template <class Mapping, class Scalar>
 void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_t k,
                   Support<Mapping, widened_t<Scalar>>& support) {
   using Real = widened_t<Scalar>;
-  constexpr int kStepsByValue = 12;
   auto low = key_of(support.smallest);       // as many as k entries are at least this
   auto high = key_after(mapping.maximum());  // fewer are at least this
   int64_t count_at_low = support.count;
@@ -149,7 +148,8 @@ void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_
   for (int step = 0; count_at_low > k && high - low > 1; ++step) {
     // Halving the values takes few steps for most rows, halving the keys few for any.
     auto middle = key_of(scalar_of<Real>(low) / 2 + scalar_of<Real>(high) / 2);
-    if (step >= kStepsByValue || middle <= low || middle >= high) middle = low + (high - low) / 2;
+    if (step >= tuning::kStepsByValue || middle <= low || middle >= high)
+      middle = low + (high - low) / 2;
     int64_t const count = count_at_least(entries, scalar_of<Real>(middle));
     (count >= k ? low : high) = middle;
     (count >= k ? count_at_low : count_at_high) = count;

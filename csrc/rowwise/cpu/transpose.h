@@ -19,21 +19,22 @@ inline VectorType interleave(VectorType a, VectorType b, std::integer_sequence<i
 
 }  // namespace detail
 
-// Row i of the square becomes its column i.
-template <class Element>
-inline void transpose(Vector<Element> (&square)[kLanes<Element>]) {
-  constexpr int kCount = kLanes<Element>;
-  using Lanes = std::make_integer_sequence<int, kCount>;
+// Rows of `Count` entries that follow each other, as many as there are lanes, become columns: with
+// as many entries as lanes, row i of a square becomes its column i. Each stage moves the uppermost
+// bit of an entry's place, which is its row's and then its column's, to the end.
+template <class Element, int Count>
+inline void transpose(Vector<Element> (&rows)[Count]) {
+  using Lanes = std::make_integer_sequence<int, kLanes<Element>>;
 #pragma GCC unroll 8
-  for (int stage = 1; stage < kCount; stage *= 2) {
-    Vector<Element> next[kCount];
+  for (int stage = 1; stage < kLanes<Element>; stage *= 2) {
+    Vector<Element> next[Count];
 #pragma GCC unroll 16
-    for (int i = 0; i < kCount / 2; ++i) {
-      next[2 * i] = detail::interleave<false>(square[i], square[i + kCount / 2], Lanes());
-      next[2 * i + 1] = detail::interleave<true>(square[i], square[i + kCount / 2], Lanes());
+    for (int i = 0; i < Count / 2; ++i) {
+      next[2 * i] = detail::interleave<false>(rows[i], rows[i + Count / 2], Lanes());
+      next[2 * i + 1] = detail::interleave<true>(rows[i], rows[i + Count / 2], Lanes());
     }
 #pragma GCC unroll 16
-    for (int i = 0; i < kCount; ++i) square[i] = next[i];
+    for (int i = 0; i < Count; ++i) rows[i] = next[i];
   }
 }
 

@@ -6,6 +6,7 @@
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/transpose.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
@@ -15,19 +16,18 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 // Some rows of a tensor, of any strides, copied to scratch, where they follow each other without a
 // gap, and back.
 template <class Scalar>
-class RowTile {
+class RowCopies {
  public:
   using Bits = key_t<Scalar>;
   static constexpr int kSquare = kLanes<Bits>;
 
   // As many rows as share lines, while they fit into the cache of a core.
   static int64_t rows_for(int64_t length) {
-    constexpr int64_t kBytes = int64_t{1} << 19;
-    int64_t const rows = kBytes / (length * static_cast<int64_t>(sizeof(Scalar)));
+    int64_t const rows = tuning::kCopiedBytes / (length * static_cast<int64_t>(sizeof(Scalar)));
     return std::clamp<int64_t>(rows / kSquare, 1, 4) * kSquare;
   }
 
-  RowTile(int64_t length, int64_t stride, int64_t rows, bool streams = false)
+  RowCopies(int64_t length, int64_t stride, int64_t rows, bool streams = false)
       : length_(length), stride_(stride), streams_(streams) {
     scratch_.reserve(length * rows);
   }
