@@ -92,10 +92,12 @@ template <class Real>
 class WeightedMean {
  public:
   using Fixed = FixedPoint<Real>;
+  using Product = typename Fixed::Number;
+  using Slope = typename FixedPoint<float>::Number;
 
   struct Sum {
-    typename Fixed::Number products;
-    typename FixedPoint<float>::Number slopes;
+    Product products;
+    Slope slopes;
 
     ZETA_HOST_DEVICE constexpr void add(Sum const& other) {
       products.add(other.products);
@@ -124,10 +126,18 @@ class WeightedMean {
         non_finite_(scale.non_finite) {}
 
   ZETA_HOST_DEVICE Sum term(double slope, double product) const {
-    bool const finite = product - product == 0;
-    return {integers_.products.from_double(finite ? product * inverse_scale_ : 0),
-            integers_.slopes.from_double(slope)};
+    return term(integers_, inverse_scale_, slope, product);
   }
+
+  // The same, for several rows whose scales are kept apart from what they share.
+  ZETA_HOST_DEVICE static Sum term(Integers const& integers, double inverse_scale, double slope,
+                                   double product) {
+    bool const finite = product - product == 0;
+    return {integers.products.from_double(finite ? product * inverse_scale : 0),
+            integers.slopes.from_double(slope)};
+  }
+
+  ZETA_HOST_DEVICE double inverse_scale() const { return inverse_scale_; }
 
   // A sum over no entry at all has the mean 0.
   ZETA_HOST_DEVICE Mean<Real> mean(Sum const& sum) const;

@@ -21,11 +21,6 @@ int64_t check_dim(char const* name, at::Tensor const& tensor, int64_t dim) {
   return dim < 0 ? dim + dimensions : dim;
 }
 
-bool is_supported(at::ScalarType dtype) {
-  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
-         dtype == at::kBFloat16;
-}
-
 at::ScalarType check_dtype(char const* name, at::Tensor const& z,
                            std::optional<at::ScalarType> dtype) {
   constexpr char const* kExpected = "float32, float64, float16 or bfloat16";
@@ -73,6 +68,11 @@ bool share_elements(at::Tensor const& a, at::Tensor const& b) {
 }
 
 }  // namespace
+
+bool is_supported(at::ScalarType dtype) {
+  return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
+         dtype == at::kBFloat16;
+}
 
 RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                            std::optional<at::ScalarType> dtype) {

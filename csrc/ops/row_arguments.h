@@ -17,6 +17,9 @@ struct RowArguments {
   at::ScalarType dtype;  // of the result
 };
 
+// Whether the operators compute in this dtype.
+bool is_supported(at::ScalarType dtype);
+
 // `name` is the operator's, for the errors.
 RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                            std::optional<at::ScalarType> dtype);

@@ -396,8 +396,9 @@ def test_errors_name_the_public_operator():
     z = torch.randn(4, 64, requires_grad=True)
     with pytest.raises(RuntimeError, match="^sparse_softmax: expected k"):
         forward(z, 0)
-    with pytest.raises(RuntimeError, match="^sparse_softmax: expected dtype"):
-        forward(z, 3, dtype=torch.int32)
+    for dtype in (torch.int32, torch.complex64, torch.float8_e5m2):
+        with pytest.raises(RuntimeError, match="^sparse_softmax: expected dtype"):
+            forward(z, 3, dtype=dtype)
     with pytest.raises(IndexError, match="^sparse_softmax: Dimension"):
         forward(z, 3, 2)
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "ops/autograd/differentiable_projection.h"
+#include "ops/row_arguments.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -76,11 +77,10 @@ bool is_eager_on_cpu(at::Tensor const& z) {
 // Whether the backward is to read the support in place of the output.
 bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
-  at::ScalarType const output_dtype = dtype.value_or(z.scalar_type());
-  bool const is_right = -z.dim() <= dim && dim < z.dim() && c10::isFloatingType(output_dtype);
-  if (!is_right || !is_eager_on_cpu(z) || k.is_symbolic()) return false;
-  return support_pays(z.size(dim), k.as_int_unchecked(),
-                      static_cast<int64_t>(c10::elementSize(output_dtype)));
+  bool const is_right =
+      -z.dim() <= dim && dim < z.dim() && is_supported(dtype.value_or(z.scalar_type()));
+  return is_right && is_eager_on_cpu(z) && !k.is_symbolic() &&
+         support_pays(z.size(dim), k.as_int_unchecked());
 }
 
 at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,

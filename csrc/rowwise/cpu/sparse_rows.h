@@ -28,12 +28,12 @@ class SparseRows {
       write();
       first_ = row;
     }
-    before_row_ = static_cast<int32_t>(rows_ * length_);
+    before_row_ = rows_ * length_;
     ++rows_;
   }
 
   // In the order of the columns.
-  void add(int32_t column, Scalar value) {
+  void add(int64_t column, Scalar value) {
     columns_.data()[count_] = before_row_ + column;
     values_.data()[count_++] = value;
   }
@@ -54,8 +54,8 @@ class SparseRows {
   Scalar* first_ = nullptr;
   int64_t rows_ = 0;
   int64_t count_ = 0;
-  int32_t before_row_ = 0;
-  Scratch<int32_t> columns_;
+  int64_t before_row_ = 0;
+  Scratch<int64_t> columns_;
   Scratch<Scalar> values_;
 };
 
