@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "../simt/guarded_array.h"
 #include "rowwise/cpu/sparse_softmax.h"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
@@ -313,6 +314,34 @@ TYPED_TEST(RowTest, BackwardOfTheSupportIsThatOfTheWeights) {
         auto const count =
             std::count_if(first, first + length, [](auto x) { return widen(x) != 0; });
         EXPECT_EQ(support[row * (1 + capacity)], row == 1 ? -1 : count);
+      }
+    }
+  }
+}
+
+// Any numbers may stand in a support. Nothing beyond the operands' ends is read or written.
+TYPED_TEST(RowTest, BackwardOfABadSupportStaysInBounds) {
+  constexpr int64_t kRows = 40;
+  std::mt19937_64 random(23);
+  for (int64_t length : {1, 5, 64, 3000}) {
+    for (int64_t capacity : {0, 1, 7, 100}) {
+      auto const entries = static_cast<size_t>(kRows * length);
+      simt::GuardedArray<TypeParam> grad(entries, narrow<TypeParam>(2));
+      simt::GuardedArray<TypeParam> result(entries, narrow<TypeParam>(-7));
+      simt::GuardedArray<int32_t> support(static_cast<size_t>(kRows * (1 + capacity)), 0);
+      for (size_t i = 0; i < support.size(); ++i) {
+        auto const any = static_cast<int32_t>(random());
+        support[i] = random() % 4 == 0 ? any : any % (2 * static_cast<int32_t>(length));
+      }
+      for (int64_t row = 0; row < kRows; row += 3) support[row * (1 + capacity)] = INT32_MAX;
+      RowGeometryBuilder<3> builder;
+      builder.set_row(length, {1, 1, 1});
+      builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
+      cpu::sparse_softmax_support_backward(builder.build(), result.data(), grad.data(),
+                                           support.data(), capacity, 0, kRows);
+      // The mean of equal gradients is their own number.
+      for (size_t i = 0; i < entries; ++i) {
+        EXPECT_TRUE(widen(result[i]) == 0 || std::isnan(widen(result[i]))) << widen(result[i]);
       }
     }
   }

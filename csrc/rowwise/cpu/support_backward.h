@@ -32,11 +32,11 @@ inline void load_gradient(Gradient& gradient, int32_t const* support, int64_t su
 
 // Asks for the entries of the gradient that a later row needs.
 template <class Scalar>
-inline void prefetch_gradient(int32_t const* support, int64_t support_step,
+inline void prefetch_gradient(int32_t const* support, int64_t support_step, int64_t capacity,
                               Scalar const* grad_weights, int64_t grad_step) {
-  constexpr int32_t kMostPrefetched = 16;
-  int32_t const count = std::min(support[0], kMostPrefetched);
-  for (int32_t i = 1; i <= count; ++i) {
+  constexpr int64_t kMostPrefetched = 16;
+  int64_t const listed = std::min<int64_t>(support[0], std::min(capacity, kMostPrefetched));
+  for (int64_t i = 1; i <= listed; ++i) {
     __builtin_prefetch(grad_weights + support[i * support_step] * grad_step);
   }
 }
@@ -60,7 +60,8 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
     int64_t offsets[3];
     if (row + kRowsAhead < last_row) {
       geometry.offsets(row + kRowsAhead, offsets);
-      prefetch_gradient(support + offsets[2], support_step, grad_weights + offsets[1], grad_step);
+      prefetch_gradient(support + offsets[2], support_step, capacity, grad_weights + offsets[1],
+                        grad_step);
     }
     geometry.offsets(row, offsets);
     Scalar* const destination = grad_logits + offsets[0];
