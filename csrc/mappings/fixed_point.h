@@ -29,12 +29,14 @@ ZETA_HOST_DEVICE constexpr int fraction_bits(int64_t length) {
   return bits;
 }
 
-// The nearest integer, ties to even, of |x| <= 2^51. Adding 1.5 * 2^52 leaves no bit for a
-// fraction; unlike rint this is one instruction everywhere and vectorises without SSE4.1.
+// 1.5 * 2^52. Added to |x| <= 2^51 it leaves no bit for a fraction.
+inline constexpr double kRoundingShift = 6755399441055744.0;
+
+// The nearest integer, ties to even. Unlike rint this is one instruction everywhere and vectorises
+// without SSE4.1.
 template <class Doubles>
 ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
-  constexpr double kShift = 6755399441055744.0;
-  return (x + kShift) - kShift;
+  return (x + kRoundingShift) - kRoundingShift;
 }
 
 // The quotient rounded towards minus infinity, for a positive divisor. The first form is for
@@ -51,6 +53,13 @@ ZETA_HOST_DEVICE constexpr int128 floor_divide(int128 dividend, int64_t divisor)
   int128 const quotient = dividend / divisor;
   return quotient - (dividend % divisor < 0 ? 1 : 0);
 }
+
+// Quotients in the lanes of vectors.
+template <class Doubles>
+struct Quotients {
+  Doubles integer;   // displaced, see FixedPoint<float>
+  Doubles fraction;  // a part of 1, not of the unit
+};
 
 // FixedPoint<Real> holds integers in units of 2^-F: F = bits for float, which also serves float16
 // and bfloat16, and F = 2 * bits for double, as two limbs.
@@ -80,6 +89,7 @@ class FixedPoint<float> {
   ZETA_HOST_DEVICE explicit constexpr FixedPoint(int64_t length)
       : scale_(power_of_two(fraction_bits(length))),
         unit_(power_of_two(-fraction_bits(length))),
+        displacement_(kRoundingShift * unit_),
         one_(int64_t{1} << fraction_bits(length)) {}
 
   ZETA_HOST_DEVICE constexpr Integer one() const { return one_; }
@@ -123,24 +133,41 @@ class FixedPoint<float> {
     return (static_cast<double>(x.value - quotient.integer) - quotient.fraction) * unit_;
   }
 
-  // The same for integers that are kept as doubles, which hold them exactly, and for vectors of
-  // these.
+  // The same for several numbers, in the lanes of vectors of double. Each is displaced, so that its
+  // rounding is that of one addition and its last bits are those of the integer.
   template <class Doubles>
-  ZETA_HOST_DEVICE constexpr Doubles from_doubles(Doubles const& x) const {
-    return round_to_integer(x * scale_);
+  ZETA_HOST_DEVICE constexpr Doubles displaced(Doubles const& x) const {
+    return x + displacement_;
   }
-  template <class Doubles>
-  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& x, Quotient const& quotient) const {
-    return x > static_cast<double>(quotient.integer);
+  ZETA_HOST_DEVICE constexpr double displaced(Quotient const& quotient) const {
+    return static_cast<double>(quotient.integer) * unit_ + displacement_;
   }
+  ZETA_HOST_DEVICE constexpr double displacement() const { return displacement_; }
+
+  // As divide().
+  template <class Doubles, class Integers>
+  ZETA_HOST_DEVICE constexpr Quotients<Doubles> divide_lanes(Integers const& dividends,
+                                                             Integers const& divisors) const {
+    auto const divisor = __builtin_convertvector(divisors, Doubles);
+    auto const estimate =
+        __builtin_convertvector(__builtin_convertvector(dividends, Doubles) / divisor, Integers);
+    Integers const rest = dividends - estimate * divisors;
+    Integers const quotient = estimate - (rest >= divisors) + (rest < 0);
+    auto const remainder = __builtin_convertvector(dividends - quotient * divisors, Doubles);
+    return {displaced(__builtin_convertvector(quotient, Doubles) * unit_),
+            remainder / divisor * unit_};
+  }
+
+  // The nearest multiples of the unit.
   template <class Doubles>
-  ZETA_HOST_DEVICE constexpr Doubles minus(Doubles const& x, Quotient const& quotient) const {
-    return ((x - static_cast<double>(quotient.integer)) - quotient.fraction) * unit_;
+  ZETA_HOST_DEVICE constexpr Doubles rounded(Doubles const& x) const {
+    return (x + displacement_) - displacement_;
   }
 
  private:
   double scale_;
   double unit_;
+  double displacement_;
   int64_t one_;
 };
 

@@ -92,24 +92,51 @@ class SparseSoftmax {
     return fixed_.minus(term, threshold);
   }
 
-  // The same for several logits, in the lanes of vectors of double. Terms are exact in double.
+  // The same for several logits, in the lanes of vectors of double. Terms are displaced there, as
+  // FixedPoint says; the bits of a sum of them are those of the sum and of as many terms of the
+  // maximum, which is 0.
+  ZETA_HOST_DEVICE static constexpr double term_of_maximum(Fixed const& fixed) {
+    return fixed.displacement();
+  }
+  ZETA_HOST_DEVICE constexpr double term_of_maximum() const { return term_of_maximum(fixed_); }
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr Doubles terms(Doubles const& logits) const {
-    return fixed_.from_doubles(logits - static_cast<double>(maximum_));
-  }
-  template <class Doubles>
-  ZETA_HOST_DEVICE static constexpr Doubles terms(Doubles const& logits, Doubles const& maxima,
-                                                  Fixed const& fixed) {
-    return fixed.from_doubles(logits - maxima);
+    return fixed_.displaced(logits - static_cast<double>(maximum_));
   }
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
-    return fixed_.is_above(terms, threshold);
+    return terms > fixed_.displaced(threshold);
   }
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr Doubles weights(Doubles const& terms,
                                              Threshold const& threshold) const {
-    return fixed_.minus(terms, threshold);
+    return (terms - fixed_.displaced(threshold)) - threshold.fraction * fixed_.unit();
+  }
+
+  // The same where each lane is of a row of its own, and all rows have the integers `fixed`.
+  template <class Doubles>
+  using Thresholds = Quotients<Doubles>;
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE static constexpr Doubles terms(Doubles const& logits, Doubles const& maxima,
+                                                  Fixed const& fixed) {
+    return fixed.displaced(logits - maxima);
+  }
+  template <class Doubles, class Integers>
+  ZETA_HOST_DEVICE static constexpr Thresholds<Doubles> thresholds(Integers const& sums,
+                                                                   Integers const& counts,
+                                                                   Fixed const& fixed) {
+    return fixed.template divide_lanes<Doubles>(sums - fixed.one(), counts);
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE static constexpr auto is_above(Doubles const& terms,
+                                                  Thresholds<Doubles> const& thresholds) {
+    return terms > thresholds.integer;
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE static constexpr Doubles weights(Doubles const& terms,
+                                                    Thresholds<Doubles> const& thresholds) {
+    return (terms - thresholds.integer) - thresholds.fraction;
   }
 
   // The largest threshold that is not above a number of [-1, 0].
@@ -121,24 +148,27 @@ class SparseSoftmax {
   template <int K, class Doubles>
   ZETA_HOST_DEVICE static void weights_of_largest(Doubles const (&logits)[K], Fixed const& fixed,
                                                   Doubles (&weights)[K]) {
-    Doubles const one = Doubles{} + fixed.scale();
     Doubles terms[K];
     Doubles sum = terms[0] = Doubles{};
     Doubles count = Doubles{} + 1.0;
+    Doubles reciprocal = count;
     auto in_support = count > 0.0;
     for (int i = 1; i < K; ++i) {
       Doubles const difference = logits[i] - logits[0];
-      terms[i] = round_to_integer((difference < -1.0 ? Doubles{} - 1.0 : difference) * one);
-      in_support = in_support & ((i + 1.0) * terms[i] > sum + terms[i] - one);
+      terms[i] = fixed.rounded(difference < -1.0 ? Doubles{} - 1.0 : difference);
+      in_support = in_support & ((i + 1.0) * terms[i] > sum + terms[i] - 1.0);
       sum = in_support ? sum + terms[i] : sum;
       count = in_support ? count + 1.0 : count;
+      reciprocal = in_support ? Doubles{} + 1 / (i + 1.0) : reciprocal;
     }
-    Doubles const dividend = sum - one;
-    Doubles const nearest = round_to_integer(dividend / count);
-    Doubles const quotient = dividend < nearest * count ? nearest - 1.0 : nearest;
-    Doubles const fraction = (dividend - quotient * count) / count;
+    Doubles const dividend = sum - 1.0;
+    Doubles const nearest = fixed.rounded(dividend * reciprocal);
+    Doubles const quotient = dividend < nearest * count ? nearest - fixed.unit() : nearest;
+    // The remainder is 0, 1 or 2 units where it is not divided by a power of two, so this product
+    // is rounded as the quotient is.
+    Doubles const fraction = (dividend - quotient * count) * reciprocal;
     for (int i = 0; i < K; ++i) {
-      Doubles const weight = ((terms[i] - quotient) - fraction) * fixed.unit();
+      Doubles const weight = (terms[i] - quotient) - fraction;
       weights[i] = terms[i] > quotient ? weight : Doubles{};
     }
   }

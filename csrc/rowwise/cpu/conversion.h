@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "rowwise/cpu/vector.h"
 #include "rowwise/float16.h"
@@ -58,22 +59,28 @@ inline void for_each_half(Floats floats, Visit const& visit) {
   visit(__builtin_convertvector(halves[1], Doubles));
 }
 
-// Of doubles that hold integers up to 2^51 in magnitude. The sum has no bits for a fraction, so its
-// bits count.
-inline Vector<int64_t> integers_of(Doubles x) {
-  constexpr double kShift = 6755399441055744.0;
-  return reinterpret_cast<Vector<int64_t>>(reinterpret_cast<Vector<uint64_t>>(x + kShift) -
-                                           std::bit_cast<uint64_t>(kShift));
+// Differences of the bits of doubles with the same exponent are those of their fractions.
+inline Vector<int64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<int64_t>>(x); }
+
+namespace detail {
+
+template <class Half, int... Lane>
+inline auto join(Half low, Half high, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(low, high, Lane...);
+}
+
+}  // namespace detail
+
+// The lanes of both halves of a vector, in order.
+template <class Half>
+inline auto join(Half low, Half high) {
+  using Element = std::remove_cvref_t<decltype(low[0])>;
+  constexpr int kCount = 2 * sizeof(Half) / sizeof(Element);
+  return detail::join(low, high, std::make_integer_sequence<int, kCount>());
 }
 
 inline Doubles load_doubles(float const* source) {
   return __builtin_convertvector(load_as<HalfFloats>(source), Doubles);
-}
-
-inline void narrow_doubles(Doubles x, double* destination) { store(destination, x); }
-
-inline void narrow_doubles(Doubles x, float* destination) {
-  store(destination, __builtin_convertvector(x, HalfFloats));
 }
 
 // As detail::round_to_odd does, for finite numbers that are not negative.
@@ -85,25 +92,41 @@ inline HalfIntegers round_to_odd(Doubles x) {
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
 }
 
-inline void narrow_doubles(Doubles x, BFloat16* destination) {
-  auto const bits = round_to_odd(x);
-  auto const rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
-  store(destination, __builtin_convertvector(rounded, QuarterShorts));
+// The bits of such numbers, narrowed, in the low bits of integers.
+template <class Scalar>
+inline HalfIntegers narrowed_bits(Doubles x) {
+  if constexpr (std::is_same_v<Scalar, float>) {
+    return reinterpret_cast<HalfIntegers>(__builtin_convertvector(x, HalfFloats));
+  } else if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    auto const bits = round_to_odd(x);
+    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+  } else {
+    auto const bits = round_to_odd(x);
+#if defined(__AVX512BW__)
+    return reinterpret_cast<HalfIntegers>(_mm256_cvtepu16_epi32(
+        _mm256_cvtps_ph(reinterpret_cast<__m256>(bits), _MM_FROUND_TO_NEAREST_INT)));
+#elif defined(__F16C__)
+    return reinterpret_cast<HalfIntegers>(_mm_cvtepu16_epi32(
+        _mm_cvtps_ph(reinterpret_cast<__m128>(bits), _MM_FROUND_TO_NEAREST_INT)));
+#else
+    HalfIntegers result;
+    for (int lane = 0; lane < kLanes<double>; ++lane) {
+      result[lane] = narrow<Float16>(static_cast<double>(std::bit_cast<float>(bits[lane]))).bits;
+    }
+    return result;
+#endif
+  }
 }
 
-inline void narrow_doubles(Doubles x, Float16* destination) {
-  auto const bits = round_to_odd(x);
-#if defined(__AVX512BW__)
-  auto const rounded = _mm256_cvtps_ph(reinterpret_cast<__m256>(bits), _MM_FROUND_TO_NEAREST_INT);
-  std::memcpy(destination, &rounded, sizeof(QuarterShorts));
-#elif defined(__F16C__)
-  auto const rounded = _mm_cvtps_ph(reinterpret_cast<__m128>(bits), _MM_FROUND_TO_NEAREST_INT);
-  std::memcpy(destination, &rounded, sizeof(QuarterShorts));
-#else
-  for (int lane = 0; lane < kLanes<double>; ++lane) {
-    destination[lane] = narrow<Float16>(static_cast<double>(std::bit_cast<float>(bits[lane])));
+template <class Scalar>
+inline void narrow_doubles(Doubles x, Scalar* destination) {
+  if constexpr (sizeof(Scalar) == sizeof(double)) {
+    store(destination, x);
+  } else if constexpr (sizeof(Scalar) == sizeof(float)) {
+    store(destination, narrowed_bits<Scalar>(x));
+  } else {
+    store(destination, __builtin_convertvector(narrowed_bits<Scalar>(x), QuarterShorts));
   }
-#endif
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "rowwise/cpu/forward_group.h"
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
-#include "rowwise/cpu/forward_tile.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 
@@ -34,9 +34,9 @@ class DenseForward {
       if (k_ == 2) together(LaneForward<MappingOf, Scalar, 2>(length_, streams_));
       if (k_ == 3) together(LaneForward<MappingOf, Scalar, 3>(length_, streams_));
       if (k_ == 4) together(LaneForward<MappingOf, Scalar, 4>(length_, streams_));
-    } else if (length_ <= tuning::kLongestRowOfTile) {
+    } else if (length_ <= tuning::kLongestRowOfGroup) {
       if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
-        together(TileForward<MappingOf, Scalar>(length_, k_, streams_));
+        together(GroupForward<MappingOf, Scalar>(length_, k_, streams_));
       }
     }
     for (; row < rows; ++row) row_(logits + row * length_, weights + row * length_);

@@ -23,11 +23,14 @@ struct LaneNumbers {
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
   static Element of_one(Scalar x) { return x; }
   static void widen_to(Element* destination, Vector<Element> x) { store(destination, x); }
+  // The larger of those lanes that become the same lane of a vector of floats.
+  static Vector<Element> largest_floats(Vector<Element> x) { return x; }
 
   // What has been seen of the rows. No comparison finds a NaN, but a sum keeps it.
   class Seen {
    public:
     void add(Vector<Element> x) { sum_ += x; }
+    void add(Seen const& other) { sum_ += other.sum_; }
 
     // The lanes of rows that may hold a NaN or +inf, or -inf alone: all that do, and those whose
     // sum overflows.
@@ -53,8 +56,8 @@ struct LaneNumbers<Scalar> {
   // Their magnitudes with a sign, so that -0.0 equals +0.0.
   static Vector<Element> of(Scalar const* source) {
     auto const bits = load<Element>(source);
-    auto const magnitude = bits & std::numeric_limits<Element>::max();
-    return bits < 0 ? -magnitude : magnitude;
+    auto const sign = bits >> 15;
+    return ((bits & std::numeric_limits<Element>::max()) ^ sign) - sign;
   }
   static Element of_one(Scalar x) {
     auto const magnitude = static_cast<Element>(x.bits & 0x7fff);
@@ -68,10 +71,16 @@ struct LaneNumbers<Scalar> {
       store(destination + first, widen_lanes(scalars + first));
     }
   }
+  static Floats largest_floats(Vector<Element> x) {
+    alignas(kVectorBytes) float floats[kLanes<Element>];
+    widen_to(floats, x);
+    return larger(load<float>(floats), load<float>(floats + kLanes<float>));
+  }
 
   class Seen {
    public:
     void add(Vector<Element> x) { smallest_ = smaller(smallest_, x); }
+    void add(Seen const& other) { add(other.smallest_); }
 
     Vector<Index> suspects(Vector<Element> maximum) const {
       return (smallest_ < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);

@@ -88,11 +88,12 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
       for_each_half(z, [&](Doubles logits) {
         auto const terms = mapping.terms(logits);
         auto const is_included = includes(logits, terms);
-        sums += is_included & integers_of(terms);
+        sums += is_included & bits_of(terms);
         counts -= is_included;
         smallest = smaller(smallest, is_included ? logits : smallest);
       });
     });
+    sums -= counts * bits_of(Doubles{} + mapping.term_of_maximum());
     result.sum = {{sum_of_lanes<int64_t>(sums)}, sum_of_lanes<int64_t>(counts)};
     result.smallest = static_cast<Real>(smallest_of_lanes<double>(smallest));
   }

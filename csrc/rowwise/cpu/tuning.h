@@ -16,7 +16,10 @@ inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 // For k <= 4, at n = 1024: 0.29 ns for each entry in lanes, 0.44 one by one; for larger k the two
 // meet between 256 and 512.
 inline constexpr int64_t kLongestRowOfLanes = 1024;
-inline constexpr int64_t kLongestRowOfTile = 256;
+inline constexpr int64_t kLongestRowOfGroup = 1024;
+
+// Rows of so few vectors have candidates in most of them.
+inline constexpr int64_t kFewVectors = 8;
 
 // With candidates for this part of a row or more, passes over the row cost less than a list.
 inline constexpr int64_t kDensePart = 8;

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstdint>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #ifdef __SSE2__
@@ -140,6 +141,43 @@ inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
 #endif
 }
 
+// One bit for each of the lanes of a vector of floats, the first the lowest.
+using LaneBits = std::conditional_t<kLanes<float> == 16, uint16_t, uint8_t>;
+
+// The lanes in which a >= b, one bit for each, the first the lowest.
+inline uint32_t bits_at_least(Vector<float> a, Vector<float> b) {
+#if defined(__AVX512BW__)
+  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
+#elif defined(__AVX2__)
+  return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(a >= b)));
+#elif defined(__SSE2__)
+  return static_cast<uint32_t>(_mm_movemask_ps(reinterpret_cast<__m128>(a >= b)));
+#else
+  auto const lanes = a >= b;
+  uint32_t bits = 0;
+  for (int lane = 0; lane < kLanes<float>; ++lane) bits |= (lanes[lane] & 1U) << lane;
+  return bits;
+#endif
+}
+
+inline uint32_t bits_at_least(Vector<int16_t> a, Vector<int16_t> b) {
+#if defined(__AVX512BW__)
+  return _mm512_cmpge_epi16_mask(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b));
+#elif defined(__AVX2__)
+  auto const halves = _mm256_packs_epi16(reinterpret_cast<__m256i>(a >= b), __m256i{});
+  auto const bytes = _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08));
+  return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+#elif defined(__SSE2__)
+  auto const bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(a >= b), __m128i{});
+  return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+#else
+  auto const lanes = a >= b;
+  uint32_t bits = 0;
+  for (int lane = 0; lane < kLanes<int16_t>; ++lane) bits |= (lanes[lane] & 1U) << lane;
+  return bits;
+#endif
+}
+
 // Calls visit(lane) for each lane of a mask, in order.
 template <class Element, class Visit>
 inline void for_each_lane(uint64_t mask, Visit const& visit) {
@@ -147,29 +185,34 @@ inline void for_each_lane(uint64_t mask, Visit const& visit) {
   while (mask != 0) {
     int const lane = std::countr_zero(mask) / kBits;
     visit(lane);
-    mask &= ~(((uint64_t{1} << kBits) - 1) << (lane * kBits));
+    if constexpr (kBits == 1) {
+      mask &= mask - 1;
+    } else {
+      mask &= ~(((uint64_t{1} << kBits) - 1) << (lane * kBits));
+    }
   }
 }
 
-// Stores around the caches, of lines of 64 bytes. Other threads see them after stream_fence().
-inline void stream_line(void* destination, void const* source) {
-#ifdef __SSE2__
-  for (int byte = 0; byte < 64; byte += kVectorBytes) {
-    char* const to = static_cast<char*>(destination) + byte;
-    char const* const from = static_cast<char const*>(source) + byte;
+// Stores around the caches, of aligned vectors or lines of 64 bytes. Other threads see them after
+// stream_fence().
+template <class VectorType>
+inline void stream(void* destination, VectorType const& vector) {
 #if defined(__AVX512BW__)
-    _mm512_stream_si512(reinterpret_cast<__m512i*>(to), _mm512_load_si512(from));
+  _mm512_stream_si512(static_cast<__m512i*>(destination), reinterpret_cast<__m512i>(vector));
 #elif defined(__AVX2__)
-    _mm256_stream_si256(reinterpret_cast<__m256i*>(to),
-                        _mm256_load_si256(reinterpret_cast<__m256i const*>(from)));
+  _mm256_stream_si256(static_cast<__m256i*>(destination), reinterpret_cast<__m256i>(vector));
+#elif defined(__SSE2__)
+  _mm_stream_si128(static_cast<__m128i*>(destination), reinterpret_cast<__m128i>(vector));
 #else
-    _mm_stream_si128(reinterpret_cast<__m128i*>(to),
-                     _mm_load_si128(reinterpret_cast<__m128i const*>(from)));
+  store(destination, vector);
 #endif
+}
+
+inline void stream_line(void* destination, void const* source) {
+  for (int byte = 0; byte < 64; byte += kVectorBytes) {
+    stream(static_cast<char*>(destination) + byte,
+           load<int32_t>(static_cast<char const*>(source) + byte));
   }
-#else
-  std::memcpy(destination, source, 64);
-#endif
 }
 
 inline void stream_zero_line(void* destination) {

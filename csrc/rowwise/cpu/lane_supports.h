@@ -1,0 +1,212 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "rowwise/cpu/conversion.h"
+#include "rowwise/cpu/row_scan.h"
+#include "rowwise/cpu/support.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/cpu/vector.h"
+#include "rowwise/ordered_key.h"
+
+// Rows one to a lane of a vector, so that no pass over their entries ends with a sum over lanes.
+// Passes are those of support.h.
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+using Keys = Vector<int32_t>;
+
+inline Keys keys_of(Floats floats) { return reordered(reinterpret_cast<Keys>(floats)); }
+inline Floats floats_of(Keys keys) { return reinterpret_cast<Floats>(reordered(keys)); }
+
+template <class Comparison>
+inline bool any_lane(Comparison const& comparison) {
+  using Lane = std::remove_cvref_t<decltype(comparison[0])>;
+  return lanes_at_least<Lane>(broadcast<Lane>(-1), comparison) != 0;
+}
+
+// Thresholds at or below those of the rows, raised from lower ones by passes of Michelot's
+// iteration in float over the rows' entries or over some of them. All are relative to the maxima.
+inline Floats raise_thresholds(Floats const* columns, int64_t count, Floats maxima,
+                               Floats thresholds, int passes) {
+  Floats counts = {};
+  for (int pass = 0; pass < passes; ++pass) {
+    Floats const bounds = maxima + thresholds;
+    Floats const previous = counts;
+    Floats sums = {};
+    counts = Floats{};
+    for (int64_t column = 0; column < count; ++column) {
+      Floats const z = columns[column];
+      auto const is_above = z >= bounds;
+      sums += is_above ? z - maxima : Floats{};
+      counts += is_above ? Floats{} + 1.0F : Floats{};
+    }
+    if (!any_lane(counts != previous)) break;
+    thresholds = (sums - 1.0F) / counts;
+  }
+  return thresholds - estimate_error(count * kLanes<float>);
+}
+
+template <class Mapping>
+class LaneSupports {
+ public:
+  using Fixed = typename Mapping::Fixed;
+
+  LaneSupports(int64_t length, int64_t k) : fixed_(length), k_(static_cast<int32_t>(k)) {}
+
+  // `columns` holds the entries of each row that may be in its support, in order, and then -inf.
+  // `lowest` are thresholds at or below the rows', relative to their maxima. A maximum of NaN
+  // stands for a row without a support.
+  void find(Floats const* columns, int64_t count, Floats maxima, Floats lowest) {
+    auto const thresholds =
+        raise_thresholds(columns, count, maxima, lowest, tuning::kMostEstimates);
+    int half = 0;
+    for_each_half(maxima, [&](Doubles x) { maxima_[half++] = x; });
+    half = 0;
+    for_each_half(thresholds, [&](Doubles x) {
+      thresholds_[half++] = {fixed_.displaced(x) - fixed_.unit(), Doubles{}};
+    });
+    while (!sum_up(columns, count, AboveThreshold{})) {
+    }
+    auto const support = join(__builtin_convertvector(counts_[0], HalfIntegers),
+                              __builtin_convertvector(counts_[1], HalfIntegers));
+    Keys const is_capped = support > k_;
+    has_capped_ = any_lane(is_capped);
+    if (!has_capped_) return;
+    largest_ = find_largest(columns, count, is_capped, maxima, maxima + thresholds);
+    sum_up(columns, count, largest_);
+  }
+
+  // Replaces entries by the bits of their weights.
+  template <class Scalar>
+  void weigh(Floats* columns, int64_t count) const {
+    if (has_capped_) {
+      weigh<Scalar>(columns, count, largest_);
+    } else {
+      weigh<Scalar>(columns, count, AboveThreshold{});
+    }
+  }
+
+ private:
+  // Which entries, of those above the thresholds, are taken: all,
+  struct AboveThreshold {
+    static void keep(Floats, Vector<int64_t> (&)[2]) {}
+  };
+
+  // or those above the smallest, and the first ones equal to it.
+  struct Largest {
+    Floats smallest;
+    Keys ties;
+
+    void keep(Floats z, Vector<int64_t> (&is_included)[2]) {
+      Keys const is_tie = z == smallest;
+      ties += is_tie;
+      Keys const is_kept = (z > smallest) | (is_tie & (ties >= 0));
+      HalfIntegers halves[2];
+      std::memcpy(halves, &is_kept, sizeof(is_kept));
+      for (int half = 0; half < 2; ++half) {
+        is_included[half] &= __builtin_convertvector(halves[half], Vector<int64_t>);
+      }
+    }
+  };
+
+  // Calls visit(terms, is_included) with both halves of a column.
+  template <class Selection, class Visit>
+  void visit_column(Floats z, Selection& selection, Visit const& visit) const {
+    Doubles terms[2];
+    Vector<int64_t> is_included[2];
+    int half = 0;
+    for_each_half(z, [&](Doubles logits) {
+      terms[half] = Mapping::terms(logits, maxima_[half], fixed_);
+      is_included[half] = Mapping::is_above(terms[half], thresholds_[half]);
+      ++half;
+    });
+    selection.keep(z, is_included);
+    visit(terms, is_included);
+  }
+
+  // Replaces the thresholds by those of the entries taken. Returns whether all of these are above.
+  template <class Selection>
+  bool sum_up(Floats const* columns, int64_t count, Selection selection) {
+    Vector<int64_t> sums[2] = {};
+    Vector<int64_t> counts[2] = {};
+    Doubles smallest[2] = {Doubles{} + INFINITY, Doubles{} + INFINITY};
+    for (int64_t column = 0; column < count; ++column) {
+      visit_column(columns[column], selection, [&](auto const& terms, auto const& is_included) {
+        for (int half = 0; half < 2; ++half) {
+          sums[half] += is_included[half] & bits_of(terms[half]);
+          counts[half] -= is_included[half];
+          smallest[half] =
+              smaller(smallest[half], is_included[half] ? terms[half] : smallest[half]);
+        }
+      });
+    }
+    auto const zero = bits_of(Doubles{} + Mapping::term_of_maximum(fixed_));
+    Keys is_below[2];
+    for (int half = 0; half < 2; ++half) {
+      sums[half] -= counts[half] * zero;
+      auto const divisors = counts[half] == 0 ? Vector<int64_t>{} + 1 : counts[half];
+      counts_[half] = counts[half];
+      thresholds_[half] = Mapping::template thresholds<Doubles>(sums[half], divisors, fixed_);
+      is_below[half] = reinterpret_cast<Keys>(smallest[half] <= thresholds_[half].integer);
+    }
+    return !any_lane(is_below[0] | is_below[1]);
+  }
+
+  // The k largest entries of the capped rows, given bounds that more of them reach, and all of the
+  // other rows.
+  Largest find_largest(Floats const* columns, int64_t count, Keys is_capped, Floats maxima,
+                       Floats bounds) const {
+    Keys low = is_capped ? keys_of(bounds) : Keys{};  // as many as k entries are at least this
+    Keys high = is_capped ? keys_of(maxima + 0.0F) + 1 : Keys{} + 1;  // fewer are at least this
+    Keys count_at_low = {};
+    Keys count_at_high = {};
+    count_at_low = is_capped ? Keys{} + k_ + 1 : count_at_low;
+    for (int step = 0;; ++step) {
+      Keys const is_open = (count_at_low > k_) & (high - low > 1);
+      if (!any_lane(is_open)) break;
+      Keys middle = keys_of(floats_of(low) / 2 + floats_of(high) / 2);
+      middle = (step >= tuning::kStepsByValue) | (middle <= low) | (middle >= high)
+                   ? low + ((high - low) >> 1)
+                   : middle;
+      Floats const bound = floats_of(middle);
+      Keys counts = {};
+      for (int64_t column = 0; column < count; ++column) counts -= columns[column] >= bound;
+      Keys const is_enough = counts >= k_;
+      low = is_open & is_enough ? middle : low;
+      count_at_low = is_open & is_enough ? counts : count_at_low;
+      high = is_open & ~is_enough ? middle : high;
+      count_at_high = is_open & ~is_enough ? counts : count_at_high;
+    }
+    Keys const has_ties = count_at_low > k_;
+    return {is_capped ? floats_of(low) : Floats{} - INFINITY,
+            has_ties ? k_ - count_at_high : Keys{} + k_};
+  }
+
+  template <class Scalar, class Selection>
+  void weigh(Floats* columns, int64_t count, Selection selection) const {
+    for (int64_t column = 0; column < count; ++column) {
+      visit_column(columns[column], selection, [&](auto const& terms, auto const& is_included) {
+        HalfIntegers bits[2];
+        for (int half = 0; half < 2; ++half) {
+          auto const weights = Mapping::weights(terms[half], thresholds_[half]);
+          bits[half] = narrowed_bits<Scalar>(is_included[half] ? weights : Doubles{});
+        }
+        columns[column] = reinterpret_cast<Floats>(join(bits[0], bits[1]));
+      });
+    }
+  }
+
+  Fixed fixed_;
+  int32_t k_;
+  bool has_capped_ = false;
+  Largest largest_;
+  Doubles maxima_[2];
+  typename Mapping::template Thresholds<Doubles> thresholds_[2];
+  Vector<int64_t> counts_[2];
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
