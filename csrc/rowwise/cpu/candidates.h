@@ -4,6 +4,7 @@
 #include <bit>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/support.h"
@@ -13,8 +14,7 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // The entries of one row that may still be in its support, in order. Whenever the buffer is full,
-// what can no longer be in the support is dropped, so that a row takes time linear in its length
-// and memory linear in min(k, length).
+// what can no longer be in the support is dropped, so that a row takes time linear in its length.
 template <class Mapping, class Scalar>
 class Candidates {
  public:
@@ -22,10 +22,9 @@ class Candidates {
   using Key = key_t<Scalar>;
   using Threshold = typename Mapping::Threshold;
 
-  Candidates(int64_t length, int64_t k)
-      : mapping_(0, length),
-        k_(std::min(k, length)),
-        capacity_(std::min(length, std::max<int64_t>(tuning::kSmallestList, 4 * k_))) {
+  // The capacity has to be a few times k, or of as many entries as will be added.
+  Candidates(int64_t length, int64_t k, int64_t capacity)
+      : mapping_(0, length), k_(k), capacity_(capacity) {
     logits_.reserve(capacity_ + kLanes<Real>);
     columns_.reserve(capacity_);
   }
@@ -34,6 +33,12 @@ class Candidates {
     size_ = 0;
     bound_ = std::numeric_limits<Key>::min();
     raise_maximum(mapping);
+  }
+
+  // The same, given a threshold that is not above that of the row.
+  void begin_row(Mapping const& mapping, Threshold const& threshold) {
+    begin_row(mapping);
+    raise_bound(mapping.lower_bound(threshold));
   }
 
   // The mapping of a maximum that is not below the one before.
@@ -53,12 +58,6 @@ class Candidates {
     }
     size_ = 0;
     return threshold;
-  }
-
-  // Drops the entries, given a threshold that is not above that of the row.
-  void begin_again(Threshold const& threshold) {
-    raise_bound(mapping_.lower_bound(threshold));
-    size_ = 0;
   }
 
   // No entry of a smaller key can be in the support any more.
@@ -107,7 +106,14 @@ class Candidates {
 
   // Leaves the support of the entries added.
   Support<Mapping, Real> reduce_to_support() {
-    auto const support = find_support(mapping_, padded_entries(), k_, mapping_.lowest_threshold());
+    auto const entries = padded_entries();
+    auto threshold = mapping_.lowest_threshold();
+    if constexpr (std::is_same_v<Real, float>) {
+      if (entries.count > kEstimated) {
+        threshold = estimate_threshold(mapping_, entries, threshold).threshold;
+      }
+    }
+    auto const support = find_support(mapping_, entries, k_, threshold);
     int64_t ties = support.ties;
     int64_t kept = 0;
     for (int64_t i = 0; i < size_; ++i) {
@@ -126,6 +132,8 @@ class Candidates {
   int64_t const* columns() const { return columns_.data(); }
 
  private:
+  static constexpr int64_t kEstimated = 4 * kLanes<Real>;  // Of fewer, exact passes are as fast.
+
   // As whole vectors, the last of which ends with -inf.
   Entries<Real> padded_entries() {
     constexpr int64_t kStep = kLanes<Real>;

@@ -50,19 +50,12 @@ inline Floats widen_lanes(Float16 const* source) {
 #endif
 }
 
-// Calls visit(doubles) for the first and for the second half of the lanes.
-template <class Visit>
-inline void for_each_half(Floats floats, Visit const& visit) {
-  HalfFloats halves[2];
-  std::memcpy(halves, &floats, sizeof(floats));
-  visit(__builtin_convertvector(halves[0], Doubles));
-  visit(__builtin_convertvector(halves[1], Doubles));
-}
-
-// Differences of the bits of doubles with the same exponent are those of their fractions.
-inline Vector<int64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<int64_t>>(x); }
-
 namespace detail {
+
+template <int First, class VectorType, int... Lane>
+inline auto lanes_from(VectorType vector, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(vector, vector, (First + Lane)...);
+}
 
 template <class Half, int... Lane>
 inline auto join(Half low, Half high, std::integer_sequence<int, Lane...>) {
@@ -71,7 +64,15 @@ inline auto join(Half low, Half high, std::integer_sequence<int, Lane...>) {
 
 }  // namespace detail
 
-// The lanes of both halves of a vector, in order.
+// The first or the second half of a vector's lanes.
+template <bool Second, class Element>
+inline auto half_of(Vector<Element> vector) {
+  constexpr int kCount = kLanes<Element> / 2;
+  using Half = std::make_integer_sequence<int, kCount>;
+  return detail::lanes_from<Second ? kCount : 0>(vector, Half());
+}
+
+// Both halves of a vector, in order.
 template <class Half>
 inline auto join(Half low, Half high) {
   using Element = std::remove_cvref_t<decltype(low[0])>;
@@ -79,14 +80,44 @@ inline auto join(Half low, Half high) {
   return detail::join(low, high, std::make_integer_sequence<int, kCount>());
 }
 
-inline Doubles load_doubles(float const* source) {
-  return __builtin_convertvector(load_as<HalfFloats>(source), Doubles);
+// __builtin_convertvector in one instruction, where GCC 12 takes several.
+inline Doubles widen_half(HalfFloats floats) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<Doubles>(_mm512_maskz_cvtps_pd(0xff, reinterpret_cast<__m256>(floats)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<Doubles>(_mm256_cvtps_pd(reinterpret_cast<__m128>(floats)));
+#else
+  return __builtin_convertvector(floats, Doubles);
+#endif
 }
+
+inline HalfFloats narrow_to_half(Doubles doubles) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<HalfFloats>(
+      _mm512_maskz_cvtpd_ps(0xff, reinterpret_cast<__m512d>(doubles)));
+#elif defined(__AVX2__)
+  return reinterpret_cast<HalfFloats>(_mm256_cvtpd_ps(reinterpret_cast<__m256d>(doubles)));
+#else
+  return __builtin_convertvector(doubles, HalfFloats);
+#endif
+}
+
+// Calls visit(doubles) for the first and for the second half of the lanes.
+template <class Visit>
+inline void for_each_half(Floats floats, Visit const& visit) {
+  visit(widen_half(half_of<false, float>(floats)));
+  visit(widen_half(half_of<true, float>(floats)));
+}
+
+// Differences of the bits of doubles with the same exponent are those of their fractions.
+inline Vector<int64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<int64_t>>(x); }
+
+inline Doubles load_doubles(float const* source) { return widen_half(load_as<HalfFloats>(source)); }
 
 // As detail::round_to_odd does, for finite numbers that are not negative.
 inline HalfIntegers round_to_odd(Doubles x) {
-  auto const nearest = __builtin_convertvector(x, HalfFloats);
-  auto const back = __builtin_convertvector(nearest, Doubles);
+  auto const nearest = narrow_to_half(x);
+  auto const back = widen_half(nearest);
   auto const is_above = __builtin_convertvector(back > x, HalfIntegers);
   auto const is_inexact = __builtin_convertvector(back != x, HalfIntegers);
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
@@ -96,10 +127,15 @@ inline HalfIntegers round_to_odd(Doubles x) {
 template <class Scalar>
 inline HalfIntegers narrowed_bits(Doubles x) {
   if constexpr (std::is_same_v<Scalar, float>) {
-    return reinterpret_cast<HalfIntegers>(__builtin_convertvector(x, HalfFloats));
+    return reinterpret_cast<HalfIntegers>(narrow_to_half(x));
   } else if constexpr (std::is_same_v<Scalar, BFloat16>) {
-    auto const bits = round_to_odd(x);
-    return (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    // No weight is so small that it would not be a normal number.
+    constexpr int kDropped = 52 - 7;  // bits of the fraction
+    constexpr int64_t kRebias = int64_t{1023 - 127} << 7;
+    auto const bits = reinterpret_cast<Vector<int64_t>>(x);
+    auto const half = (int64_t{1} << (kDropped - 1)) - 1 + ((bits >> kDropped) & 1);
+    auto const rounded = ((bits + half) >> kDropped) - kRebias;
+    return __builtin_convertvector(x == 0.0 ? Vector<int64_t>{} : rounded, HalfIntegers);
   } else {
     auto const bits = round_to_odd(x);
 #if defined(__AVX512BW__)

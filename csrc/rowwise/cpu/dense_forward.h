@@ -26,7 +26,9 @@ class DenseForward {
       constexpr int64_t kRows = std::remove_cvref_t<decltype(kernel)>::kRows;
       for (; row + kRows <= rows; row += kRows) {
         int64_t const offset = row * length_;
-        kernel(logits + offset, weights + offset, readable - offset);
+        if (kernel(logits + offset, weights + offset, readable - offset)) continue;
+        for (int64_t i = row; i < row + kRows; ++i)
+          row_(logits + i * length_, weights + i * length_);
       }
     };
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
@@ -34,7 +36,7 @@ class DenseForward {
       if (k_ == 2) together(LaneForward<MappingOf, Scalar, 2>(length_, streams_));
       if (k_ == 3) together(LaneForward<MappingOf, Scalar, 3>(length_, streams_));
       if (k_ == 4) together(LaneForward<MappingOf, Scalar, 4>(length_, streams_));
-    } else if (length_ <= tuning::kLongestRowOfGroup) {
+    } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
       if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
         together(GroupForward<MappingOf, Scalar>(length_, k_, streams_));
       }

@@ -33,8 +33,9 @@ inline void write_vector(Mapping const& mapping, typename Mapping::Threshold con
   }
 }
 
+// Mapping and support are copies, which no store to the weights can change.
 template <class Mapping, class Scalar>
-void write_dense_row(Mapping const& mapping, Support<Mapping, widened_t<Scalar>> const& support,
+void write_dense_row(Mapping mapping, Support<Mapping, widened_t<Scalar>> support,
                      Scalar const* logits, Scalar* weights, int64_t length) {
   using Real = widened_t<Scalar>;
   constexpr int64_t kStep = kLanes<Real>;

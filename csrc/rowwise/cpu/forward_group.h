@@ -4,8 +4,8 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <numeric>
-#include <type_traits>
 
 #include "rowwise/cpu/compression.h"
 #include "rowwise/cpu/conversion.h"
@@ -23,7 +23,8 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // As many rows as a vector of floats has lanes, which follow each other without a gap, for any k.
 // Each row is read along its entries, which leaves a few that may be in its support; these are then
-// taken one row to a lane, and their weights put back where they came from.
+// taken one row to a lane, and their weights put back where they came from. Rows with many
+// candidates are left to RowForward.
 template <template <class> class MappingOf, class Scalar>
 class GroupForward {
  public:
@@ -34,38 +35,48 @@ class GroupForward {
       : length_(length),
         k_(k),
         whole_(length / kCount * kCount),
-        vectors_((length + kCount - 1) / kCount * kFloatVectors),
-        mask_step_((vectors_ + kMasks - 1) / kMasks * kMasks),
-        list_step_((vectors_ + 1) * kRows),
+        words_((length + kWordBits - 1) / kWordBits),
+        list_step_(std::min(words_ * kWordBits, tuning::kLongestListOfGroup) + kRows),
+        is_compressed_(length <= tuning::kLongestCompressedRow && whole_ == length),
         supports_(length, k) {
     lists_.reserve(kRows * list_step_);
+    places_.reserve(kRows * list_step_);
     columns_.reserve(kRows * list_step_);
-    masks_.reserve(kRows * mask_step_);
-    std::fill_n(masks_.data(), kRows * mask_step_, LaneBits{});
+    marks_.reserve(kRows * words_);
     if (streams) reserve_lines();
   }
 
-  // `readable` entries from the first on may be read.
-  void operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  // `readable` entries from the first on may be read. Returns whether the rows were written.
+  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+    if (groups_to_leave_ > 0) {
+      --groups_to_leave_;
+      return false;
+    }
     readable_end_ = logits + readable;
     find_bounds(logits);
     int64_t const candidates = collect(logits);
+    if (candidates < 0) {
+      groups_to_leave_ = kGroupsToLeave;
+      return false;
+    }
     gather(candidates);
     supports_.find(columns(), candidates, maxima_, thresholds_);
     supports_.template weigh<Scalar>(columns(), candidates);
     scatter(candidates);
     write(weights);
+    return true;
   }
 
  private:
   using Numbers = LaneNumbers<Scalar>;
   using Element = typename Numbers::Element;
-  using MaskElement = std::make_signed_t<LaneBits>;
-  static constexpr int kCount = kLanes<Element>;          // entries in a vector
-  static constexpr int kFloatVectors = kCount / kRows;    // that they become
-  static constexpr int64_t kMasks = kLanes<MaskElement>;  // in a vector of them
-  static constexpr int kAbreast = 4;                      // vectors that need not wait in turn
+  static constexpr int kCount = kLanes<Element>;        // entries in a vector
+  static constexpr int kFloatVectors = kCount / kRows;  // that they become
+  static constexpr int kWordBits = 64;                  // marks in a word
+  static constexpr int kFewWords = 8;                   // whose marks lie close together
+  static constexpr int kAbreast = 4;                    // vectors that need not wait in turn
   static constexpr int kPassesForBound = 3;
+  static constexpr int kGroupsToLeave = 7;  // after one that had too many candidates
 
   Floats* columns() { return reinterpret_cast<Floats*>(columns_.data()); }
 
@@ -135,57 +146,92 @@ class GroupForward {
   }
 
   // Marks the entries of each row that reach its bound, and lists them. Returns the length of the
-  // longest list.
+  // longest list, or -1 if it would be too long.
   int64_t collect(Scalar const* logits) {
     int64_t longest = 0;
     for (int row = 0; row < kRows; ++row) {
-      Scalar const* const first = logits + row * length_;
-      mark(row, first);
-      float* const list = lists_.data() + row * list_step_;
-      int64_t count = 0;
-      for_each_mask(row, [&](int64_t i, LaneBits mask) {
-        int64_t const column = i * kRows;
-        Scalar const* const source =
-            column < whole_ ? first + column : rest_of(first) + (column - whole_);
-        compress(list + count, widen_lanes(source), mask);
-        count += std::popcount(mask);
-      });
+      Scalar const* const entries = logits + row * length_;
+      int64_t const count = mark(row, entries);
+      if (count > list_step_ - kRows) return -1;
+      if (is_compressed_) {
+        compress_row(row, entries);
+      } else if (words_ <= kFewWords) {
+        list_row<8>(row, entries);
+      } else {
+        list_row<4>(row, entries);
+      }
       counts_[row] = count;
       longest = std::max(longest, count);
     }
     return longest;
   }
 
-  void mark(int row, Scalar const* entries) {
+  // Returns how many entries it marked.
+  int64_t mark(int row, Scalar const* entries) {
     auto const bound = broadcast<Element>(Numbers::of_one(narrow<Scalar>(bounds_[row])));
-    LaneBits* masks = masks_.data() + row * mask_step_;
-    auto const mark_vector = [&](Vector<Element> vector) {
-      uint32_t const bits = bits_at_least(vector, bound);
-      for (int i = 0; i < kFloatVectors; ++i) {
-        *masks++ = static_cast<LaneBits>(bits >> (i * kRows) & ((1U << kRows) - 1));
+    // The next group is asked for here, where memory has nothing else to do. Pages that do not
+    // exist take long to be asked for.
+    bool const has_next = readable_end_ - entries >= (kRows + 1) * length_;
+    Scalar const* const next = entries + (has_next ? kRows * length_ : 0);
+    uint64_t* words = marks_.data() + row * words_;
+    int64_t count = 0;
+    int64_t column = 0;
+    for (; column + kWordBits <= whole_; column += kWordBits) {
+      uint64_t word = 0;
+#pragma GCC unroll 16
+      for (int bit = 0; bit < kWordBits; bit += kCount) {
+        __builtin_prefetch(next + column + bit);
+        uint64_t const bits = bits_at_least(Numbers::of(entries + column + bit), bound);
+        word |= bits << bit;
       }
-    };
-    for (int64_t column = 0; column < whole_; column += kCount) {
-      // Memory has nothing else to do here.
-      __builtin_prefetch(entries + kRows * length_ + column);
-      mark_vector(Numbers::of(entries + column));
+      count += std::popcount(word);
+      *words++ = word;
     }
-    if (whole_ < length_) mark_vector(load_rest(rest_of(entries)));
+    if (column == length_) return count;
+    uint64_t word = 0;
+    for (int64_t first = column; column < length_; column += kCount) {
+      auto const vector =
+          column < whole_ ? Numbers::of(entries + column) : load_rest(rest_of(entries));
+      word |= uint64_t{bits_at_least(vector, bound)} << (column - first);
+    }
+    *words = word;
+    return count + std::popcount(word);
   }
 
-  // Calls visit(i, mask) for the vectors of a row that have candidates, and maybe for others.
-  template <class Visit>
-  void for_each_mask(int row, Visit const& visit) const {
-    LaneBits const* const masks = masks_.data() + row * mask_step_;
-    if (vectors_ <= tuning::kFewVectors) {
-      for (int64_t i = 0; i < vectors_; ++i) visit(i, masks[i]);
-      return;
+  LaneBits mask_of(int row, int64_t column) const {
+    uint64_t const word = marks_.data()[row * words_ + column / kWordBits];
+    return static_cast<LaneBits>(word >> (column % kWordBits) & ((1U << kRows) - 1));
+  }
+
+  void compress_row(int row, Scalar const* entries) {
+    float* list = lists_.data() + row * list_step_;
+    for (int64_t column = 0; column < length_; column += kRows) {
+      LaneBits const mask = mask_of(row, column);
+      compress(list, widen_lanes(entries + column), mask);
+      list += std::popcount(mask);
     }
-    for (int64_t first = 0; first < vectors_; first += kMasks) {
-      auto const is_empty = load<MaskElement>(masks + first) == 0;
-      auto const hits = lanes_at_least<MaskElement>(is_empty, Vector<MaskElement>{});
-      for_each_lane<MaskElement>(hits, [&](int i) { visit(first + i, masks[first + i]); });
+  }
+
+  // The same, by the places of the marks. So many marks of a word are taken without a branch.
+  template <int Usual>
+  void list_row(int row, Scalar const* entries) {
+    int32_t* const places = places_.data() + row * list_step_;
+    int64_t count = 0;
+    for (int64_t i = 0; i < words_; ++i) {
+      uint64_t word = marks_.data()[row * words_ + i];
+      auto const first = static_cast<int32_t>(i * kWordBits);
+      int const marks = std::popcount(word);
+      auto const take = [&](int j) {
+        places[count + j] = first + std::countr_zero(word);
+        word &= word - 1;
+      };
+#pragma GCC unroll 8
+      for (int j = 0; j < Usual; ++j) take(j);
+      for (int j = Usual; j < marks; ++j) take(j);
+      count += marks;
     }
+    float* const list = lists_.data() + row * list_step_;
+    for (int64_t i = 0; i < count; ++i) list[i] = widen(entries[places[i]]);
   }
 
   // From lists to columns.
@@ -228,97 +274,81 @@ class GroupForward {
   void write(Scalar* weights) {
     bool const streams = 0 < rows_of_lines_ && rows_of_lines_ <= kRows &&
                          is_whole_lines(weights, rows_of_lines_ * length_);
-    bool const is_whole = whole_ == length_;
     for (int row = 0; row < kRows; ++row) {
       Scalar* const to = weights + row * length_;
-      if (vectors_ <= tuning::kFewVectors && is_whole) {
-        streams ? write_vectors<true>(row, to) : write_vectors<false>(row, to);
+      if (is_compressed_) {
+        streams ? expand_row<true>(row, to) : expand_row<false>(row, to);
       } else if (!streams) {
         write_zeros(to, length_);
-        put(row, to);
+        put_row(row, to);
       } else if (row % rows_of_lines_ == 0) {
         write_lines(row, to);
       }
     }
   }
 
-  // Writes a row of whole vectors.
   template <bool Streams>
-  void write_vectors(int row, Scalar* weights) const {
-    if (maxima_[row] != maxima_[row]) return fill_with_nan(weights);
+  void expand_row(int row, Scalar* weights) const {
+    if (is_nan(row)) return fill_with_nan(weights);
     float const* list = lists_.data() + row * list_step_;
-    LaneBits const* masks = masks_.data() + row * mask_step_;
-    auto const next = [&] {
-      Floats const bits = expand(list, *masks);
-      list += std::popcount(*masks++);
+    auto const next = [&](int64_t column) {
+      LaneBits const mask = mask_of(row, column);
+      Floats const bits = expand(list, mask);
+      list += std::popcount(mask);
       return bits;
     };
     for (int64_t column = 0; column < length_; column += kCount) {
       auto const numbers = [&] {
         if constexpr (kFloatVectors == 1) {
-          return next();
+          return next(column);
         } else {
-          auto const low = shortened(next());
-          return join(low, shortened(next()));
+          auto const low = shortened(next(column));
+          return join(low, shortened(next(column + kRows)));
         }
       }();
       Streams ? stream(weights + column, numbers) : store(weights + column, numbers);
     }
   }
 
-  void write_lines(int first, Scalar* weights) {
-    Scalar* const lines = lines_.data();
-    for (int i = 0; i < rows_of_lines_; ++i) put(first + i, lines + i * length_);
-    stream_lines(weights, lines, rows_of_lines_ * length_);
-    for (int i = 0; i < rows_of_lines_; ++i) clear(first + i, lines + i * length_);
-  }
-
-  // Writes the weights of a row among zeros.
-  void put(int row, Scalar* weights) const {
-    if (maxima_[row] != maxima_[row]) return fill_with_nan(weights);
-    float const* list = lists_.data() + row * list_step_;
-    for_each_mask(row, [&](int64_t i, LaneBits mask) {
-      store_vector(weights, i, expand(list, mask));
-      list += std::popcount(mask);
-    });
-  }
-
-  void clear(int row, Scalar* weights) const {
-    if (maxima_[row] != maxima_[row]) return write_zeros(weights, length_);
-    for_each_mask(row, [&](int64_t i, LaneBits) { store_vector(weights, i, Floats{}); });
-  }
-
-  void fill_with_nan(Scalar* weights) const { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
-
   static HalfShorts shortened(Floats bits) {
     return __builtin_convertvector(reinterpret_cast<Vector<uint32_t>>(bits), HalfShorts);
   }
 
-  // Stores vector i of a row, whose lanes hold bits of weights.
-  void store_vector(Scalar* weights, int64_t i, Floats bits) const {
-    if constexpr (kFloatVectors == 1) {
-      store_part(weights, i, bits);
-    } else {
-      store_part(weights, i, shortened(bits));
+  void write_lines(int first, Scalar* weights) {
+    Scalar* const lines = lines_.data();
+    for (int i = 0; i < rows_of_lines_; ++i) put_row(first + i, lines + i * length_);
+    stream_lines(weights, lines, rows_of_lines_ * length_);
+    for (int i = 0; i < rows_of_lines_; ++i) clear_row(first + i, lines + i * length_);
+  }
+
+  // Puts the weights of a row among zeros.
+  void put_row(int row, Scalar* weights) const {
+    if (is_nan(row)) return fill_with_nan(weights);
+    float const* const list = lists_.data() + row * list_step_;
+    int32_t const* const places = places_.data() + row * list_step_;
+    for (int64_t i = 0; i < counts_[row]; ++i) {
+      std::memcpy(weights + places[i], list + i, sizeof(Scalar));
     }
   }
 
-  template <class VectorType>
-  void store_part(Scalar* weights, int64_t i, VectorType const& numbers) const {
-    int64_t const count = length_ - i * kRows;
-    if (count >= kRows) return store(weights + i * kRows, numbers);
-    alignas(kVectorBytes) Scalar part[kRows];
-    store(part, numbers);
-    std::copy_n(part, std::max<int64_t>(count, 0), weights + i * kRows);
+  void clear_row(int row, Scalar* weights) const {
+    if (is_nan(row)) return write_zeros(weights, length_);
+    int32_t const* const places = places_.data() + row * list_step_;
+    for (int64_t i = 0; i < counts_[row]; ++i) weights[places[i]] = Scalar{};
   }
+
+  bool is_nan(int row) const { return maxima_[row] != maxima_[row]; }
+
+  void fill_with_nan(Scalar* weights) const { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
 
   int64_t length_;
   int64_t k_;
   int64_t whole_;      // entries of a row in whole vectors
-  int64_t vectors_;    // of floats
-  int64_t mask_step_;  // from the masks of a row to those of the next
-  int64_t list_step_;
+  int64_t words_;      // of marks of a row
+  int64_t list_step_;  // from the list of a row to that of the next
+  bool is_compressed_;
   int rows_of_lines_ = 0;
+  int groups_to_leave_ = 0;
   Scalar const* readable_end_ = nullptr;
   Floats maxima_;
   Floats thresholds_;
@@ -328,7 +358,8 @@ class GroupForward {
   alignas(kVectorBytes) Scalar rest_[kCount];
   Scratch<float> lists_;
   Scratch<float> columns_;
-  Scratch<LaneBits> masks_;
+  Scratch<uint64_t> marks_;
+  Scratch<int32_t> places_;
   Scratch<Scalar> lines_;
 };
 

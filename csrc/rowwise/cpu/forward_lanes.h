@@ -131,8 +131,8 @@ class LaneForward {
     if (streams) block_.reserve(kRows * length);
   }
 
-  // `readable` entries from the first on may be read.
-  void operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  // `readable` entries from the first on may be read. Returns true: the rows were written.
+  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     Support const support(find_largest(logits, readable), fixed_);
     bool const streams = streams_ && is_whole_lines(weights, kRows * length_);
     Scalar* const block = streams ? block_.data() : weights;
@@ -145,6 +145,7 @@ class LaneForward {
       std::fill_n(block + row * length_, length_, narrow<Scalar>(NAN));
     });
     if (streams) stream_lines(weights, block, kRows * length_);
+    return true;
   }
 
  private:

@@ -24,10 +24,11 @@ class RowForward {
   using Mapping = MappingOf<Real>;
 
   RowForward(int64_t length, int64_t k, bool streams)
-      : length_(length), k_(std::min(k, length)), streams_(streams), candidates_(length, k) {
-    values_.reserve(std::min(k_, length));
-    most_ =
-        candidates_.capacity() < length / 2 ? candidates_.capacity() : length / tuning::kDensePart;
+      : length_(length),
+        k_(std::min(k, length)),
+        streams_(streams),
+        candidates_(length, k_, capacity()) {
+    values_.reserve(candidates_.capacity());
   }
 
   void operator()(Scalar const* logits, Scalar* weights) {
@@ -50,7 +51,8 @@ class RowForward {
   }
 
   void add_part(RowForward const& part) {
-    has_list_ = has_list_ && part.has_list_;
+    bool const has_room = is_short() || candidates_.size() + part.candidates_.size() <= capacity();
+    has_list_ = has_list_ && part.has_list_ && has_room;
     range_.add(part.range_);
     if (!has_list_ || !range_.is_ordinary()) return;
     candidates_.raise_maximum(Mapping(range_.maximum(), length_));
@@ -70,19 +72,39 @@ class RowForward {
   }
 
  private:
+  // Entries that a list may have to hold besides those that make it too long.
+  static constexpr int64_t kMostAtOnce = std::max<int64_t>(64, LaneExtremes<Scalar>::kCount);
+
+  static int64_t short_list(int64_t k) { return std::max<int64_t>(tuning::kSmallestList, 4 * k); }
+
+  // Whether a list of candidates can be kept short, however many there are.
+  bool is_short() const { return short_list(k_) < length_ / 2; }
+
+  // The most candidates that make a list.
+  int64_t most() const { return is_short() ? length_ : length_ / tuning::kDensePart; }
+
+  int64_t capacity() const {
+    return is_short() ? short_list(k_) : std::min(length_, most() + kMostAtOnce);
+  }
+
   void forward_long(Scalar const* logits, Scalar* weights) {
     LaneExtremes<Scalar> const extremes(logits, length_);
     if (!extremes.range().is_ordinary()) return fill_with_nan(weights);
     Mapping const mapping(extremes.range().maximum(), length_);
-    auto threshold = begin(extremes);
-    if (!is_dense_ && collect(logits, 0, length_)) return write_support(mapping, weights);
+    auto threshold = mapping.lowest_threshold();
+    if (!needs_estimate_) {
+      threshold = begin(extremes);
+      if (collect(logits, 0, length_)) return write_support(mapping, weights);
+    }
     if constexpr (std::is_same_v<Real, float>) {
       auto const estimate =
           estimate_threshold(mapping, Entries<Scalar>{logits, length_}, threshold);
-      is_dense_ = estimate.count > most_;
       threshold = estimate.threshold;
-      candidates_.begin_again(threshold);
-      if (!is_dense_ && collect(logits, 0, length_)) return write_support(mapping, weights);
+      needs_estimate_ = estimate.count > most() / 4;
+      if (estimate.count <= most()) {
+        candidates_.begin_row(mapping, threshold);
+        if (collect(logits, 0, length_)) return write_support(mapping, weights);
+      }
     }
     write_dense(mapping, logits, weights, threshold);
   }
@@ -102,7 +124,7 @@ class RowForward {
         logits + first, last - first, [&] { return candidates_.bound(); },
         [&](uint64_t mask, int64_t column) {
           candidates_.add(mask, logits + first + column, first + column);
-          return candidates_.size() <= most_;
+          return candidates_.size() <= most();
         });
   }
 
@@ -143,11 +165,10 @@ class RowForward {
 
   int64_t length_;
   int64_t k_;
-  int64_t most_;  // candidates for a list; a list that can be kept short is always one
   bool streams_;
-  bool is_dense_ = false;   // as the row before
-  bool has_list_ = true;    // of all candidates of a part
-  KeyRange<Scalar> range_;  // of a part
+  bool needs_estimate_ = false;  // to find few candidates, as the row before did
+  bool has_list_ = true;         // of all candidates of a part
+  KeyRange<Scalar> range_;       // of a part
   Candidates<Mapping, Scalar> candidates_;
   Scratch<Scalar> values_;
 };

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstring>
 #include <type_traits>
 
 #include "rowwise/cpu/conversion.h"
@@ -71,12 +70,11 @@ class LaneSupports {
     });
     while (!sum_up(columns, count, AboveThreshold{})) {
     }
-    auto const support = join(__builtin_convertvector(counts_[0], HalfIntegers),
+    Keys const support = join(__builtin_convertvector(counts_[0], HalfIntegers),
                               __builtin_convertvector(counts_[1], HalfIntegers));
-    Keys const is_capped = support > k_;
-    has_capped_ = any_lane(is_capped);
+    has_capped_ = any_lane(support > k_);
     if (!has_capped_) return;
-    largest_ = find_largest(columns, count, is_capped, maxima, maxima + thresholds);
+    largest_ = find_largest(columns, count, support, maxima, maxima + thresholds);
     sum_up(columns, count, largest_);
   }
 
@@ -105,11 +103,8 @@ class LaneSupports {
       Keys const is_tie = z == smallest;
       ties += is_tie;
       Keys const is_kept = (z > smallest) | (is_tie & (ties >= 0));
-      HalfIntegers halves[2];
-      std::memcpy(halves, &is_kept, sizeof(is_kept));
-      for (int half = 0; half < 2; ++half) {
-        is_included[half] &= __builtin_convertvector(halves[half], Vector<int64_t>);
-      }
+      is_included[0] &= __builtin_convertvector(half_of<false, int32_t>(is_kept), Vector<int64_t>);
+      is_included[1] &= __builtin_convertvector(half_of<true, int32_t>(is_kept), Vector<int64_t>);
     }
   };
 
@@ -156,22 +151,26 @@ class LaneSupports {
     return !any_lane(is_below[0] | is_below[1]);
   }
 
-  // The k largest entries of the capped rows, given bounds that more of them reach, and all of the
-  // other rows.
-  Largest find_largest(Floats const* columns, int64_t count, Keys is_capped, Floats maxima,
+  // The k largest entries of the capped rows, given bounds that as many as `support` of them reach,
+  // and all of the other rows.
+  Largest find_largest(Floats const* columns, int64_t count, Keys support, Floats maxima,
                        Floats bounds) const {
+    Keys const is_capped = support > k_;
     Keys low = is_capped ? keys_of(bounds) : Keys{};  // as many as k entries are at least this
     Keys high = is_capped ? keys_of(maxima + 0.0F) + 1 : Keys{} + 1;  // fewer are at least this
-    Keys count_at_low = {};
+    Keys count_at_low = is_capped ? support : Keys{};
     Keys count_at_high = {};
-    count_at_low = is_capped ? Keys{} + k_ + 1 : count_at_low;
     for (int step = 0;; ++step) {
       Keys const is_open = (count_at_low > k_) & (high - low > 1);
       if (!any_lane(is_open)) break;
-      Keys middle = keys_of(floats_of(low) / 2 + floats_of(high) / 2);
-      middle = (step >= tuning::kStepsByValue) | (middle <= low) | (middle >= high)
-                   ? low + ((high - low) >> 1)
-                   : middle;
+      Keys middle = keys_of(middle_of(step, floats_of(low), floats_of(high),
+                                      __builtin_convertvector(count_at_low - k_, Floats),
+                                      __builtin_convertvector(k_ - count_at_high, Floats)));
+      // The largest entries may be equal, and then all is done.
+      if (step == 0) middle = high - 1;
+      Keys const halfway = low + ((high - low) >> 1);
+      middle = step >= tuning::kStepsByValue ? halfway : middle;
+      middle = (middle <= low) | (middle >= high) ? halfway : middle;
       Floats const bound = floats_of(middle);
       Keys counts = {};
       for (int64_t column = 0; column < count; ++column) counts -= columns[column] >= bound;

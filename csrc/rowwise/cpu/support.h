@@ -137,6 +137,15 @@ inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scal
   return {mapping.threshold_below(threshold - estimate_error(entries.count)), count};
 }
 
+// Where to look for the k-th largest entry, between a number that so many too many entries reach
+// and one that so many too few do: by turns where it would be if they were spread evenly, and
+// halfway.
+template <class Numbers>
+inline Numbers middle_of(int step, Numbers low, Numbers high, Numbers too_many, Numbers too_few) {
+  if (step % 2 == 0) return low / 2 + high / 2;
+  return low + (high - low) * (too_many / (too_many + too_few));
+}
+
 // The k-th largest entry, given a smaller one, and what a support of k entries is then.
 template <class Mapping, class Scalar>
 void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_t k,
@@ -147,10 +156,15 @@ void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_
   int64_t count_at_low = support.count;
   int64_t count_at_high = 0;
   for (int step = 0; count_at_low > k && high - low > 1; ++step) {
-    // Halving the values takes few steps for most rows, halving the keys few for any.
-    auto middle = key_of(scalar_of<Real>(low) / 2 + scalar_of<Real>(high) / 2);
-    if (step >= tuning::kStepsByValue || middle <= low || middle >= high)
+    // By values it takes few steps for most rows, halving the keys few for any.
+    auto middle = key_of(middle_of(step, scalar_of<Real>(low), scalar_of<Real>(high),
+                                   static_cast<Real>(count_at_low - k),
+                                   static_cast<Real>(k - count_at_high)));
+    // The largest entries may be equal, and then all is done.
+    if (step == 0) middle = high - 1;
+    if (step >= tuning::kStepsByValue || middle <= low || middle >= high) {
       middle = low + (high - low) / 2;
+    }
     int64_t const count = count_at_least(entries, scalar_of<Real>(middle));
     (count >= k ? low : high) = middle;
     (count >= k ? count_at_low : count_at_high) = count;
@@ -167,18 +181,12 @@ void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_
 }
 
 // The support of entries at or below the mapping's maximum, given a threshold that is not above
-// theirs.
+// theirs, and better near it.
 template <class Mapping, class Scalar>
 Support<Mapping, widened_t<Scalar>> find_support(Mapping const& mapping,
                                                  Entries<Scalar> const& entries, int64_t k,
                                                  typename Mapping::Threshold threshold) {
   using Real = widened_t<Scalar>;
-  constexpr int64_t kEstimated = 4 * kLanes<Real>;  // Below, exact passes are as fast.
-  if constexpr (std::is_same_v<Real, float>) {
-    if (entries.count > kEstimated) {
-      threshold = estimate_threshold(mapping, entries, threshold).threshold;
-    }
-  }
   // Michelot's iteration (1986): each pass drops what is not above the threshold of the rest.
   while (true) {
     auto const [sum, smallest] = sum_if(

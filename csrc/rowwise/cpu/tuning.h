@@ -15,11 +15,15 @@ inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 // Longer rows cost less one by one: what a row costs at any length is then small against the row.
 // For k <= 4, at n = 1024: 0.29 ns for each entry in lanes, 0.44 one by one; for larger k the two
 // meet between 256 and 512.
-inline constexpr int64_t kLongestRowOfLanes = 1024;
-inline constexpr int64_t kLongestRowOfGroup = 1024;
+inline constexpr int64_t kLongestRowOfLanes = 512;
+inline constexpr int64_t kLargestRowOfGroup = 16384;  // bytes
 
-// Rows of so few vectors have candidates in most of them.
-inline constexpr int64_t kFewVectors = 8;
+// Longer lists of candidates cost more in lanes than passes over the row do.
+inline constexpr int64_t kLongestListOfGroup = 128;
+
+// Vectors of short rows are compressed, since most have candidates. In longer rows, these are fewer
+// than vectors, or hardly more.
+inline constexpr int64_t kLongestCompressedRow = 128;
 
 // With candidates for this part of a row or more, passes over the row cost less than a list.
 inline constexpr int64_t kDensePart = 8;
