@@ -32,10 +32,17 @@ class DenseForward {
       }
     };
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
-      if (k_ == 1) together(LaneForward<MappingOf, Scalar, 1>(length_, streams_));
-      if (k_ == 2) together(LaneForward<MappingOf, Scalar, 2>(length_, streams_));
-      if (k_ == 3) together(LaneForward<MappingOf, Scalar, 3>(length_, streams_));
-      if (k_ == 4) together(LaneForward<MappingOf, Scalar, 4>(length_, streams_));
+      auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
+        if (k_ != K) return;
+        if (length_ <= tuning::kLongestRowOfTiles) {
+          together(LaneForward<MappingOf, Scalar, K, 4>(length_, streams_));
+        }
+        together(LaneForward<MappingOf, Scalar, K, 1>(length_, streams_));
+      };
+      of_largest(std::integral_constant<int, 1>{});
+      of_largest(std::integral_constant<int, 2>{});
+      of_largest(std::integral_constant<int, 3>{});
+      of_largest(std::integral_constant<int, 4>{});
     } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
       if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
         together(GroupForward<MappingOf, Scalar>(length_, k_, streams_));

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <numeric>
+#include <type_traits>
 
 #include "rowwise/cpu/compression.h"
 #include "rowwise/cpu/conversion.h"
@@ -68,7 +69,8 @@ class GroupForward {
   }
 
  private:
-  using Numbers = LaneNumbers<Scalar>;
+  using Numbers =
+      std::conditional_t<sizeof(Scalar) == 2, LaneIntegers<Scalar>, LaneNumbers<Scalar>>;
   using Element = typename Numbers::Element;
   static constexpr int kCount = kLanes<Element>;        // entries in a vector
   static constexpr int kFloatVectors = kCount / kRows;  // that they become
@@ -106,7 +108,7 @@ class GroupForward {
       largest[row] = Numbers::largest_floats(of_row);
     }
     for (int i = 1; i < kAbreast; ++i) seen[0].add(seen[i]);
-    transpose<float>(largest);
+    transpose_square<float>(largest);
     maxima_ = largest[0];
     for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
     auto const is_suspect = seen[0].suspects(of_group);
@@ -246,7 +248,7 @@ class GroupForward {
       for (int row = 0; row < kRows; ++row) {
         square[row] = load<float>(lists_.data() + row * list_step_ + first);
       }
-      transpose<float>(square);
+      transpose_square<float>(square);
       std::copy_n(square, kRows, columns() + first);
     }
   }
@@ -256,7 +258,7 @@ class GroupForward {
     for (int64_t first = 0; first < longest; first += kRows) {
       Floats square[kRows];
       std::copy_n(columns() + first, kRows, square);
-      transpose<float>(square);
+      transpose_square<float>(square);
       for (int row = 0; row < kRows; ++row) {
         store(lists_.data() + row * list_step_ + first, square[row]);
       }

@@ -19,93 +19,163 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 inline constexpr int kMostLargest = 4;
 
-// The K largest entries of as many rows as there are lanes, larger first, lower columns first among
-// equals.
-template <class Numbers, int K>
+// The largest entries of as many rows as there are lanes, larger first.
+template <class Numbers, int Count>
 struct Largest {
   using Element = typename Numbers::Element;
-  using Index = typename Numbers::Index;
 
-  Vector<Element> entries[K];
-  Vector<Index> columns[K];
-  Vector<Index> column = {};  // of the entry that is added next
+  Vector<Element> entries[Count];
   typename Numbers::Seen seen;
 
-  Largest() {
-    std::fill_n(entries, K, broadcast<Element>(Numbers::kLowest));
-    std::fill_n(columns, K, Vector<Index>{});
-  }
+  Largest() { std::fill_n(entries, Count, broadcast<Element>(Numbers::kLowest)); }
 
   void add(Vector<Element> entry) {
     seen.add(entry);
-#pragma GCC unroll 4
-    for (int i = K - 1; i > 0; --i) {
-      auto const goes_before = entry > entries[i];
-      columns[i] = goes_before ? column : columns[i];
-      auto const makes_room = entry > entries[i - 1];
-      columns[i] = makes_room ? columns[i - 1] : columns[i];
+#pragma GCC unroll 8
+    for (int i = Count - 1; i > 0; --i) {
       entries[i] = larger(entries[i], smaller(entries[i - 1], entry));
     }
-    columns[0] = entry > entries[0] ? column : columns[0];
     entries[0] = larger(entries[0], entry);
-    column += 1;
   }
 };
 
-// What the K largest entries weigh.
+// What the entries of as many rows weigh, given the K largest of each and the next one: as much as
+// that of the K which they equal, or nothing. Where the next one equals the last of the K, only the
+// first such entries are kept.
 template <class Mapping, class Scalar, int K>
-struct LaneSupport {
-  using Numbers = LaneNumbers<Scalar>;
-  using Real = widened_t<Scalar>;
-  using Index = typename Numbers::Index;
-  static constexpr int kRows = kLanes<Index>;
+class LaneWeights {
+ public:
+  // Few processors compare integers of 64 bits.
+  using Numbers =
+      std::conditional_t<sizeof(Scalar) == 8, LaneNumbers<Scalar>, LaneIntegers<Scalar>>;
+  using Element = typename Numbers::Element;
+  using Bits = key_t<Scalar>;
+  static constexpr int kRows = kLanes<Bits>;
 
-  // An entry that weighs nothing may name the column of one before it.
-  alignas(kVectorBytes) Scalar weights[K][kRows];
-  alignas(kVectorBytes) Index columns[K][kRows];
-  uint64_t suspects;  // the lanes of rows that may not be ordinary
-
-  LaneSupport(Largest<Numbers, K> const& largest, typename Mapping::Fixed const& fixed) {
-    alignas(kVectorBytes) Real logits[K][kRows];
+  void set_largest(Largest<Numbers, K + 1> const& largest) {
     for (int i = 0; i < K; ++i) {
-      Numbers::widen_to(logits[i], largest.entries[i]);
-      store(columns[i], largest.columns[i]);
+      Numbers::widen_to(logits_[i], largest.entries[i]);
+      store(entries_[i], largest.entries[i]);
     }
-    auto const is_suspect = largest.seen.suspects(largest.entries[0]);
-    suspects = lanes_at_least<Index>(broadcast<Index>(-1), is_suspect);
+    suspects_ = lanes_where(largest.seen.suspects(largest.entries[0]));
+    is_tied_ = largest.entries[K - 1] == largest.entries[K];
+    ties_ = Vector<Bits>{};
+    for (int i = 0; i < K; ++i) ties_ -= largest.entries[i] == largest.entries[K - 1];
+  }
+
+  void weigh(typename Mapping::Fixed const& fixed) {
     if constexpr (std::is_same_v<Real, double>) {
-      for (int row = 0; row < kRows; ++row) weigh_one(logits, row, fixed);
+      for (int row = 0; row < kRows; ++row) weigh_one(row, fixed);
     } else {
-      for (int row = 0; row < kRows; row += kLanes<double>) weigh(logits, row, fixed);
+      for (int row = 0; row < kRows; row += kLanes<double>) weigh_vector(row, fixed);
     }
   }
 
-  // Calls visit(row, i) for each entry, so that later calls go before earlier ones.
+  // Takes the weights of ties away, to be given to the first ones alone.
+  void find_ties() {
+    store(tie_weights_, weights(K - 1));
+    is_tied_ = is_tied_ & (weights(K - 1) != 0);
+    rows_with_ties_ = lanes_where(is_tied_);
+    if (rows_with_ties_ == 0) return;
+    auto const last = load<Element>(entries_[K - 1]);
+    for (int i = 0; i < K; ++i) {
+      auto const is_tie = is_tied_ & (load<Element>(entries_[i]) == last);
+      store(weights_[i], is_tie ? Vector<Bits>{} : weights(i));
+    }
+  }
+
+  // Calls visit(row) for the rows that may not be ordinary.
   template <class Visit>
-  static void for_each(Visit const& visit) {
-    for (int i = K - 1; i >= 0; --i) {
-      for (int row = 0; row < kRows; ++row) visit(row, i);
+  void for_each_suspect(Visit const& visit) const {
+    for_each_lane<Bits>(suspects_, visit);
+  }
+
+  bool has_ties(int row) const { return (rows_with_ties_ >> (row * kMaskBits<Bits>)&1U) != 0; }
+
+  // Replaces the entries of all rows, one to a lane, by the bits of their weights.
+  template <int Count>
+  void replace(Vector<Element> (&columns)[Count]) const {
+    if (rows_with_ties_ != 0) return replace_with_ties(columns);
+#pragma GCC unroll 32
+    for (int column = 0; column < Count; ++column) {
+      columns[column] = reinterpret_cast<Vector<Element>>(weigh(columns[column]));
+    }
+  }
+
+  // The bits of the weights of entries of one row, without its ties.
+  class OfRow {
+   public:
+    OfRow(LaneWeights const& all, int row) {
+      for (int i = 0; i < K; ++i) {
+        entries_[i] = broadcast<Element>(all.entries_[i][row]);
+        weights_[i] = broadcast<Bits>(rowwise::detail::signed_bits(all.weights_[i][row]));
+      }
+    }
+
+    Vector<Bits> operator()(Vector<Element> entries) const {
+      Vector<Bits> result = {};
+      for (int i = 0; i < K; ++i) result = entries == entries_[i] ? weights_[i] : result;
+      return result;
+    }
+
+   private:
+    Vector<Element> entries_[K];
+    Vector<Bits> weights_[K];
+  };
+
+  // Writes the weights of a row's ties.
+  [[gnu::noinline]] void put_ties(int row, Scalar const* logits, Scalar* weights,
+                                  int64_t length) const {
+    Bits rest = ties_[row];
+    for (int64_t column = 0; column < length && rest > 0; ++column) {
+      if (Numbers::of_one(logits[column]) != entries_[K - 1][row]) continue;
+      weights[column] = tie_weights_[row];
+      --rest;
     }
   }
 
  private:
-  void weigh(Real const (&logits)[K][kRows], int first, typename Mapping::Fixed const& fixed) {
+  using Real = widened_t<Scalar>;
+
+  Vector<Bits> weights(int i) const { return load<Bits>(weights_[i]); }
+
+  Vector<Bits> weigh(Vector<Element> entries) const {
+    Vector<Bits> result = {};
+    for (int i = 0; i < K; ++i) {
+      result = entries == load<Element>(entries_[i]) ? weights(i) : result;
+    }
+    return result;
+  }
+
+  template <int Count>
+  [[gnu::noinline]] void replace_with_ties(Vector<Element> (&columns)[Count]) const {
+    Vector<Bits> rest = ties_;
+    for (int column = 0; column < Count; ++column) {
+      auto const is_tie = is_tied_ & (columns[column] == load<Element>(entries_[K - 1]));
+      auto const is_kept = is_tie & (rest > 0);
+      rest += is_tie;
+      auto const weights = is_kept ? load<Bits>(tie_weights_) : weigh(columns[column]);
+      columns[column] = reinterpret_cast<Vector<Element>>(weights);
+    }
+  }
+
+  void weigh_vector(int first, typename Mapping::Fixed const& fixed) {
     Doubles entries[K];
     Doubles results[K];
-    for (int i = 0; i < K; ++i) entries[i] = load_doubles(logits[i] + first);
+    for (int i = 0; i < K; ++i) entries[i] = load_doubles(logits_[i] + first);
     Mapping::weights_of_largest(entries, fixed, results);
-    for (int i = 0; i < K; ++i) narrow_doubles(results[i], weights[i] + first);
+    for (int i = 0; i < K; ++i) narrow_doubles(results[i], weights_[i] + first);
   }
 
   // By sums of more than a double holds.
-  void weigh_one(Real const (&logits)[K][kRows], int row, typename Mapping::Fixed const& fixed) {
-    Mapping const mapping(logits[0][row], fixed);
+  void weigh_one(int row, typename Mapping::Fixed const& fixed) {
+    Mapping const mapping(logits_[0][row], fixed);
     typename Mapping::Term terms[K];
     typename Mapping::Sum sum;
     auto threshold = mapping.lowest_threshold();
     int count = 0;
-    for (; count < K && logits[count][row] >= mapping.lower_bound(); ++count) {
-      terms[count] = mapping.term(logits[count][row]);
+    for (; count < K && logits_[count][row] >= mapping.lower_bound(); ++count) {
+      terms[count] = mapping.term(logits_[count][row]);
       auto longer_sum = sum;
       longer_sum.add(terms[count]);
       auto const longer_threshold = mapping.threshold(longer_sum);
@@ -114,63 +184,175 @@ struct LaneSupport {
       threshold = longer_threshold;
     }
     for (int i = 0; i < K; ++i) {
-      weights[i][row] = i < count ? mapping.weight(terms[i], threshold) : 0;
+      weights_[i][row] = i < count ? mapping.weight(terms[i], threshold) : 0;
     }
   }
+
+  static uint64_t lanes_where(Vector<Bits> comparison) {
+    return lanes_at_least<Bits>(broadcast<Bits>(-1), comparison);
+  }
+
+  alignas(kVectorBytes) Real logits_[K][kRows];
+  alignas(kVectorBytes) Element entries_[K][kRows];
+  alignas(kVectorBytes) Scalar weights_[K][kRows];
+  alignas(kVectorBytes) Scalar tie_weights_[kRows];
+  uint64_t suspects_;
+  uint64_t rows_with_ties_;
+  Vector<Bits> is_tied_;
+  Vector<Bits> ties_;  // how many of the K equal the last one
 };
 
-// Rows that follow each other without a gap, as many as there are lanes.
-template <template <class> class MappingOf, class Scalar, int K>
+// Rows that follow each other without a gap, as many as there are lanes, and a few times as many:
+// while some wait for the results of one instruction, others go on.
+template <template <class> class MappingOf, class Scalar, int K, int Tiles>
 class LaneForward {
  public:
   using Mapping = MappingOf<widened_t<Scalar>>;
-  using Support = LaneSupport<Mapping, Scalar, K>;
-  static constexpr int kRows = Support::kRows;
+  using Weights = LaneWeights<Mapping, Scalar, K>;
+  static constexpr int kRows = Tiles * Weights::kRows;
 
   LaneForward(int64_t length, bool streams) : length_(length), fixed_(length), streams_(streams) {
-    if (streams) block_.reserve(kRows * length);
+    if (streams) block_.reserve(kLaneRows * length + kLaneRows);
   }
 
   // `readable` entries from the first on may be read. Returns true: the rows were written.
   bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
-    Support const support(find_largest(logits, readable), fixed_);
-    bool const streams = streams_ && is_whole_lines(weights, kRows * length_);
-    Scalar* const block = streams ? block_.data() : weights;
-    write_zeros(block, kRows * length_);
-    Support::for_each([&](int row, int i) {
-      block[row * length_ + support.columns[i][row]] = support.weights[i][row];
-    });
-    for_each_lane<Index>(support.suspects, [&](int row) {
-      if (range_of(logits + row * length_, length_).is_ordinary()) return;
-      std::fill_n(block + row * length_, length_, narrow<Scalar>(NAN));
-    });
-    if (streams) stream_lines(weights, block, kRows * length_);
+    bool const streams = streams_ && is_whole_lines(weights, kLaneRows * length_);
+    int64_t const step = kLaneRows * length_;
+    if (length_ <= kLaneRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
+      forward_whole<kLaneRows>(logits, weights, streams);
+      return true;
+    }
+    Weights tiles[Tiles];
+    for (int i = 0; i < Tiles; ++i) {
+      tiles[i].set_largest(find_largest(logits + i * step, readable - i * step));
+    }
+    for (Weights& tile : tiles) tile.weigh(fixed_);
+    for (int i = 0; i < Tiles; ++i) {
+      tiles[i].find_ties();
+      write_rows(tiles[i], logits + i * step, weights + i * step, readable - i * step, streams);
+    }
     return true;
   }
 
  private:
-  using Numbers = LaneNumbers<Scalar>;
+  using Numbers = typename Weights::Numbers;
   using Element = typename Numbers::Element;
-  using Index = typename Numbers::Index;
+  using Bits = typename Weights::Bits;
+  using Found = Largest<Numbers, K + 1>;
+  static constexpr int kLaneRows = Weights::kRows;
 
-  Largest<Numbers, K> find_largest(Scalar const* rows, int64_t readable) const {
-    Largest<Numbers, K> largest;
-    if (length_ < kRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
-      add_whole<kRows / 2>(largest, rows);
-      return largest;
+  // Rows of `Count` entries or of a smaller power of two, which lie in `Count` vectors.
+  template <int Count>
+  void forward_whole(Scalar const* logits, Scalar* weights, bool streams) {
+    if (length_ != Count) {
+      if constexpr (Count > 1) forward_whole<Count / 2>(logits, weights, streams);
+      return;
     }
+    Weights tiles[Tiles];
+    Vector<Element> columns[Tiles][Count];
+    for (int tile = 0; tile < Tiles; ++tile) {
+      for (int i = 0; i < Count; ++i) {
+        columns[tile][i] = Numbers::of(logits + (tile * Count + i) * kLaneRows);
+      }
+      transpose_whole<kLaneRows>(columns[tile]);
+      Found largest;
+#pragma GCC unroll 32
+      for (int i = 0; i < Count; ++i) largest.add(columns[tile][i]);
+      tiles[tile].set_largest(largest);
+    }
+    for (Weights& tile : tiles) tile.weigh(fixed_);
+    for (int tile = 0; tile < Tiles; ++tile) {
+      tiles[tile].find_ties();
+      tiles[tile].replace(columns[tile]);
+      transpose_whole<Count>(columns[tile]);
+      Scalar* const to = weights + tile * Count * kLaneRows;
+      for (int i = 0; i < Count; ++i) {
+        streams ? stream(to + i * kLaneRows, columns[tile][i])
+                : store(to + i * kLaneRows, columns[tile][i]);
+      }
+      fill_with_nan(tiles[tile], logits + tile * Count * kLaneRows, to);
+    }
+  }
+
+  template <int Rows, int Count>
+  static void transpose_whole(Vector<Element> (&vectors)[Count]) {
+    if constexpr (Count == kLaneRows) {
+      transpose_square<Element>(vectors);
+    } else {
+      transpose<Element, Rows>(vectors);
+    }
+  }
+
+  void write_rows(Weights const& all, Scalar const* logits, Scalar* weights, int64_t readable,
+                  bool streams) {
+    bool const in_place = !streams || length_ % kLaneRows == 0;
+    Scalar* const block = in_place ? weights : block_.data();
+    for (int row = 0; row < kLaneRows; ++row) {
+      Scalar const* const from = logits + row * length_;
+      Scalar* const to = block + row * length_;
+      if (streams && in_place && !all.has_ties(row)) {
+        write_row<true>(all, row, from, to);
+      } else if (streams && in_place) {
+        write_row<false>(all, row, from, block_.data());
+        stream_lines(to, block_.data(), length_);
+      } else if (row * length_ + kLaneRows > std::min(readable, kLaneRows * length_)) {
+        write_last_row(all, row, from, to);
+      } else {
+        write_row<false>(all, row, from, to);
+      }
+    }
+    fill_with_nan(all, logits, block);
+    if (!in_place) stream_lines(weights, block, kLaneRows * length_);
+  }
+
+  void fill_with_nan(Weights const& all, Scalar const* logits, Scalar* weights) const {
+    all.for_each_suspect([&](int row) {
+      if (range_of(logits + row * length_, length_).is_ordinary()) return;
+      std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+    });
+  }
+
+  // Vector by vector, of which the last ends with the row. That of a shorter row extends beyond it,
+  // to where the next row is written after.
+  template <bool Streams>
+  void write_row(Weights const& all, int row, Scalar const* logits, Scalar* weights) const {
+    typename Weights::OfRow const of_row(all, row);
+    auto const write = [&](int64_t column) {
+      auto const bits = of_row(Numbers::of(logits + column));
+      Streams ? stream(weights + column, bits) : store(weights + column, bits);
+    };
     int64_t column = 0;
-    for (; column + kRows <= length_; column += kRows) {
-      add_square(largest, rows, column);
+    for (; column + kLaneRows <= length_; column += kLaneRows) write(column);
+    if (column < length_) write(std::max<int64_t>(0, length_ - kLaneRows));
+    if (!Streams && all.has_ties(row)) all.put_ties(row, logits, weights, length_);
+  }
+
+  // A row shorter than a vector that may not extend beyond it.
+  void write_last_row(Weights const& all, int row, Scalar const* logits, Scalar* weights) const {
+    Scalar padded_logits[kLaneRows] = {};
+    Scalar padded_weights[kLaneRows];
+    std::copy_n(logits, length_, padded_logits);
+    write_row<false>(all, row, padded_logits, padded_weights);
+    std::copy_n(padded_weights, length_, weights);
+  }
+
+  Found find_largest(Scalar const* rows, int64_t readable) const {
+    Found largest;
+    int64_t column = 0;
+    // Pages that do not exist take long to be asked for.
+    int64_t const next = readable >= 2 * kLaneRows * length_ ? kLaneRows * length_ : 0;
+    for (; column + kLaneRows <= length_; column += kLaneRows) {
+      add_square(largest, rows + column, rows + column + next);
     }
     if (column == length_) return largest;
-    int64_t const first = std::max<int64_t>(0, length_ - kRows);
-    if ((kRows - 1) * length_ + first + kRows <= readable) {
+    int64_t const first = std::max<int64_t>(0, length_ - kLaneRows);
+    if ((kLaneRows - 1) * length_ + first + kLaneRows <= readable) {
       add_rest(largest, rows, first, column);
     } else {
       for (; column < length_; ++column) {
-        Vector<Element> entry;
-        for (int row = 0; row < kRows; ++row) {
+        Vector<Element> entry = {};
+        for (int row = 0; row < kLaneRows; ++row) {
           entry[row] = Numbers::of_one(rows[row * length_ + column]);
         }
         largest.add(entry);
@@ -179,41 +361,27 @@ class LaneForward {
     return largest;
   }
 
-  // Adds whole rows, if they are of `Count` entries or of a smaller power of two.
-  template <int Count>
-  void add_whole(Largest<Numbers, K>& largest, Scalar const* rows) const {
-    if (length_ != Count) {
-      if constexpr (Count > 1) add_whole<Count / 2>(largest, rows);
-      return;
-    }
-    Vector<Element> columns[Count];
-    for (int i = 0; i < Count; ++i) columns[i] = Numbers::of(rows + i * kRows);
-    if constexpr (Count > 1) transpose<Element>(columns);
-#pragma GCC unroll 16
-    for (int i = 0; i < Count; ++i) largest.add(columns[i]);
+  void load_square(Vector<Element> (&square)[kLaneRows], Scalar const* first) const {
+    for (int row = 0; row < kLaneRows; ++row) square[row] = Numbers::of(first + row * length_);
+    transpose_square<Element>(square);
   }
 
-  void load_square(Vector<Element> (&square)[kRows], Scalar const* first) const {
-    for (int row = 0; row < kRows; ++row) square[row] = Numbers::of(first + row * length_);
-    transpose<Element>(square);
-  }
-
-  void add_square(Largest<Numbers, K>& largest, Scalar const* rows, int64_t column) const {
-    Vector<Element> square[kRows];
-    load_square(square, rows + column);
+  // Asks for one of the next rows, too: neither the square's loads nor the processor's own
+  // prefetchers, which see a stride, keep memory busy.
+  void add_square(Found& largest, Scalar const* first, Scalar const* next) const {
+    Vector<Element> square[kLaneRows];
+    load_square(square, first);
 #pragma GCC unroll 32
-    for (int i = 0; i < kRows; ++i) {
-      // One of the lines of the next rows: neither the square's loads nor the processor's own
-      // prefetchers, which see a stride, keep memory busy.
-      __builtin_prefetch(rows + (kRows + i) * length_ + column);
+    for (int i = 0; i < kLaneRows; ++i) {
+      __builtin_prefetch(next + i * length_);
       largest.add(square[i]);
     }
   }
 
   // Adds the columns from `column` on of the square that begins at column `first`.
-  [[gnu::noinline]] void add_rest(Largest<Numbers, K>& largest, Scalar const* rows, int64_t first,
+  [[gnu::noinline]] void add_rest(Found& largest, Scalar const* rows, int64_t first,
                                   int64_t column) const {
-    Vector<Element> square[kRows];
+    Vector<Element> square[kLaneRows];
     load_square(square, rows + first);
     for (; column < length_; ++column) largest.add(square[column - first]);
   }

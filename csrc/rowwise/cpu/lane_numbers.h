@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/row_scan.h"
@@ -10,19 +11,20 @@
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
-// How the numbers of several rows are compared, one row in each lane of a vector.
+// How the numbers of rows are compared in the lanes of vectors.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // By themselves.
 template <class Scalar>
 struct LaneNumbers {
   using Element = Scalar;
-  using Index = key_t<Scalar>;
+  using Lanes = Vector<key_t<Scalar>>;
   static constexpr Element kLowest = -std::numeric_limits<Element>::infinity();
 
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
   static Element of_one(Scalar x) { return x; }
   static void widen_to(Element* destination, Vector<Element> x) { store(destination, x); }
+
   // The larger of those lanes that become the same lane of a vector of floats.
   static Vector<Element> largest_floats(Vector<Element> x) { return x; }
 
@@ -34,7 +36,7 @@ struct LaneNumbers {
 
     // The lanes of rows that may hold a NaN or +inf, or -inf alone: all that do, and those whose
     // sum overflows.
-    Vector<Index> suspects(Vector<Element> maximum) const {
+    Lanes suspects(Vector<Element> maximum) const {
       auto const difference = maximum - maximum;
       return (sum_ != sum_) | (difference != difference);
     }
@@ -44,31 +46,38 @@ struct LaneNumbers {
   };
 };
 
-// By integers of the same order, of which a vector holds twice as many as of floats.
+// By integers of the same order: their magnitudes with a sign, so that -0.0 equals +0.0. They
+// compare faster than numbers, and a vector holds twice as many of 16 bits as of floats.
 template <class Scalar>
-  requires(sizeof(Scalar) == 2)
-struct LaneNumbers<Scalar> {
-  using Element = int16_t;
-  using Index = int16_t;
-  static constexpr Element kInfinity = std::is_same_v<Scalar, Float16> ? 0x7c00 : 0x7f80;
+struct LaneIntegers {
+  using Element = key_t<Scalar>;
+  using Lanes = Vector<Element>;
+  using Real = widened_t<Scalar>;
+  static constexpr Element kMagnitude = std::numeric_limits<Element>::max();
+  static constexpr Element kInfinity = std::is_same_v<Scalar, Float16>    ? 0x7c00
+                                       : std::is_same_v<Scalar, BFloat16> ? 0x7f80
+                                                                          : 0x7f800000;
   static constexpr Element kLowest = -kInfinity;
 
-  // Their magnitudes with a sign, so that -0.0 equals +0.0.
   static Vector<Element> of(Scalar const* source) {
     auto const bits = load<Element>(source);
-    auto const sign = bits >> 15;
-    return ((bits & std::numeric_limits<Element>::max()) ^ sign) - sign;
+    auto const sign = bits >> (8 * static_cast<int>(sizeof(Element)) - 1);
+    return ((bits & kMagnitude) ^ sign) - sign;
   }
   static Element of_one(Scalar x) {
-    auto const magnitude = static_cast<Element>(x.bits & 0x7fff);
-    return x.bits >> 15 != 0 ? -magnitude : magnitude;
+    auto const bits = rowwise::detail::signed_bits(x);
+    auto const magnitude = static_cast<Element>(bits & kMagnitude);
+    return bits < 0 ? -magnitude : magnitude;
   }
-  static void widen_to(float* destination, Vector<Element> x) {
-    alignas(kVectorBytes) Scalar scalars[kLanes<Element>];
-    store(scalars, x < 0 ? -x | std::numeric_limits<Element>::min() : x);
-    for (int half = 0; half < 2; ++half) {
-      int const first = half * kLanes<float>;
-      store(destination + first, widen_lanes(scalars + first));
+  static void widen_to(Real* destination, Vector<Element> x) {
+    auto const bits = x < 0 ? -x | std::numeric_limits<Element>::min() : x;
+    if constexpr (std::is_same_v<Scalar, Real>) {
+      store(destination, bits);
+    } else {
+      alignas(kVectorBytes) Scalar scalars[kLanes<Element>];
+      store(scalars, bits);
+      store(destination, widen_lanes(scalars));
+      store(destination + kLanes<float>, widen_lanes(scalars + kLanes<float>));
     }
   }
   static Floats largest_floats(Vector<Element> x) {
@@ -82,7 +91,7 @@ struct LaneNumbers<Scalar> {
     void add(Vector<Element> x) { smallest_ = smaller(smallest_, x); }
     void add(Seen const& other) { add(other.smallest_); }
 
-    Vector<Index> suspects(Vector<Element> maximum) const {
+    Lanes suspects(Vector<Element> maximum) const {
       return (smallest_ < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
     }
 

@@ -88,7 +88,7 @@ class RowCopies {
     for (int i = 0; i < kSquare; ++i) {
       square[i] = cpu::ZETA_CAPABILITY::load<Bits>(source + i * source_stride);
     }
-    transpose<Bits>(square);
+    transpose_square<Bits>(square);
     for (int i = 0; i < kSquare; ++i) {
       Scalar* const line = destination + i * destination_stride;
       streams ? stream_line(line, &square[i]) : cpu::ZETA_CAPABILITY::store(line, square[i]);

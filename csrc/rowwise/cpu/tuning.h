@@ -16,6 +16,7 @@ inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 // For k <= 4, at n = 1024: 0.29 ns for each entry in lanes, 0.44 one by one; for larger k the two
 // meet between 256 and 512.
 inline constexpr int64_t kLongestRowOfLanes = 512;
+inline constexpr int64_t kLongestRowOfTiles = 64;
 inline constexpr int64_t kLargestRowOfGroup = 16384;  // bytes
 
 // Longer lists of candidates cost more in lanes than passes over the row do.
