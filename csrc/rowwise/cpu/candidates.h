@@ -38,13 +38,13 @@ class Candidates {
   // The same, given a threshold that is not above that of the row.
   void begin_row(Mapping const& mapping, Threshold const& threshold) {
     begin_row(mapping);
-    raise_bound(mapping.lower_bound(threshold));
+    raise_bound_to(mapping.lower_bound(threshold));
   }
 
   // The mapping of a maximum that is not below the one before.
   void raise_maximum(Mapping const& mapping) {
     mapping_ = mapping;
-    raise_bound(mapping.lower_bound());
+    raise_bound_to(mapping.lower_bound());
   }
 
   // Drops the entries but keeps the bound that they have shown, since the row holds an entry as
@@ -53,7 +53,7 @@ class Candidates {
     auto threshold = mapping_.lowest_threshold();
     if (size_ > tuning::kFewestForBound) {
       auto const support = reduce_to_support();
-      if (support.is_capped) raise_bound(support.smallest);
+      if (support.is_capped) raise_bound_to(support.smallest);
       threshold = support.threshold;
     }
     size_ = 0;
@@ -62,6 +62,7 @@ class Candidates {
 
   // No entry of a smaller key can be in the support any more.
   Key bound() const { return bound_; }
+  void raise_bound(Key bound) { bound_ = std::max(bound_, bound); }
 
   int64_t size() const { return size_; }
   int64_t capacity() const { return capacity_; }
@@ -71,7 +72,7 @@ class Candidates {
     if (size_ == capacity_) {
       auto const support = reduce_to_support();
       // A later entry loses a tie against those kept.
-      if (support.is_capped) raise_bound(support.smallest, /*beyond=*/true);
+      if (support.is_capped) raise_bound_to(support.smallest, /*beyond=*/true);
       if (key_of(narrow<Scalar>(logit)) < bound_) return;
     }
     logits_.data()[size_] = logit;
@@ -124,7 +125,7 @@ class Candidates {
       ++kept;
     }
     size_ = kept;
-    raise_bound(mapping_.lower_bound(support.threshold));
+    raise_bound_to(mapping_.lower_bound(support.threshold));
     return support;
   }
 
@@ -142,10 +143,10 @@ class Candidates {
   }
 
   // -0.0 equals +0.0 but has a smaller key.
-  void raise_bound(Real logit, bool beyond = false) {
+  void raise_bound_to(Real logit, bool beyond = false) {
     auto key = key_of(narrow<Scalar>(logit));
     if (logit == 0) key = beyond ? 0 : -1;
-    bound_ = std::max<Key>(bound_, key + (beyond ? 1 : 0));
+    raise_bound(static_cast<Key>(key + (beyond ? 1 : 0)));
   }
 
   Mapping mapping_;

@@ -27,7 +27,8 @@ class RowForward {
       : length_(length),
         k_(std::min(k, length)),
         streams_(streams),
-        candidates_(length, k_, capacity()) {
+        candidates_(length, k_, capacity()),
+        of_lanes_(length, k_, LaneExtremes<Scalar>::kCount) {
     values_.reserve(candidates_.capacity());
   }
 
@@ -40,14 +41,27 @@ class RowForward {
   }
 
   // A row may also be taken in parts, each by an object of its own, of which the first part's takes
-  // in the others in order and writes.
+  // in the others in order and writes. A part is read block by block: a block is in the nearest
+  // cache when its candidates are listed, and zeros are on their way while it is read.
   void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last) {
-    LaneExtremes<Scalar> const extremes(logits + first, last - first);
-    range_ = extremes.range();
-    write_zeros(weights + first, last - first);
-    if (!range_.is_ordinary()) return;
-    begin(extremes);
-    has_list_ = collect(logits, first, last);
+    StreamedZeros zeros(weights + first, weights + (streams_ ? last : first));
+    has_list_ = true;
+    bool is_begun = begin_by_sample(logits + first, last - first);
+    for (int64_t end; first < last; first = end) {
+      end = first + tuning::kBlock;
+      if (end + kShortest > last) end = last;
+      LaneExtremes<Scalar> const extremes(logits + first, end - first,
+                                          [&] { zeros.write(kLinesPerStep); });
+      if (!streams_) write_zeros(weights + first, end - first);
+      is_begun ? range_.add(extremes.range()) : void(range_ = extremes.range());
+      if (!range_.is_ordinary() || !has_list_) continue;
+      Mapping const mapping(range_.maximum(), length_);
+      is_begun ? candidates_.raise_maximum(mapping) : candidates_.begin_row(mapping);
+      is_begun = true;
+      raise_bound(mapping, extremes);
+      has_list_ = collect(logits, first, end);
+    }
+    zeros.write_rest();
   }
 
   void add_part(RowForward const& part) {
@@ -62,7 +76,7 @@ class RowForward {
   void write_parts(Scalar const* logits, Scalar* weights) {
     if (!range_.is_ordinary()) return fill_with_nan(weights);
     Mapping const mapping(range_.maximum(), length_);
-    if (!has_list_) return write_dense(mapping, logits, weights, mapping.lowest_threshold());
+    if (!has_list_) return write_by_estimate(mapping, logits, weights, mapping.lowest_threshold());
     candidates_.raise_maximum(mapping);
     auto const support = candidates_.reduce_to_support();
     weigh(mapping, support.threshold);
@@ -72,8 +86,10 @@ class RowForward {
   }
 
  private:
-  // Entries that a list may have to hold besides those that make it too long.
-  static constexpr int64_t kMostAtOnce = std::max<int64_t>(64, LaneExtremes<Scalar>::kCount);
+  static constexpr int64_t kMostAtOnce = 64;                   // candidates that collect() adds
+  static constexpr int64_t kShortest = kLanes<key_t<Scalar>>;  // block
+  static constexpr int kLinesPerStep =
+      LaneExtremes<Scalar>::kCount * static_cast<int>(sizeof(Scalar)) / kLineBytes;
 
   static int64_t short_list(int64_t k) { return std::max<int64_t>(tuning::kSmallestList, 4 * k); }
 
@@ -88,14 +104,25 @@ class RowForward {
   }
 
   void forward_long(Scalar const* logits, Scalar* weights) {
+    if (length_ >= 2 * tuning::kBlock && !needs_estimate_) {
+      scan_part(logits, weights, 0, length_);
+      return write_parts(logits, weights);
+    }
     LaneExtremes<Scalar> const extremes(logits, length_);
     if (!extremes.range().is_ordinary()) return fill_with_nan(weights);
     Mapping const mapping(extremes.range().maximum(), length_);
     auto threshold = mapping.lowest_threshold();
     if (!needs_estimate_) {
-      threshold = begin(extremes);
+      candidates_.begin_row(mapping);
+      threshold = raise_bound(mapping, extremes);
       if (collect(logits, 0, length_)) return write_support(mapping, weights);
     }
+    write_by_estimate(mapping, logits, weights, threshold);
+  }
+
+  // Of rows with many candidates, given a threshold that is not above that of the row.
+  void write_by_estimate(Mapping const& mapping, Scalar const* logits, Scalar* weights,
+                         typename Mapping::Threshold threshold) {
     if constexpr (std::is_same_v<Real, float>) {
       auto const estimate =
           estimate_threshold(mapping, Entries<Scalar>{logits, length_}, threshold);
@@ -109,13 +136,30 @@ class RowForward {
     write_dense(mapping, logits, weights, threshold);
   }
 
-  // Begins a list of candidates with the bound that the largest entries of the lanes show.
-  typename Mapping::Threshold begin(LaneExtremes<Scalar> const& extremes) {
-    candidates_.begin_row(Mapping(extremes.range().maximum(), length_));
+  // Begins a list of candidates with a bound from a sample of a long part, so that not each block
+  // of an ascending row holds candidates. Returns whether it did.
+  bool begin_by_sample(Scalar const* logits, int64_t length) {
+    if (length < tuning::kSampledPart) return false;
+    auto const extremes = LaneExtremes<Scalar>::of_sample(logits, length, tuning::kSampledVectors);
+    range_ = extremes.range();
+    if (!range_.is_ordinary()) return false;
+    Mapping const mapping(range_.maximum(), length_);
+    candidates_.begin_row(mapping);
+    raise_bound(mapping, extremes);
+    return true;
+  }
+
+  // Raises the bound of the candidates to what the largest entries of lanes show. Returns a
+  // threshold that is not above that of the row.
+  typename Mapping::Threshold raise_bound(Mapping const& mapping,
+                                          LaneExtremes<Scalar> const& extremes) {
+    of_lanes_.begin_row(mapping);
     extremes.for_each_at_least(candidates_.bound(), [&](key_t<Scalar> key) {
-      candidates_.add(widen(scalar_of<Scalar>(key)), 0);
+      of_lanes_.add(widen(scalar_of<Scalar>(key)), 0);
     });
-    return candidates_.begin_again();
+    auto const threshold = of_lanes_.begin_again();
+    candidates_.raise_bound(of_lanes_.bound());
+    return threshold;
   }
 
   // Whether there were few candidates.
@@ -170,6 +214,7 @@ class RowForward {
   bool has_list_ = true;         // of all candidates of a part
   KeyRange<Scalar> range_;       // of a part
   Candidates<Mapping, Scalar> candidates_;
+  Candidates<Mapping, Scalar> of_lanes_;  // the largest of each lane
   Scratch<Scalar> values_;
 };
 

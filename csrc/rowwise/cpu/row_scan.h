@@ -53,7 +53,11 @@ class LaneExtremes {
   static constexpr int kVectors = 4;
   static constexpr int kCount = kVectors * kLanes<Key>;
 
-  LaneExtremes(Scalar const* logits, int64_t length) {
+  LaneExtremes(Scalar const* logits, int64_t length) : LaneExtremes(logits, length, [] {}) {}
+
+  // Calls each_step() after every kCount entries.
+  template <class EachStep>
+  LaneExtremes(Scalar const* logits, int64_t length, EachStep const& each_step) {
     constexpr int64_t kStep = kLanes<Key>;
     Vector<Key> largest[kVectors];
     std::fill_n(largest, kVectors, broadcast(std::numeric_limits<Key>::min()));
@@ -66,6 +70,7 @@ class LaneExtremes {
         largest[i] = larger(largest[i], keys);
         smallest = smaller(smallest, keys);
       }
+      each_step();
     }
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
@@ -81,9 +86,23 @@ class LaneExtremes {
       largest[0] = larger(largest[0], is_new ? keys : broadcast(std::numeric_limits<Key>::min()));
       smallest = smaller(smallest, keys);
     }
-    for (int i = 0; i < kVectors; ++i) store(largest_ + i * kStep, largest[i]);
-    auto const both = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
-    range_ = {smallest_of_lanes<Key>(smallest), largest_of_lanes<Key>(both)};
+    finish(largest, smallest);
+  }
+
+  // Of so many vectors spread evenly over the row, from its first to its last.
+  static LaneExtremes of_sample(Scalar const* logits, int64_t length, int64_t vectors) {
+    constexpr int64_t kStep = kLanes<Key>;
+    Vector<Key> largest[kVectors];
+    std::fill_n(largest, kVectors, broadcast(std::numeric_limits<Key>::min()));
+    auto smallest = broadcast(std::numeric_limits<Key>::max());
+    for (int64_t i = 0; i < vectors; ++i) {
+      auto const keys = load_keys(logits + (length - kStep) / (vectors - 1) * i);
+      largest[i % kVectors] = larger(largest[i % kVectors], keys);
+      smallest = smaller(smallest, keys);
+    }
+    LaneExtremes result;
+    result.finish(largest, smallest);
+    return result;
   }
 
   KeyRange<Scalar> const& range() const { return range_; }
@@ -98,6 +117,14 @@ class LaneExtremes {
   }
 
  private:
+  LaneExtremes() = default;
+
+  void finish(Vector<Key> const (&largest)[kVectors], Vector<Key> smallest) {
+    for (int i = 0; i < kVectors; ++i) store(largest_ + i * kLanes<Key>, largest[i]);
+    auto const both = larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+    range_ = {smallest_of_lanes<Key>(smallest), largest_of_lanes<Key>(both)};
+  }
+
   Key largest_[kCount];
   KeyRange<Scalar> range_;
 };

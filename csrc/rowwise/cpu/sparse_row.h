@@ -34,6 +34,33 @@ inline void stream_lines(Scalar* destination, Scalar const* source, int64_t leng
   }
 }
 
+// Writes zeros around the caches, a few lines at a time.
+class StreamedZeros {
+ public:
+  StreamedZeros(void* first, void* last)
+      : next_(static_cast<char*>(first)), last_(static_cast<char*>(last)) {
+    auto const misaligned = static_cast<int64_t>(reinterpret_cast<uintptr_t>(first) % kLineBytes);
+    int64_t const head = std::min((kLineBytes - misaligned) % kLineBytes, last_ - next_);
+    std::memset(next_, 0, static_cast<size_t>(head));
+    next_ += head;
+  }
+
+  void write(int lines) {
+    if (last_ - next_ < lines * kLineBytes) return;
+    for (int i = 0; i < lines; ++i) stream_zero_line(next_ + i * kLineBytes);
+    next_ += lines * kLineBytes;
+  }
+
+  void write_rest() {
+    while (last_ - next_ >= kLineBytes) write(1);
+    std::memset(next_, 0, static_cast<size_t>(last_ - next_));
+  }
+
+ private:
+  char* next_;
+  char* last_;
+};
+
 // Writes a row that is zero but for `count` entries, in the order of their columns.
 template <class Scalar, class Column>
 inline void write_sparse_row(Scalar* row, int64_t length, int64_t count, Column const* columns,

@@ -26,6 +26,14 @@ inline constexpr int64_t kLongestListOfGroup = 128;
 // than vectors, or hardly more.
 inline constexpr int64_t kLongestCompressedRow = 128;
 
+// Entries of a block of a long row: it fits into the nearest cache of any processor, and what is
+// done once for each block is little against it.
+inline constexpr int64_t kBlock = 8192;
+
+// The sample waits for memory, which only longer rows are worth.
+inline constexpr int64_t kSampledPart = 65536;
+inline constexpr int64_t kSampledVectors = 64;
+
 // With candidates for this part of a row or more, passes over the row cost less than a list.
 inline constexpr int64_t kDensePart = 8;
 
