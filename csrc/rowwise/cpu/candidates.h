@@ -111,7 +111,7 @@ class Candidates {
     auto threshold = mapping_.lowest_threshold();
     if constexpr (std::is_same_v<Real, float>) {
       if (entries.count > kEstimated) {
-        threshold = estimate_threshold(mapping_, entries, threshold).threshold;
+        threshold = estimate_threshold(mapping_, entries, -1).threshold;
       }
     }
     auto const support = find_support(mapping_, entries, k_, threshold);

@@ -29,13 +29,69 @@ inline VectorType load_as(void const* source) {
   return result;
 }
 
+// __builtin_convertvector in one instruction, where GCC 12 takes several.
+#if defined(__AVX512BW__)
+
+inline Doubles lengthened(HalfFloats x) {
+  return reinterpret_cast<Doubles>(_mm512_maskz_cvtps_pd(0xff, reinterpret_cast<__m256>(x)));
+}
+inline Vector<int64_t> lengthened(HalfIntegers x) {
+  return reinterpret_cast<Vector<int64_t>>(
+      _mm512_maskz_cvtepi32_epi64(0xff, reinterpret_cast<__m256i>(x)));
+}
+inline Vector<uint32_t> lengthened(HalfShorts x) {
+  return reinterpret_cast<Vector<uint32_t>>(
+      _mm512_maskz_cvtepu16_epi32(0xffff, reinterpret_cast<__m256i>(x)));
+}
+inline HalfFloats shortened(Doubles x) {
+  return reinterpret_cast<HalfFloats>(_mm512_maskz_cvtpd_ps(0xff, reinterpret_cast<__m512d>(x)));
+}
+inline HalfIntegers shortened(Vector<int64_t> x) {
+  return reinterpret_cast<HalfIntegers>(
+      _mm512_maskz_cvtepi64_epi32(0xff, reinterpret_cast<__m512i>(x)));
+}
+inline HalfShorts shortened(Vector<uint32_t> x) {
+  return reinterpret_cast<HalfShorts>(
+      _mm512_maskz_cvtepi32_epi16(0xffff, reinterpret_cast<__m512i>(x)));
+}
+inline QuarterShorts shortened(HalfIntegers x) {
+  return reinterpret_cast<QuarterShorts>(
+      _mm256_maskz_cvtepi32_epi16(0xff, reinterpret_cast<__m256i>(x)));
+}
+
+#else
+
+#if defined(__AVX2__)
+inline Doubles lengthened(HalfFloats x) {
+  return reinterpret_cast<Doubles>(_mm256_cvtps_pd(reinterpret_cast<__m128>(x)));
+}
+inline HalfFloats shortened(Doubles x) {
+  return reinterpret_cast<HalfFloats>(_mm256_cvtpd_ps(reinterpret_cast<__m256d>(x)));
+}
+#else
+inline Doubles lengthened(HalfFloats x) { return __builtin_convertvector(x, Doubles); }
+inline HalfFloats shortened(Doubles x) { return __builtin_convertvector(x, HalfFloats); }
+#endif
+inline Vector<int64_t> lengthened(HalfIntegers x) {
+  return __builtin_convertvector(x, Vector<int64_t>);
+}
+inline Vector<uint32_t> lengthened(HalfShorts x) {
+  return __builtin_convertvector(x, Vector<uint32_t>);
+}
+inline HalfIntegers shortened(Vector<int64_t> x) {
+  return __builtin_convertvector(x, HalfIntegers);
+}
+inline HalfShorts shortened(Vector<uint32_t> x) { return __builtin_convertvector(x, HalfShorts); }
+inline QuarterShorts shortened(HalfIntegers x) { return __builtin_convertvector(x, QuarterShorts); }
+
+#endif
+
 inline Doubles widen_lanes(double const* source) { return load<double>(source); }
 
 inline Floats widen_lanes(float const* source) { return load<float>(source); }
 
 inline Floats widen_lanes(BFloat16 const* source) {
-  auto const bits = __builtin_convertvector(load_as<HalfShorts>(source), Vector<uint32_t>);
-  return reinterpret_cast<Floats>(bits << 16);
+  return reinterpret_cast<Floats>(lengthened(load_as<HalfShorts>(source)) << 16);
 }
 
 inline Floats widen_lanes(Float16 const* source) {
@@ -80,46 +136,24 @@ inline auto join(Half low, Half high) {
   return detail::join(low, high, std::make_integer_sequence<int, kCount>());
 }
 
-// __builtin_convertvector in one instruction, where GCC 12 takes several.
-inline Doubles widen_half(HalfFloats floats) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Doubles>(_mm512_maskz_cvtps_pd(0xff, reinterpret_cast<__m256>(floats)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<Doubles>(_mm256_cvtps_pd(reinterpret_cast<__m128>(floats)));
-#else
-  return __builtin_convertvector(floats, Doubles);
-#endif
-}
-
-inline HalfFloats narrow_to_half(Doubles doubles) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<HalfFloats>(
-      _mm512_maskz_cvtpd_ps(0xff, reinterpret_cast<__m512d>(doubles)));
-#elif defined(__AVX2__)
-  return reinterpret_cast<HalfFloats>(_mm256_cvtpd_ps(reinterpret_cast<__m256d>(doubles)));
-#else
-  return __builtin_convertvector(doubles, HalfFloats);
-#endif
-}
-
 // Calls visit(doubles) for the first and for the second half of the lanes.
 template <class Visit>
 inline void for_each_half(Floats floats, Visit const& visit) {
-  visit(widen_half(half_of<false, float>(floats)));
-  visit(widen_half(half_of<true, float>(floats)));
+  visit(lengthened(half_of<false, float>(floats)));
+  visit(lengthened(half_of<true, float>(floats)));
 }
 
 // Differences of the bits of doubles with the same exponent are those of their fractions.
 inline Vector<int64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<int64_t>>(x); }
 
-inline Doubles load_doubles(float const* source) { return widen_half(load_as<HalfFloats>(source)); }
+inline Doubles load_doubles(float const* source) { return lengthened(load_as<HalfFloats>(source)); }
 
 // As detail::round_to_odd does, for finite numbers that are not negative.
 inline HalfIntegers round_to_odd(Doubles x) {
-  auto const nearest = narrow_to_half(x);
-  auto const back = widen_half(nearest);
-  auto const is_above = __builtin_convertvector(back > x, HalfIntegers);
-  auto const is_inexact = __builtin_convertvector(back != x, HalfIntegers);
+  auto const nearest = shortened(x);
+  auto const back = lengthened(nearest);
+  auto const is_above = shortened(back > x);
+  auto const is_inexact = shortened(back != x);
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
 }
 
@@ -127,7 +161,7 @@ inline HalfIntegers round_to_odd(Doubles x) {
 template <class Scalar>
 inline HalfIntegers narrowed_bits(Doubles x) {
   if constexpr (std::is_same_v<Scalar, float>) {
-    return reinterpret_cast<HalfIntegers>(narrow_to_half(x));
+    return reinterpret_cast<HalfIntegers>(shortened(x));
   } else if constexpr (std::is_same_v<Scalar, BFloat16>) {
     // No weight is so small that it would not be a normal number.
     constexpr int kDropped = 52 - 7;  // bits of the fraction
@@ -135,7 +169,7 @@ inline HalfIntegers narrowed_bits(Doubles x) {
     auto const bits = reinterpret_cast<Vector<int64_t>>(x);
     auto const half = (int64_t{1} << (kDropped - 1)) - 1 + ((bits >> kDropped) & 1);
     auto const rounded = ((bits + half) >> kDropped) - kRebias;
-    return __builtin_convertvector(x == 0.0 ? Vector<int64_t>{} : rounded, HalfIntegers);
+    return shortened(x == 0.0 ? Vector<int64_t>{} : rounded);
   } else {
     auto const bits = round_to_odd(x);
 #if defined(__AVX512BW__)
@@ -161,7 +195,7 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
   } else if constexpr (sizeof(Scalar) == sizeof(float)) {
     store(destination, narrowed_bits<Scalar>(x));
   } else {
-    store(destination, __builtin_convertvector(narrowed_bits<Scalar>(x), QuarterShorts));
+    store(destination, shortened(narrowed_bits<Scalar>(x)));
   }
 }
 

@@ -13,57 +13,78 @@
 // Writing rows of which many entries are not zero.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Writes the weights of a vector of logits that reach the bound, and zeros.
+// Maps the entries of one row, given its support, to weights, in order and piece by piece.
 template <class Mapping, class Scalar>
-inline void write_vector(Mapping const& mapping, typename Mapping::Threshold const& threshold,
-                         widened_t<Scalar> bound, Scalar const* logits, Scalar* weights) {
+class DenseRow {
+ public:
   using Real = widened_t<Scalar>;
-  if constexpr (std::is_same_v<Real, double>) {
-    for (int lane = 0; lane < kLanes<double>; ++lane) {
-      double const logit = logits[lane];
-      weights[lane] = logit >= bound ? mapping.weight(mapping.term(logit), threshold) : 0;
-    }
-  } else {
-    int first = 0;
-    for_each_half(widen_lanes(logits), [&](Doubles z) {
-      auto const weight = mapping.weights(mapping.terms(z), threshold);
-      narrow_doubles(z >= static_cast<double>(bound) ? weight : Doubles{}, weights + first);
-      first += kLanes<double>;
-    });
-  }
-}
 
-// Mapping and support are copies, which no store to the weights can change.
-template <class Mapping, class Scalar>
-void write_dense_row(Mapping mapping, Support<Mapping, widened_t<Scalar>> support,
-                     Scalar const* logits, Scalar* weights, int64_t length) {
-  using Real = widened_t<Scalar>;
-  constexpr int64_t kStep = kLanes<Real>;
-  Real bound = support.smallest;
-  int64_t ties = support.ties;
-  auto const write = [&](Scalar const* from, Scalar* to) {
-    write_vector(mapping, support.threshold, bound, from, to);
-    if (!support.is_capped || bound != support.smallest) return;
-    auto const is_tie = widen_lanes(from) == support.smallest;
-    ties += sum_of_lanes<key_t<Real>>(is_tie);
-    if (ties >= 0) return;
-    // The last ones of this vector, and all after it, are left out.
-    for (int64_t lane = kStep - 1; ties < 0; --lane) {
-      if (!is_tie[lane]) continue;
-      to[lane] = Scalar{};
-      ++ties;
+  DenseRow(Mapping const& mapping, Support<Mapping, Real> const& support)
+      : mapping_(mapping), support_(support), bound_(support.smallest), ties_(support.ties) {}
+
+  void write(Real const* logits, Scalar* weights, int64_t count) {
+    int64_t column = 0;
+    if (support_.is_capped) {
+      for (; column + kStep <= count; column += kStep) {
+        write_vector(*this, logits + column, weights + column);
+        leave_out_ties(logits + column, weights + column);
+      }
+    } else {
+      // A copy, which no store to the weights can change.
+      DenseRow const row = *this;
+      for (; column + kStep <= count; column += kStep) {
+        write_vector(row, logits + column, weights + column);
+      }
     }
-    bound = scalar_of<Real>(key_after(support.smallest));
-  };
-  int64_t column = 0;
-  for (; column + kStep <= length; column += kStep) write(logits + column, weights + column);
-  if (column == length) return;
-  alignas(kVectorBytes) Scalar rest[kStep];
-  alignas(kVectorBytes) Scalar rest_weights[kStep];
-  std::fill_n(rest, kStep, narrow<Scalar>(-static_cast<double>(INFINITY)));
-  std::copy_n(logits + column, length - column, rest);
-  write(rest, rest_weights);
-  std::copy_n(rest_weights, length - column, weights + column);
-}
+    if (column == count) return;
+    alignas(kVectorBytes) Real rest[kStep];
+    alignas(kVectorBytes) Scalar rest_weights[kStep];
+    std::fill_n(rest, kStep, -std::numeric_limits<Real>::infinity());
+    std::copy_n(logits + column, count - column, rest);
+    write_vector(*this, rest, rest_weights);
+    if (support_.is_capped) leave_out_ties(rest, rest_weights);
+    std::copy_n(rest_weights, count - column, weights + column);
+  }
+
+ private:
+  static constexpr int64_t kStep = kLanes<Real>;
+
+  static void write_vector(DenseRow const& row, Real const* logits, Scalar* weights) {
+    if constexpr (std::is_same_v<Real, double>) {
+      for (int lane = 0; lane < kStep; ++lane) {
+        double const logit = logits[lane];
+        auto const weight = row.mapping_.weight(row.mapping_.term(logit), row.support_.threshold);
+        weights[lane] = logit >= row.bound_ ? weight : 0;
+      }
+    } else {
+      int first = 0;
+      for_each_half(load<float>(logits), [&](Doubles z) {
+        auto const weight = row.mapping_.weights(row.mapping_.terms(z), row.support_.threshold);
+        narrow_doubles(z >= static_cast<double>(row.bound_) ? weight : Doubles{}, weights + first);
+        first += kLanes<double>;
+      });
+    }
+  }
+
+  // Only the first ones of the entries that equal the smallest are kept.
+  void leave_out_ties(Real const* logits, Scalar* weights) {
+    if (bound_ != support_.smallest) return;
+    auto const is_tie = load<Real>(logits) == support_.smallest;
+    ties_ += sum_of_lanes<key_t<Real>>(is_tie);
+    if (ties_ >= 0) return;
+    // The last ones of this vector, and all after it, are left out.
+    for (int64_t lane = kStep - 1; ties_ < 0; --lane) {
+      if (!is_tie[lane]) continue;
+      weights[lane] = Scalar{};
+      ++ties_;
+    }
+    bound_ = scalar_of<Real>(key_after(support_.smallest));
+  }
+
+  Mapping mapping_;
+  Support<Mapping, Real> support_;
+  Real bound_;
+  int64_t ties_;
+};
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -304,16 +304,13 @@ class GroupForward {
         if constexpr (kFloatVectors == 1) {
           return next(column);
         } else {
-          auto const low = shortened(next(column));
-          return join(low, shortened(next(column + kRows)));
+          auto const low = shortened(reinterpret_cast<Vector<uint32_t>>(next(column)));
+          auto const high = reinterpret_cast<Vector<uint32_t>>(next(column + kRows));
+          return join(low, shortened(high));
         }
       }();
       Streams ? stream(weights + column, numbers) : store(weights + column, numbers);
     }
-  }
-
-  static HalfShorts shortened(Floats bits) {
-    return __builtin_convertvector(reinterpret_cast<Vector<uint32_t>>(bits), HalfShorts);
   }
 
   void write_lines(int first, Scalar* weights) {

@@ -220,7 +220,8 @@ class LaneForward {
     bool const streams = streams_ && is_whole_lines(weights, kLaneRows * length_);
     int64_t const step = kLaneRows * length_;
     if (length_ <= kLaneRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
-      forward_whole<kLaneRows>(logits, weights, streams);
+      forward_whole<kLaneRows>(logits, weights,
+                               readable >= 2 * kRows * length_ ? kRows * length_ : 0, streams);
       return true;
     }
     Weights tiles[Tiles];
@@ -244,9 +245,9 @@ class LaneForward {
 
   // Rows of `Count` entries or of a smaller power of two, which lie in `Count` vectors.
   template <int Count>
-  void forward_whole(Scalar const* logits, Scalar* weights, bool streams) {
+  void forward_whole(Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
     if (length_ != Count) {
-      if constexpr (Count > 1) forward_whole<Count / 2>(logits, weights, streams);
+      if constexpr (Count > 1) forward_whole<Count / 2>(logits, weights, next, streams);
       return;
     }
     Weights tiles[Tiles];
@@ -268,6 +269,7 @@ class LaneForward {
       transpose_whole<Count>(columns[tile]);
       Scalar* const to = weights + tile * Count * kLaneRows;
       for (int i = 0; i < Count; ++i) {
+        __builtin_prefetch(logits + next + (tile * Count + i) * kLaneRows);
         streams ? stream(to + i * kLaneRows, columns[tile][i])
                 : store(to + i * kLaneRows, columns[tile][i]);
       }

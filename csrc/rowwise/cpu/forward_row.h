@@ -123,9 +123,11 @@ class RowForward {
   // Of rows with many candidates, given a threshold that is not above that of the row.
   void write_by_estimate(Mapping const& mapping, Scalar const* logits, Scalar* weights,
                          typename Mapping::Threshold threshold) {
+    Entries<Real> const entries = widened(logits);
     if constexpr (std::is_same_v<Real, float>) {
-      auto const estimate =
-          estimate_threshold(mapping, Entries<Scalar>{logits, length_}, threshold);
+      auto const known = static_cast<float>(mapping.below(threshold));
+      auto const estimate = estimate_threshold(mapping, entries, std::max(known, last_threshold_));
+      last_threshold_ = estimate.relative;
       threshold = estimate.threshold;
       needs_estimate_ = estimate.count > most() / 4;
       if (estimate.count <= most()) {
@@ -133,7 +135,35 @@ class RowForward {
         if (collect(logits, 0, length_)) return write_support(mapping, weights);
       }
     }
-    write_dense(mapping, logits, weights, threshold);
+    auto const support = find_support(mapping, entries, k_, threshold);
+    write_dense({mapping, support}, entries.data, weights);
+  }
+
+  void write_dense(DenseRow<Mapping, Scalar> row, Real const* entries, Scalar* weights) {
+    if (!streams_ || !is_whole_lines(weights, length_)) return row.write(entries, weights, length_);
+    constexpr int64_t kPiece = 1024;
+    alignas(kLineBytes) Scalar piece[kPiece];
+    for (int64_t first = 0; first < length_; first += kPiece) {
+      int64_t const count = std::min(kPiece, length_ - first);
+      row.write(entries + first, piece, count);
+      stream_lines(weights + first, piece, count);
+    }
+  }
+
+  // The row's entries in the type in which they are compared, for many passes.
+  Entries<Real> widened(Scalar const* logits) {
+    if constexpr (std::is_same_v<Scalar, Real>) {
+      return {logits, length_};
+    } else {
+      constexpr int64_t kStep = kLanes<Real>;
+      reals_.reserve(length_);
+      int64_t column = 0;
+      for (; column + kStep <= length_; column += kStep) {
+        store(reals_.data() + column, widen_lanes(logits + column));
+      }
+      for (; column < length_; ++column) reals_.data()[column] = widen(logits[column]);
+      return {reals_.data(), length_};
+    }
   }
 
   // Begins a list of candidates with a bound from a sample of a long part, so that not each block
@@ -199,23 +229,19 @@ class RowForward {
     }
   }
 
-  void write_dense(Mapping const& mapping, Scalar const* logits, Scalar* weights,
-                   typename Mapping::Threshold const& lowest) {
-    auto const support = find_support(mapping, Entries<Scalar>{logits, length_}, k_, lowest);
-    write_dense_row(mapping, support, logits, weights, length_);
-  }
-
   void fill_with_nan(Scalar* weights) { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
 
   int64_t length_;
   int64_t k_;
   bool streams_;
+  float last_threshold_ = -1;    // of a row that needed an estimate: a guess for the next one
   bool needs_estimate_ = false;  // to find few candidates, as the row before did
   bool has_list_ = true;         // of all candidates of a part
   KeyRange<Scalar> range_;       // of a part
   Candidates<Mapping, Scalar> candidates_;
   Candidates<Mapping, Scalar> of_lanes_;  // the largest of each lane
   Scratch<Scalar> values_;
+  Scratch<Real> reals_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -70,8 +70,7 @@ class LaneSupports {
     });
     while (!sum_up(columns, count, AboveThreshold{})) {
     }
-    Keys const support = join(__builtin_convertvector(counts_[0], HalfIntegers),
-                              __builtin_convertvector(counts_[1], HalfIntegers));
+    Keys const support = join(shortened(counts_[0]), shortened(counts_[1]));
     has_capped_ = any_lane(support > k_);
     if (!has_capped_) return;
     largest_ = find_largest(columns, count, support, maxima, maxima + thresholds);
@@ -103,8 +102,8 @@ class LaneSupports {
       Keys const is_tie = z == smallest;
       ties += is_tie;
       Keys const is_kept = (z > smallest) | (is_tie & (ties >= 0));
-      is_included[0] &= __builtin_convertvector(half_of<false, int32_t>(is_kept), Vector<int64_t>);
-      is_included[1] &= __builtin_convertvector(half_of<true, int32_t>(is_kept), Vector<int64_t>);
+      is_included[0] &= lengthened(half_of<false, int32_t>(is_kept));
+      is_included[1] &= lengthened(half_of<true, int32_t>(is_kept));
     }
   };
 
@@ -128,14 +127,14 @@ class LaneSupports {
   bool sum_up(Floats const* columns, int64_t count, Selection selection) {
     Vector<int64_t> sums[2] = {};
     Vector<int64_t> counts[2] = {};
-    Doubles smallest[2] = {Doubles{} + INFINITY, Doubles{} + INFINITY};
+    Doubles const none = Doubles{} + INFINITY;
+    Doubles smallest[2] = {none, none};
     for (int64_t column = 0; column < count; ++column) {
       visit_column(columns[column], selection, [&](auto const& terms, auto const& is_included) {
         for (int half = 0; half < 2; ++half) {
-          sums[half] += is_included[half] & bits_of(terms[half]);
+          sums[half] += is_included[half] ? bits_of(terms[half]) : Vector<int64_t>{};
           counts[half] -= is_included[half];
-          smallest[half] =
-              smaller(smallest[half], is_included[half] ? terms[half] : smallest[half]);
+          smallest[half] = smaller(smallest[half], is_included[half] ? terms[half] : none);
         }
       });
     }

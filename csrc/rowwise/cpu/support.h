@@ -81,21 +81,27 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
       result.smallest = std::min(result.smallest, logit);
     }
   } else {
-    Vector<int64_t> sums = {};
-    Vector<int64_t> counts = {};
-    auto smallest = broadcast<double>(std::numeric_limits<double>::infinity());
+    // Two of each, of which neither waits for the other.
+    Doubles const none = Doubles{} + std::numeric_limits<double>::infinity();
+    Vector<int64_t> sums[2] = {};
+    Vector<int64_t> counts[2] = {};
+    Doubles smallest[2] = {none, none};
     entries.for_each_vector([&](Floats z) {
+      int half = 0;
       for_each_half(z, [&](Doubles logits) {
         auto const terms = mapping.terms(logits);
         auto const is_included = includes(logits, terms);
-        sums += is_included & bits_of(terms);
-        counts -= is_included;
-        smallest = smaller(smallest, is_included ? logits : smallest);
+        sums[half] += is_included ? bits_of(terms) : Vector<int64_t>{};
+        counts[half] -= is_included;
+        smallest[half] = smaller(smallest[half], is_included ? logits : none);
+        ++half;
       });
     });
-    sums -= counts * bits_of(Doubles{} + mapping.term_of_maximum());
-    result.sum = {{sum_of_lanes<int64_t>(sums)}, sum_of_lanes<int64_t>(counts)};
-    result.smallest = static_cast<Real>(smallest_of_lanes<double>(smallest));
+    auto const count = counts[0] + counts[1];
+    auto const sum = sums[0] + sums[1] - count * bits_of(Doubles{} + mapping.term_of_maximum());
+    result.sum = {{sum_of_lanes<int64_t>(sum)}, sum_of_lanes<int64_t>(count)};
+    result.smallest =
+        static_cast<Real>(smallest_of_lanes<double>(smaller(smallest[0], smallest[1])));
   }
   return result;
 }
@@ -110,15 +116,18 @@ inline float estimate_error(int64_t count) {
 template <class Mapping>
 struct Estimate {
   typename Mapping::Threshold threshold;
-  int64_t count;  // of the entries above it, about
+  float relative;  // the same, to the maximum
+  int64_t count;   // of the entries above it, about
 };
 
-// A threshold at or below that of the entries and near it, by Michelot's iteration in float.
+// A threshold at or below that of the entries and near it, by Michelot's iteration in float from
+// `start`, relative to the maximum. That need not lie below it: what the entries above it imply
+// does, since the threshold of some entries is at most that of all.
 template <class Mapping, class Scalar>
 inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
-                                            typename Mapping::Threshold const& lowest) {
+                                            float start) {
   float const maximum = mapping.maximum();
-  auto threshold = static_cast<float>(mapping.below(lowest));
+  float threshold = start;
   int64_t count = 0;
   for (int pass = 0; pass < tuning::kMostEstimates; ++pass) {
     float const bound = maximum + threshold;
@@ -131,10 +140,12 @@ inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scal
     });
     int64_t const previous = count;
     count = sum_of_lanes<int32_t>(counts);
-    if (count == previous || count == 0) break;
-    threshold = (sum_of_lanes<float>(sums) - 1) / static_cast<float>(count);
+    if (count == previous && count != 0) break;
+    // The maximum by itself has the threshold -1.
+    threshold = count == 0 ? -1 : (sum_of_lanes<float>(sums) - 1) / static_cast<float>(count);
   }
-  return {mapping.threshold_below(threshold - estimate_error(entries.count)), count};
+  threshold -= estimate_error(entries.count);
+  return {mapping.threshold_below(threshold), threshold, count};
 }
 
 // Where to look for the k-th largest entry, between a number that so many too many entries reach
