@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <vector>
@@ -169,37 +170,102 @@ void expect_same_bits(std::vector<Scalar> const& actual, std::vector<Scalar> con
   }
 }
 
-// Many rows are taken together and one row alone, by other code.
-TYPED_TEST(RowTest, RowsTogetherHaveTheBitsOfEachAlone) {
-  constexpr int64_t kRows = 71;
-  for (int64_t length : {1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 129, 255, 256, 257, 1024, 1025}) {
-    auto const logits = mixed_rows<TypeParam>(kRows, length);
-    for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{4}, int64_t{5}, length / 2, length}) {
-      if (k < 1) continue;
-      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
-      std::vector<TypeParam> expected;
-      for (int64_t row = 0; row < kRows; ++row) {
-        auto const begin = logits.begin() + row * length;
-        auto const weights = forward(std::vector<TypeParam>(begin, begin + length), k);
-        expected.insert(expected.end(), weights.begin(), weights.end());
-      }
-      std::vector<TypeParam> together(logits.size());
-      cpu::sparse_softmax(contiguous_rows<TypeParam>(kRows, length), together.data(), logits.data(),
-                          k, 0, kRows);
-      expect_same_bits(together, expected);
+template <class Scalar>
+std::vector<Scalar> forward_each_alone(std::vector<Scalar> const& logits, int64_t length,
+                                       int64_t k) {
+  std::vector<Scalar> weights;
+  for (auto begin = logits.begin(); begin != logits.end(); begin += length) {
+    auto const of_row = forward(std::vector<Scalar>(begin, begin + length), k);
+    weights.insert(weights.end(), of_row.begin(), of_row.end());
+  }
+  return weights;
+}
 
-      std::vector<TypeParam> columns(logits.size());
-      std::vector<TypeParam> weight_columns(logits.size());
-      auto const transposed = [&](size_t i) {
-        return i % static_cast<size_t>(length) * kRows + i / static_cast<size_t>(length);
-      };
-      for (size_t i = 0; i < logits.size(); ++i) columns[transposed(i)] = logits[i];
-      RowGeometryBuilder<2> builder;
-      builder.set_row(length, {kRows, kRows});
-      builder.add_batch_dimension(kRows, {1, 1});
-      cpu::sparse_softmax(builder.build(), weight_columns.data(), columns.data(), k, 0, kRows);
-      for (size_t i = 0; i < logits.size(); ++i) together[i] = weight_columns[transposed(i)];
+// Those that choose other code.
+std::vector<int64_t> limits(int64_t length) {
+  std::vector<int64_t> result;
+  for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{4}, int64_t{5}, int64_t{20}, length / 2}) {
+    if (1 <= k && k < length) result.push_back(k);
+  }
+  result.push_back(length);
+  return result;
+}
+
+// Many rows are taken together and one row alone, by other code. Guard pages follow the last entry.
+TYPED_TEST(RowTest, RowsTogetherHaveTheBitsOfEachAlone) {
+  for (int64_t length : {1,  2,   3,   7,   8,   10,  15,  16,   17,   31,   32,   33,  40,
+                         64, 100, 128, 129, 255, 256, 257, 512, 1024, 1025, 3000, 8192}) {
+    int64_t const rows = length <= 64 ? 283 : 71;
+    auto const logits = mixed_rows<TypeParam>(rows, length);
+    simt::GuardedArray<TypeParam> guarded_logits(logits.size(), TypeParam{});
+    std::copy(logits.begin(), logits.end(), guarded_logits.data());
+    for (int64_t k : limits(length)) {
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      auto const expected = forward_each_alone(logits, length, k);
+      simt::GuardedArray<TypeParam> guarded_weights(logits.size(), narrow<TypeParam>(-7));
+      cpu::sparse_softmax(contiguous_rows<TypeParam>(rows, length), guarded_weights.data(),
+                          guarded_logits.data(), k, 0, rows);
+      std::vector<TypeParam> together(guarded_weights.data(), guarded_weights.data() + logits.size());
       expect_same_bits(together, expected);
+    }
+  }
+}
+
+TYPED_TEST(RowTest, RowsInColumnsHaveTheBitsOfEachAlone) {
+  constexpr int64_t kRows = 71;
+  for (int64_t length : {1, 2, 7, 16, 33, 256, 1025}) {
+    auto const logits = mixed_rows<TypeParam>(kRows, length);
+    auto const transposed = [&](size_t i) {
+      return i % static_cast<size_t>(length) * kRows + i / static_cast<size_t>(length);
+    };
+    std::vector<TypeParam> columns(logits.size());
+    for (size_t i = 0; i < logits.size(); ++i) columns[transposed(i)] = logits[i];
+    RowGeometryBuilder<2> builder;
+    builder.set_row(length, {kRows, kRows});
+    builder.add_batch_dimension(kRows, {1, 1});
+    auto const geometry = builder.build();
+    for (int64_t k : limits(length)) {
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      std::vector<TypeParam> weight_columns(logits.size());
+      cpu::sparse_softmax(geometry, weight_columns.data(), columns.data(), k, 0, kRows);
+      std::vector<TypeParam> weights(logits.size());
+      for (size_t i = 0; i < logits.size(); ++i) weights[i] = weight_columns[transposed(i)];
+      expect_same_bits(weights, forward_each_alone(logits, length, k));
+    }
+  }
+}
+
+// Memory that begins with a line of the caches.
+template <class Scalar>
+struct AlignedArray {
+  explicit AlignedArray(int64_t count) : memory(static_cast<size_t>(count) * sizeof(Scalar) + 64) {
+    void* first = memory.data();
+    size_t space = memory.size();
+    data = static_cast<Scalar*>(
+        std::align(64, static_cast<size_t>(count) * sizeof(Scalar), first, space));
+  }
+
+  std::vector<char> memory;
+  Scalar* data;
+};
+
+// Results that are large are written around the caches. A few of their rows show it.
+TYPED_TEST(RowTest, RowsOfLargeResultsHaveTheBitsOfEachAlone) {
+  constexpr int64_t kBytes = int64_t{40} << 20;
+  for (int64_t length : {8, 16, 20, 32, 64, 100, 256, 1000, 1024, 4096, 20000, 150000}) {
+    int64_t const rows = kBytes / (length * static_cast<int64_t>(sizeof(TypeParam)));
+    int64_t const shown = std::min<int64_t>(rows, length <= 64 ? 283 : length <= 4096 ? 71 : 14);
+    auto const logits = mixed_rows<TypeParam>(shown, length);
+    AlignedArray<TypeParam> large_logits(rows * length);
+    AlignedArray<TypeParam> large_weights(rows * length);
+    std::copy(logits.begin(), logits.end(), large_logits.data);
+    for (int64_t k : limits(length)) {
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      cpu::sparse_softmax(contiguous_rows<TypeParam>(rows, length), large_weights.data,
+                          large_logits.data, k, 0, shown);
+      std::vector<TypeParam> const weights(large_weights.data,
+                                           large_weights.data + shown * length);
+      expect_same_bits(weights, forward_each_alone(logits, length, k));
     }
   }
 }
