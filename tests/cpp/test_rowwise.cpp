@@ -193,7 +193,7 @@ std::vector<int64_t> limits(int64_t length) {
 
 // Many rows are taken together and one row alone, by other code. Guard pages follow the last entry.
 TYPED_TEST(RowTest, RowsTogetherHaveTheBitsOfEachAlone) {
-  for (int64_t length : {1,  2,   3,   7,   8,   10,  15,  16,   17,   31,   32,   33,  40,
+  for (int64_t length : {1,  2,   3,   7,   8,   10,  15,  16,  17,   31,   32,   33,  40,
                          64, 100, 128, 129, 255, 256, 257, 512, 1024, 1025, 3000, 8192}) {
     int64_t const rows = length <= 64 ? 283 : 71;
     auto const logits = mixed_rows<TypeParam>(rows, length);
@@ -205,7 +205,8 @@ TYPED_TEST(RowTest, RowsTogetherHaveTheBitsOfEachAlone) {
       simt::GuardedArray<TypeParam> guarded_weights(logits.size(), narrow<TypeParam>(-7));
       cpu::sparse_softmax(contiguous_rows<TypeParam>(rows, length), guarded_weights.data(),
                           guarded_logits.data(), k, 0, rows);
-      std::vector<TypeParam> together(guarded_weights.data(), guarded_weights.data() + logits.size());
+      std::vector<TypeParam> together(guarded_weights.data(),
+                                      guarded_weights.data() + logits.size());
       expect_same_bits(together, expected);
     }
   }
@@ -263,8 +264,7 @@ TYPED_TEST(RowTest, RowsOfLargeResultsHaveTheBitsOfEachAlone) {
       SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
       cpu::sparse_softmax(contiguous_rows<TypeParam>(rows, length), large_weights.data,
                           large_logits.data, k, 0, shown);
-      std::vector<TypeParam> const weights(large_weights.data,
-                                           large_weights.data + shown * length);
+      std::vector<TypeParam> const weights(large_weights.data, large_weights.data + shown * length);
       expect_same_bits(weights, forward_each_alone(logits, length, k));
     }
   }

@@ -7,6 +7,7 @@
 #include "rowwise/cpu/forward_group.h"
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
+#include "rowwise/cpu/forward_tile.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 
@@ -43,8 +44,10 @@ class DenseForward {
       of_largest(std::integral_constant<int, 2>{});
       of_largest(std::integral_constant<int, 3>{});
       of_largest(std::integral_constant<int, 4>{});
-    } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
-      if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
+    } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
+      if (length_ <= tuning::kLongestRowOfTile) {
+        together(TileForward<MappingOf, Scalar>(length_, k_, streams_));
+      } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
         together(GroupForward<MappingOf, Scalar>(length_, k_, streams_));
       }
     }

@@ -7,6 +7,7 @@
 
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/row_scan.h"
+#include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/support.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
@@ -155,6 +156,7 @@ class LaneSupports {
   Largest find_largest(Floats const* columns, int64_t count, Keys support, Floats maxima,
                        Floats bounds) const {
     Keys const is_capped = support > k_;
+    if (count <= kLanes<float>) return find_by_sorting(columns, count, is_capped);
     Keys low = is_capped ? keys_of(bounds) : Keys{};  // as many as k entries are at least this
     Keys high = is_capped ? keys_of(maxima + 0.0F) + 1 : Keys{} + 1;  // fewer are at least this
     Keys count_at_low = is_capped ? support : Keys{};
@@ -182,6 +184,17 @@ class LaneSupports {
     Keys const has_ties = count_at_low > k_;
     return {is_capped ? floats_of(low) : Floats{} - INFINITY,
             has_ties ? k_ - count_at_high : Keys{} + k_};
+  }
+
+  Largest find_by_sorting(Floats const* columns, int64_t count, Keys is_capped) const {
+    Floats sorted[kLanes<float>];
+    std::fill_n(sorted, kLanes<float>, Floats{} - INFINITY);
+    std::copy_n(columns, count, sorted);
+    sort_lanes(sorted);
+    Floats const smallest = is_capped ? sorted[k_ - 1] : Floats{} - INFINITY;
+    Keys ties = {};
+    for (int i = 0; i < k_; ++i) ties -= sorted[i] == smallest;
+    return {smallest, is_capped ? ties : Keys{} + k_};
   }
 
   template <class Scalar, class Selection>

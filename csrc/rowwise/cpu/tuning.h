@@ -17,6 +17,7 @@ inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 // meet between 256 and 512.
 inline constexpr int64_t kLongestRowOfLanes = 512;
 inline constexpr int64_t kLongestRowOfTiles = 64;
+inline constexpr int64_t kLongestRowOfTile = 24;
 inline constexpr int64_t kLargestRowOfGroup = 16384;  // bytes
 
 // Longer lists of candidates cost more in lanes than passes over the row do.
