@@ -144,7 +144,7 @@ class FixedPoint<float> {
   }
   ZETA_HOST_DEVICE constexpr double displacement() const { return displacement_; }
 
-  // As divide().
+  // As divide(). Comparisons of vectors are 0 or -1.
   template <class Doubles, class Integers>
   ZETA_HOST_DEVICE constexpr Quotients<Doubles> divide_lanes(Integers const& dividends,
                                                              Integers const& divisors) const {

@@ -134,7 +134,7 @@ class WeightedMean {
                                    double product) {
     bool const finite = product - product == 0;
     return {integers.products.from_double(finite ? product * inverse_scale : 0),
-            integers.slopes.from_double(slope)};
+            integers.slopes.from_double(slope == slope ? slope : 0)};
   }
 
   ZETA_HOST_DEVICE double inverse_scale() const { return inverse_scale_; }

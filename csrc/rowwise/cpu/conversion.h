@@ -143,8 +143,9 @@ inline void for_each_half(Floats floats, Visit const& visit) {
   visit(lengthened(half_of<true, float>(floats)));
 }
 
-// Differences of the bits of doubles with the same exponent are those of their fractions.
-inline Vector<int64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<int64_t>>(x); }
+// Differences of the bits of doubles with the same exponent are those of their fractions. Sums of
+// them wrap around.
+inline Vector<uint64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<uint64_t>>(x); }
 
 inline Doubles load_doubles(float const* source) { return lengthened(load_as<HalfFloats>(source)); }
 

@@ -28,15 +28,16 @@ class DenseForward {
       for (; row + kRows <= rows; row += kRows) {
         int64_t const offset = row * length_;
         if (kernel(logits + offset, weights + offset, readable - offset)) continue;
-        for (int64_t i = row; i < row + kRows; ++i)
+        for (int64_t i = row; i < row + kRows; ++i) {
           row_(logits + i * length_, weights + i * length_);
+        }
       }
     };
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
       auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
         if (k_ != K) return;
         if (length_ <= tuning::kLongestRowOfTiles) {
-          together(LaneForward<MappingOf, Scalar, K, 4>(length_, streams_));
+          together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(length_, streams_));
         }
         together(LaneForward<MappingOf, Scalar, K, 1>(length_, streams_));
       };

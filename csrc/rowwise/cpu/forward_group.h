@@ -37,7 +37,7 @@ class GroupForward {
         k_(k),
         whole_(length / kCount * kCount),
         words_((length + kWordBits - 1) / kWordBits),
-        list_step_(std::min(words_ * kWordBits, tuning::kLongestListOfGroup) + kRows),
+        list_step_(std::min(words_ * kWordBits, tuning::kLongestListOfGroup) + kBeyond),
         is_compressed_(length <= tuning::kLongestCompressedRow && whole_ == length),
         supports_(length, k) {
     lists_.reserve(kRows * list_step_);
@@ -57,7 +57,7 @@ class GroupForward {
     find_bounds(logits);
     int64_t const candidates = collect(logits);
     if (candidates < 0) {
-      groups_to_leave_ = kGroupsToLeave;
+      groups_to_leave_ = tuning::kGroupsToLeave;
       return false;
     }
     gather(candidates);
@@ -75,10 +75,9 @@ class GroupForward {
   static constexpr int kCount = kLanes<Element>;        // entries in a vector
   static constexpr int kFloatVectors = kCount / kRows;  // that they become
   static constexpr int kWordBits = 64;                  // marks in a word
-  static constexpr int kFewWords = 8;                   // whose marks lie close together
   static constexpr int kAbreast = 4;                    // vectors that need not wait in turn
-  static constexpr int kPassesForBound = 3;
-  static constexpr int kGroupsToLeave = 7;  // after one that had too many candidates
+  // What is written beyond the end of a list before the next one begins.
+  static constexpr int64_t kBeyond = std::max(kRows, tuning::kMarksOfDense);
 
   Floats* columns() { return reinterpret_cast<Floats*>(columns_.data()); }
 
@@ -113,7 +112,8 @@ class GroupForward {
     for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
     auto const is_suspect = seen[0].suspects(of_group);
     if (any_lane(is_suspect)) check_rows(logits);
-    thresholds_ = raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, kPassesForBound);
+    thresholds_ =
+        raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
     bounds_ = maxima_ + thresholds_;
     if (k_ <= kRows) {
       sort_lanes(largest);
@@ -154,13 +154,13 @@ class GroupForward {
     for (int row = 0; row < kRows; ++row) {
       Scalar const* const entries = logits + row * length_;
       int64_t const count = mark(row, entries);
-      if (count > list_step_ - kRows) return -1;
+      if (count > list_step_ - kBeyond) return -1;
       if (is_compressed_) {
         compress_row(row, entries);
-      } else if (words_ <= kFewWords) {
-        list_row<8>(row, entries);
+      } else if (length_ <= tuning::kDenseMarks) {
+        list_row<tuning::kMarksOfDense>(row, entries);
       } else {
-        list_row<4>(row, entries);
+        list_row<tuning::kMarksOfSparse>(row, entries);
       }
       counts_[row] = count;
       longest = std::max(longest, count);

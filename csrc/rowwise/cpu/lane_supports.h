@@ -126,26 +126,27 @@ class LaneSupports {
   // Replaces the thresholds by those of the entries taken. Returns whether all of these are above.
   template <class Selection>
   bool sum_up(Floats const* columns, int64_t count, Selection selection) {
-    Vector<int64_t> sums[2] = {};
+    Vector<uint64_t> sums[2] = {};
     Vector<int64_t> counts[2] = {};
     Doubles const none = Doubles{} + INFINITY;
     Doubles smallest[2] = {none, none};
     for (int64_t column = 0; column < count; ++column) {
       visit_column(columns[column], selection, [&](auto const& terms, auto const& is_included) {
         for (int half = 0; half < 2; ++half) {
-          sums[half] += is_included[half] ? bits_of(terms[half]) : Vector<int64_t>{};
+          sums[half] += is_included[half] ? bits_of(terms[half]) : Vector<uint64_t>{};
           counts[half] -= is_included[half];
           smallest[half] = smaller(smallest[half], is_included[half] ? terms[half] : none);
         }
       });
     }
-    auto const zero = bits_of(Doubles{} + Mapping::term_of_maximum(fixed_));
+    auto const of_maximum = bits_of(Doubles{} + Mapping::term_of_maximum(fixed_));
     Keys is_below[2];
     for (int half = 0; half < 2; ++half) {
-      sums[half] -= counts[half] * zero;
+      sums[half] -= reinterpret_cast<Vector<uint64_t>>(counts[half]) * of_maximum;
       auto const divisors = counts[half] == 0 ? Vector<int64_t>{} + 1 : counts[half];
       counts_[half] = counts[half];
-      thresholds_[half] = Mapping::template thresholds<Doubles>(sums[half], divisors, fixed_);
+      thresholds_[half] = Mapping::template thresholds<Doubles>(
+          reinterpret_cast<Vector<int64_t>>(sums[half]), divisors, fixed_);
       is_below[half] = reinterpret_cast<Keys>(smallest[half] <= thresholds_[half].integer);
     }
     return !any_lane(is_below[0] | is_below[1]);

@@ -83,7 +83,7 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
   } else {
     // Two of each, of which neither waits for the other.
     Doubles const none = Doubles{} + std::numeric_limits<double>::infinity();
-    Vector<int64_t> sums[2] = {};
+    Vector<uint64_t> sums[2] = {};
     Vector<int64_t> counts[2] = {};
     Doubles smallest[2] = {none, none};
     entries.for_each_vector([&](Floats z) {
@@ -91,15 +91,17 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
       for_each_half(z, [&](Doubles logits) {
         auto const terms = mapping.terms(logits);
         auto const is_included = includes(logits, terms);
-        sums[half] += is_included ? bits_of(terms) : Vector<int64_t>{};
+        sums[half] += is_included ? bits_of(terms) : Vector<uint64_t>{};
         counts[half] -= is_included;
         smallest[half] = smaller(smallest[half], is_included ? logits : none);
         ++half;
       });
     });
     auto const count = counts[0] + counts[1];
-    auto const sum = sums[0] + sums[1] - count * bits_of(Doubles{} + mapping.term_of_maximum());
-    result.sum = {{sum_of_lanes<int64_t>(sum)}, sum_of_lanes<int64_t>(count)};
+    auto const of_maximum = bits_of(Doubles{} + mapping.term_of_maximum());
+    auto const sum = sums[0] + sums[1] - reinterpret_cast<Vector<uint64_t>>(count) * of_maximum;
+    result.sum = {{sum_of_lanes<int64_t>(reinterpret_cast<Vector<int64_t>>(sum))},
+                  sum_of_lanes<int64_t>(count)};
     result.smallest =
         static_cast<Real>(smallest_of_lanes<double>(smaller(smallest[0], smallest[1])));
   }

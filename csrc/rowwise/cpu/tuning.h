@@ -3,8 +3,9 @@
 #include <cstdint>
 
 // Numbers that decide how fast the forward is, and nothing else. Where nothing else is said they
-// were found by timing the engine alone (benchmarks/engine) on an AMD EPYC with AVX-512, 32 KiB of
-// first and 1 MiB of second cache for each core.
+// were found by timing the engine alone (benchmarks/engine) on an AMD EPYC with AVX-512, 48 KiB of
+// first and 1 MiB of second cache for each core. Cycles are those for 64 bytes of float32 in the
+// second cache.
 namespace zeta::rowwise::cpu::tuning {
 
 // A result of this size or more does not stay in the caches, so it is written around them: an
@@ -12,20 +13,42 @@ namespace zeta::rowwise::cpu::tuning {
 // cores shares on most servers.
 inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
-// Longer rows cost less one by one: what a row costs at any length is then small against the row.
-// For k <= 4, at n = 1024: 0.29 ns for each entry in lanes, 0.44 one by one; for larger k the two
-// meet between 256 and 512.
+// The longest rows of which the k <= 4 largest entries are kept in lanes. At n = 512 that takes 10
+// cycles and a group 10, at n = 1024 12 and 9.
 inline constexpr int64_t kLongestRowOfLanes = 512;
+
+// Rows up to this length are taken in so many tiles at once: the work that does not grow with the
+// length, which is a chain of instructions that wait for each other, then overlaps. At n = 16 that
+// takes 17 cycles, with one tile 23; beyond n = 64 there is nothing to gain.
 inline constexpr int64_t kLongestRowOfTiles = 64;
+inline constexpr int kTiles = 4;
+
+// The longest rows that are taken to lanes whole, for k > 4. At n = 16 that takes 60 cycles and a
+// group 106, at n = 32 51 and 45.
 inline constexpr int64_t kLongestRowOfTile = 24;
-inline constexpr int64_t kLargestRowOfGroup = 16384;  // bytes
+
+// The largest rows, in bytes, of a group: longer ones would leave the second cache before they are
+// read again.
+inline constexpr int64_t kLargestRowOfGroup = 16384;
 
 // Longer lists of candidates cost more in lanes than passes over the row do.
 inline constexpr int64_t kLongestListOfGroup = 128;
 
-// Vectors of short rows are compressed, since most have candidates. In longer rows, these are fewer
-// than vectors, or hardly more.
+// After a group with longer lists, so many groups are not tried.
+inline constexpr int kGroupsToLeave = 7;
+
+// Passes of Michelot's iteration over the largest entries of lanes, for a bound.
+inline constexpr int kPassesForBound = 3;
+
+// Up to this length most vectors of a row have candidates, and are compressed, for 5 cycles each.
+// In longer rows there are fewer candidates than vectors, or hardly more.
 inline constexpr int64_t kLongestCompressedRow = 128;
+
+// So many candidates among 64 entries are listed without a branch: 8 in rows of up to 512, where
+// they lie close together, else 4.
+inline constexpr int64_t kDenseMarks = 512;
+inline constexpr int kMarksOfDense = 8;
+inline constexpr int kMarksOfSparse = 4;
 
 // Entries of a block of a long row: it fits into the nearest cache of any processor, and what is
 // done once for each block is little against it.
