@@ -7,6 +7,7 @@
 # PYTHON=python3.12           the interpreter of a new environment
 # QUICK=1                     make bench in less than 3 minutes, with few cases
 # ENGINE=--benchmark_filter=… arguments of make bench-engine
+# KEEP=1                      make bench-engine into the results that are kept
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
@@ -89,10 +90,13 @@ $(stamps)/bench: $(packages)
 bench: $(zeta) $(stamps)/bench
 	$(python) -m benchmarks $(if $(QUICK),--quick)
 
+kept_engine = '--benchmark_filter=/cache/(float32|bfloat16)/N.0,1./' \
+  --benchmark_out_format=json --benchmark_out=benchmarks/results/engine.json
+
 bench-engine: $(zeta)
 	cmake -B $(build) -DZETA_BUILD_BENCHMARKS=ON
 	cmake --build $(build) --target benchmark_engine
-	$(build)/benchmarks/engine/benchmark_engine $(ENGINE)
+	$(build)/benchmarks/engine/benchmark_engine $(if $(KEEP),$(kept_engine),$(ENGINE))
 
 cxx_files = $(shell find csrc tests examples benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 

@@ -13,6 +13,7 @@ from benchmarks.results import (
     RESULTS,
     Goal,
     Results,
+    load_engine,
     load_goals,
     load_regimes,
 )
@@ -110,6 +111,19 @@ def regime_table(measurements: pd.DataFrame) -> str:
     )
 
 
+def engine_table(engine: pd.DataFrame) -> str:
+    """GB/s for each length: float32 and bfloat16, with a small k, a large one and none."""
+    normal = engine[engine["family"] == "N(0,1)"]
+    columns = [(dtype, k) for dtype in ("float32", "bfloat16") for k in ("3", "32", "n")]
+    lines = []
+    for length, rows in normal.groupby("length"):
+        of_k = {"3": rows["k"] == 3, "32": rows["k"] == 32, "n": rows["k"] == length}
+        found = [rows[(rows["dtype"] == dtype) & of_k[k]] for dtype, k in columns]
+        speeds = [number(geometric_mean(cell["gigabytes_per_second"])) for cell in found]
+        lines.append((length, *speeds))
+    return markdown(("n", *(f"{dtype}, k = {k}" for dtype, k in columns)), lines)
+
+
 def machine_line(machine: dict[str, str]) -> str:
     return (
         "Measured on {date}, {cases}, {threads} threads of {cpu} ({cpu_model}, {cores} cores, L2 {l2}, "
@@ -128,7 +142,12 @@ def write(results: Results, folder: Path) -> None:
         (folder / name).write_text(text)
     pictures.draw_ratios(results.measurements, folder / "forward.png")
     pictures.draw_bandwidths(regime_bandwidths(results.measurements), folder / "bandwidth.png")
+    engine = load_engine(folder)
+    if not engine.empty:
+        (folder / "engine.md").write_text(engine_table(engine))
     if folder.resolve() == RESULTS:
+        if not engine.empty:
+            quote(FOLDER / "README.md", folder / "engine.md")
         quote(README, folder / "cpu.md")
         quote(FOLDER / "README.md", folder / "regimes.md")
 

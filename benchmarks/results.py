@@ -1,5 +1,6 @@
 """The files that a run leaves, and which of their rows a goal or a regime speaks of."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ PARTIAL = RESULTS / "partial"  # of runs that leave out cases; not for keeping
 
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
 CASE = ["shape", "dim", "k", "dtype"]
+ENGINE_NAME = r"sparse_softmax/cache/(?P<dtype>\w+)/(?P<family>[^/]+)/rows:\d+/n:(?P<length>\d+)/k:(?P<k>\d+)/"
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,17 @@ class Selection:
 class Goal(Selection):
     at_most: float | None = None  # for the ratio
     at_least: float | None = None  # for GB/s
+
+
+def load_engine(folder: Path) -> pd.DataFrame:
+    """What `make bench-engine` wrote: GB/s of the engine alone, on one thread, in one core's cache."""
+    file = folder / "engine.json"
+    measured = json.loads(file.read_text())["benchmarks"] if file.exists() else []
+    table = pd.DataFrame(measured, columns=["name", "bytes_per_second"])
+    parts = table["name"].str.extract(ENGINE_NAME).dropna()
+    return parts.astype({"length": int, "k": int}).assign(
+        gigabytes_per_second=table["bytes_per_second"] / 1e9
+    )
 
 
 def load_goals() -> list[Goal]:

@@ -106,9 +106,9 @@ void time_memcpy(benchmark::State& state) {
 }
 
 template <class Scalar>
-void register_rows(std::string const& dtype, int64_t bytes) {
+void register_rows(std::string const& dtype, std::string const& where, int64_t bytes) {
   for (auto const& family : kFamilies) {
-    auto const name = "sparse_softmax/" + dtype + "/" + family.name;
+    auto const name = "sparse_softmax/" + where + "/" + dtype + "/" + family.name;
     auto* const timed =
         benchmark::RegisterBenchmark(name.c_str(), time_sparse_softmax<Scalar>, family);
     timed->ArgNames({"rows", "n", "k"})->UseRealTime();
@@ -124,16 +124,20 @@ void register_rows(std::string const& dtype, int64_t bytes) {
 }
 
 void register_all() {
-  // Within one core's cache, logits and weights together, and far beyond all caches.
-  for (int64_t const bytes : {int64_t{256} << 10, int64_t{64} << 20}) {
-    benchmark::RegisterBenchmark("memcpy", time_memcpy)
+  struct Place {
+    std::string name;
+    int64_t bytes;  // of the logits
+  };
+  Place const places[] = {{"cache", int64_t{256} << 10}, {"memory", int64_t{64} << 20}};
+  for (auto const& [where, bytes] : places) {
+    benchmark::RegisterBenchmark(("memcpy/" + where).c_str(), time_memcpy)
         ->ArgName("bytes")
         ->Arg(bytes)
         ->UseRealTime();
-    register_rows<float>("float32", bytes);
-    register_rows<double>("float64", bytes);
-    register_rows<BFloat16>("bfloat16", bytes);
-    register_rows<Float16>("float16", bytes);
+    register_rows<float>("float32", where, bytes);
+    register_rows<double>("float64", where, bytes);
+    register_rows<BFloat16>("bfloat16", where, bytes);
+    register_rows<Float16>("float16", where, bytes);
   }
 }
 

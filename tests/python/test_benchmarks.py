@@ -184,7 +184,13 @@ def test_geometric_mean():
 
 
 @pytest.mark.parametrize(
-    ("document", "name"), [(README, "cpu.md"), (FOLDER / "README.md", "regimes.md")], ids=str
+    ("document", "name"),
+    [
+        (README, "cpu.md"),
+        (FOLDER / "README.md", "regimes.md"),
+        (FOLDER / "README.md", "engine.md"),
+    ],
+    ids=str,
 )
 def test_documents_quote_the_results(document, name):
     _, quoted, _ = split_at_quotation(document.read_text(), name)
