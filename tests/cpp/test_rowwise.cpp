@@ -295,15 +295,22 @@ TYPED_TEST(RowTest, ARowInPartsHasTheBitsOfTheWhole) {
 TYPED_TEST(RowTest, RowsThatAreNotOrdinaryAreNaN) {
   double const infinity = std::numeric_limits<double>::infinity();
   double const nan = std::numeric_limits<double>::quiet_NaN();
-  for (double const odd : {infinity, nan, -nan}) {
-    for (size_t position : {0, 1, 16, 99}) {
-      auto logits = normal_row<TypeParam>(100, 1, 5);
-      logits[position] = narrow<TypeParam>(odd);
-      if (std::signbit(odd)) {
-        auto* const bytes = reinterpret_cast<unsigned char*>(&logits[position]);
-        bytes[sizeof(TypeParam) - 1] |= 0x80;
+  for (int64_t length : {100, 20000, 100000}) {
+    auto const ordinary = normal_row<TypeParam>(length, 1, 5);
+    for (double const odd : {infinity, nan, -nan}) {
+      for (int64_t position : {int64_t{0}, int64_t{1}, length / 6, length / 2, length - 1}) {
+        SCOPED_TRACE(testing::Message() << odd << " in " << position << " of " << length);
+        auto logits = ordinary;
+        logits[position] = narrow<TypeParam>(odd);
+        if (std::signbit(odd)) {
+          auto* const bytes = reinterpret_cast<unsigned char*>(&logits[position]);
+          bytes[sizeof(TypeParam) - 1] |= 0x80;
+        }
+        auto const weights = forward(logits, 3);
+        EXPECT_EQ(std::count_if(weights.begin(), weights.end(),
+                                [](TypeParam weight) { return std::isnan(widen(weight)); }),
+                  length);
       }
-      for (TypeParam const weight : forward(logits, 3)) EXPECT_TRUE(std::isnan(widen(weight)));
     }
   }
   std::vector<TypeParam> const masked(50, narrow<TypeParam>(-infinity));

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <type_traits>
 
 #include "rowwise/cpu/candidates.h"
@@ -45,6 +46,8 @@ class RowForward {
   // cache when its candidates are listed, and zeros are on their way while it is read.
   void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last) {
     StreamedZeros zeros(weights + first, weights + (streams_ ? last : first));
+    using Key = key_t<Scalar>;
+    range_ = {std::numeric_limits<Key>::max(), std::numeric_limits<Key>::min()};
     has_list_ = true;
     bool is_begun = begin_by_sample(logits + first, last - first);
     for (int64_t end; first < last; first = end) {
@@ -53,7 +56,7 @@ class RowForward {
       LaneExtremes<Scalar> const extremes(logits + first, end - first,
                                           [&] { zeros.write(kLinesPerStep); });
       if (!streams_) write_zeros(weights + first, end - first);
-      is_begun ? range_.add(extremes.range()) : void(range_ = extremes.range());
+      range_.add(extremes.range());
       if (!range_.is_ordinary() || !has_list_) continue;
       Mapping const mapping(range_.maximum(), length_);
       is_begun ? candidates_.raise_maximum(mapping) : candidates_.begin_row(mapping);
@@ -171,7 +174,7 @@ class RowForward {
   bool begin_by_sample(Scalar const* logits, int64_t length) {
     if (length < tuning::kSampledPart) return false;
     auto const extremes = LaneExtremes<Scalar>::of_sample(logits, length, tuning::kSampledVectors);
-    range_ = extremes.range();
+    range_.add(extremes.range());
     if (!range_.is_ordinary()) return false;
     Mapping const mapping(range_.maximum(), length_);
     candidates_.begin_row(mapping);
