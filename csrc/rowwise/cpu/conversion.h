@@ -153,8 +153,8 @@ inline Doubles load_doubles(float const* source) { return lengthened(load_as<Hal
 inline HalfIntegers round_to_odd(Doubles x) {
   auto const nearest = shortened(x);
   auto const back = lengthened(nearest);
-  auto const is_above = shortened(back > x);
-  auto const is_inexact = shortened(back != x);
+  auto const is_above = shortened(reinterpret_cast<Vector<int64_t>>(back > x));
+  auto const is_inexact = shortened(reinterpret_cast<Vector<int64_t>>(back != x));
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
 }
 

@@ -96,7 +96,8 @@ class GroupForward {
       seen[i].add(entries);
     };
     int64_t column = 0;
-    for (; column + kAbreast * kCount <= rows_.whole(); column += kAbreast * kCount) {
+    constexpr int64_t kStep = int64_t{kAbreast} * kCount;
+    for (; column + kStep <= rows_.whole(); column += kStep) {
 #pragma GCC unroll 4
       for (int i = 0; i < kAbreast; ++i) add(i, Numbers::of(row + column + i * kCount));
     }

@@ -26,7 +26,7 @@ class LaneForward {
  public:
   using Mapping = MappingOf<widened_t<Scalar>>;
   using Weights = LaneWeights<Mapping, Scalar, K>;
-  static constexpr int kRows = Tiles * Weights::kRows;
+  static constexpr int64_t kRows = Tiles * Weights::kRows;
 
   LaneForward(int64_t length, bool streams) : length_(length), fixed_(length), streams_(streams) {
     if (streams) block_.reserve(kLaneRows * length + kLaneRows);
@@ -58,7 +58,7 @@ class LaneForward {
   using Element = typename Numbers::Element;
   using Bits = typename Weights::Bits;
   using Found = Largest<Numbers, K + 1>;
-  static constexpr int kLaneRows = Weights::kRows;
+  static constexpr int64_t kLaneRows = Weights::kRows;
 
   // Rows of `Count` entries or of a smaller power of two, which lie in `Count` vectors.
   template <int Count>
@@ -69,7 +69,7 @@ class LaneForward {
     }
     Weights tiles[Tiles];
     Vector<Element> columns[Tiles][Count];
-    for (int tile = 0; tile < Tiles; ++tile) {
+    for (int64_t tile = 0; tile < Tiles; ++tile) {
       for (int i = 0; i < Count; ++i) {
         columns[tile][i] = Numbers::of(logits + (tile * Count + i) * kLaneRows);
       }
@@ -80,7 +80,7 @@ class LaneForward {
       tiles[tile].set_largest(largest);
     }
     for (Weights& tile : tiles) tile.weigh(fixed_);
-    for (int tile = 0; tile < Tiles; ++tile) {
+    for (int64_t tile = 0; tile < Tiles; ++tile) {
       tiles[tile].find_ties();
       tiles[tile].replace(columns[tile]);
       transpose_whole<Count>(columns[tile]);

@@ -39,7 +39,9 @@ void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] int64_t b
   uintptr_t const first = (address + kHugePage - 1) / kHugePage * kHugePage;
   uintptr_t const last = (address + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
   // A refusal changes nothing.
-  if (first < last) madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+  if (first < last) {
+    madvise(static_cast<char*>(memory) + (first - address), last - first, MADV_HUGEPAGE);
+  }
 #endif
 }
 

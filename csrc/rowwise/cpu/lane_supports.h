@@ -172,7 +172,7 @@ class LaneSupports {
       if (step == 0) middle = high - 1;
       Keys const halfway = low + ((high - low) >> 1);
       middle = step >= tuning::kStepsByValue ? halfway : middle;
-      middle = (middle <= low) | (middle >= high) ? halfway : middle;
+      middle = ((middle <= low) | (middle >= high)) ? halfway : middle;
       Floats const bound = floats_of(middle);
       Keys counts = {};
       for (int64_t column = 0; column < count; ++column) counts -= columns[column] >= bound;

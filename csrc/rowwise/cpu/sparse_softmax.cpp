@@ -80,6 +80,7 @@ void sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* gra
                                      first_row, last_row);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): types take none.
 #define ZETA_INSTANTIATE(Scalar)                                                                   \
   template void sparse_softmax<Scalar>(RowGeometry<2> const&, Scalar*, Scalar const*, int64_t,     \
                                        int64_t, int64_t);                                          \
@@ -91,6 +92,7 @@ void sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* gra
                                                     int32_t*, int64_t, int64_t, int64_t);          \
   template void sparse_softmax_support_backward<Scalar>(                                           \
       RowGeometry<3> const&, Scalar*, Scalar const*, int32_t const*, int64_t, int64_t, int64_t)
+// NOLINTEND(bugprone-macro-parentheses)
 
 ZETA_INSTANTIATE(float);
 ZETA_INSTANTIATE(double);

@@ -111,8 +111,8 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
 // How far the sums of floats below can be off, divided by their counts: by half a unit in the last
 // place for each partial sum.
 inline float estimate_error(int64_t count) {
-  auto const additions = static_cast<float>(count / kLanes<float> + 2 * kLanes<float>);
-  return additions * std::numeric_limits<float>::epsilon();
+  int64_t const additions = count / kLanes<float> + int64_t{2} * kLanes<float>;
+  return static_cast<float>(additions) * std::numeric_limits<float>::epsilon();
 }
 
 template <class Mapping>
