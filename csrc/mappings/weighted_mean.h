@@ -132,6 +132,7 @@ class WeightedMean {
   // The same, for several rows whose scales are kept apart from what they share.
   ZETA_HOST_DEVICE static Sum term(Integers const& integers, double inverse_scale, double slope,
                                    double product) {
+    // No integer stands for infinity or NaN.
     bool const finite = product - product == 0;
     return {integers.products.from_double(finite ? product * inverse_scale : 0),
             integers.slopes.from_double(slope == slope ? slope : 0)};

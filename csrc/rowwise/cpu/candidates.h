@@ -38,13 +38,13 @@ class Candidates {
   // The same, given a threshold that is not above that of the row.
   void begin_row(Mapping const& mapping, Threshold const& threshold) {
     begin_row(mapping);
-    raise_bound_to(mapping.lower_bound(threshold));
+    raise_bound_to_logit(mapping.lower_bound(threshold));
   }
 
   // The mapping of a maximum that is not below the one before.
   void raise_maximum(Mapping const& mapping) {
     mapping_ = mapping;
-    raise_bound_to(mapping.lower_bound());
+    raise_bound_to_logit(mapping.lower_bound());
   }
 
   // Drops the entries but keeps the bound that they have shown, since the row holds an entry as
@@ -53,7 +53,7 @@ class Candidates {
     auto threshold = mapping_.lowest_threshold();
     if (size_ > tuning::kFewestForBound) {
       auto const support = reduce_to_support();
-      if (support.is_capped) raise_bound_to(support.smallest);
+      if (support.is_capped) raise_bound_to_logit(support.smallest);
       threshold = support.threshold;
     }
     size_ = 0;
@@ -72,7 +72,7 @@ class Candidates {
     if (size_ == capacity_) {
       auto const support = reduce_to_support();
       // A later entry loses a tie against those kept.
-      if (support.is_capped) raise_bound_to(support.smallest, /*beyond=*/true);
+      if (support.is_capped) raise_bound_to_logit(support.smallest, /*beyond=*/true);
       if (key_of(narrow<Scalar>(logit)) < bound_) return;
     }
     logits_.data()[size_] = logit;
@@ -82,14 +82,14 @@ class Candidates {
 
   // Takes those entries of a vector or a few that a mask names, of which the first is in `column`.
   void add(uint64_t mask, Scalar const* entries, int64_t column) {
-    if (size_ + std::popcount(mask) / kMaskBits<Key> > capacity_) {
-      for_each_lane<Key>(mask, [&](int lane) {
+    if (size_ + std::popcount(mask) > capacity_) {
+      for_each_lane(mask, [&](int lane) {
         if (key_of(entries[lane]) >= bound_) add(widen(entries[lane]), column + lane);
       });
       return;
     }
     int64_t size = size_;
-    for_each_lane<Key>(mask, [&](int lane) {
+    for_each_lane(mask, [&](int lane) {
       logits_.data()[size] = widen(entries[lane]);
       columns_.data()[size] = column + lane;
       ++size;
@@ -111,7 +111,7 @@ class Candidates {
     auto threshold = mapping_.lowest_threshold();
     if constexpr (std::is_same_v<Real, float>) {
       if (entries.count > kEstimated) {
-        threshold = estimate_threshold(mapping_, entries, -1).threshold;
+        threshold = mapping_.threshold_below(estimate_threshold(mapping_, entries, -1).threshold);
       }
     }
     auto const support = find_support(mapping_, entries, k_, threshold);
@@ -125,7 +125,7 @@ class Candidates {
       ++kept;
     }
     size_ = kept;
-    raise_bound_to(mapping_.lower_bound(support.threshold));
+    raise_bound_to_logit(mapping_.lower_bound(support.threshold));
     return support;
   }
 
@@ -143,7 +143,7 @@ class Candidates {
   }
 
   // -0.0 equals +0.0 but has a smaller key.
-  void raise_bound_to(Real logit, bool beyond = false) {
+  void raise_bound_to_logit(Real logit, bool beyond = false) {
     auto key = key_of(narrow<Scalar>(logit));
     if (logit == 0) key = beyond ? 0 : -1;
     raise_bound(static_cast<Key>(key + (beyond ? 1 : 0)));

@@ -130,8 +130,8 @@ class RowForward {
     if constexpr (std::is_same_v<Real, float>) {
       auto const known = static_cast<float>(mapping.below(threshold));
       auto const estimate = estimate_threshold(mapping, entries, std::max(known, last_threshold_));
-      last_threshold_ = estimate.relative;
-      threshold = estimate.threshold;
+      last_threshold_ = estimate.threshold;
+      threshold = mapping.threshold_below(estimate.threshold);
       needs_estimate_ = estimate.count > most() / 4;
       if (estimate.count <= most()) {
         candidates_.begin_row(mapping, threshold);

@@ -53,10 +53,8 @@ class TileForward {
   Floats* columns() { return reinterpret_cast<Floats*>(columns_.data()); }
 
   void load(Scalar const* logits, int64_t readable) {
-    Keys lanes;
-    for (int lane = 0; lane < kRows; ++lane) lanes[lane] = lane;
     for (int64_t first = 0; first < length_; first += kRows) {
-      auto const count = static_cast<int32_t>(std::min<int64_t>(kRows, length_ - first));
+      int64_t const count = std::min<int64_t>(kRows, length_ - first);
       Floats square[kRows];
       for (int row = 0; row < kRows; ++row) {
         int64_t const offset = row * length_ + first;
@@ -66,7 +64,7 @@ class TileForward {
           std::copy_n(source, count, rest);
           source = rest;
         }
-        square[row] = lanes < count ? widen_lanes(source) : Floats{} - INFINITY;
+        square[row] = first_lanes<int32_t>(count) ? widen_lanes(source) : Floats{} - INFINITY;
       }
       transpose_square<float>(square);
       std::copy_n(square, kRows, columns() + first);
@@ -84,7 +82,7 @@ class TileForward {
     // No comparison finds a NaN, but a sum keeps it; sums that overflow may be NaN too.
     auto const difference = maxima - maxima;
     auto const is_suspect = (sum != sum) | (difference != difference);
-    for_each_lane<int32_t>(lanes_at_least<int32_t>(Keys{} - 1, is_suspect), [&](int row) {
+    for_each_lane(lanes_at_least<int32_t>(Keys{} - 1, is_suspect), [&](int row) {
       auto const range = range_of(logits + row * length_, length_);
       maxima[row] = range.is_ordinary() ? range.maximum() : NAN;
     });

@@ -148,8 +148,7 @@ class GroupCandidates {
 #pragma GCC unroll 16
       for (int bit = 0; bit < kWordBits; bit += kCount) {
         __builtin_prefetch(next + column + bit);
-        uint64_t const bits = bits_at_least(Numbers::of(entries + column + bit), bound);
-        word |= bits << bit;
+        word |= lanes_at_least<Element>(Numbers::of(entries + column + bit), bound) << bit;
       }
       count += std::popcount(word);
       *words++ = word;
@@ -159,7 +158,7 @@ class GroupCandidates {
     for (int64_t first = column; column < rows_.length(); column += kCount) {
       auto const vector =
           column < rows_.whole() ? Numbers::of(entries + column) : rows_.load_rest(entries);
-      word |= uint64_t{bits_at_least(vector, bound)} << (column - first);
+      word |= lanes_at_least<Element>(vector, bound) << (column - first);
     }
     *words = word;
     return count + std::popcount(word);

@@ -81,10 +81,10 @@ class LaneWeights {
   // Calls visit(row) for the rows that may not be ordinary.
   template <class Visit>
   void for_each_suspect(Visit const& visit) const {
-    for_each_lane<Bits>(suspects_, visit);
+    for_each_lane(suspects_, visit);
   }
 
-  bool has_ties(int row) const { return (rows_with_ties_ >> (row * kMaskBits<Bits>)&1U) != 0; }
+  bool has_ties(int row) const { return (rows_with_ties_ >> row & 1U) != 0; }
 
   // Replaces the entries of all rows, one to a lane, by the bits of their weights.
   template <int Count>

@@ -21,8 +21,7 @@ template <class Scalar, class Visit>
 inline void for_each_nonzero(Scalar const* numbers, int64_t count, Visit const& visit) {
   using Bits = key_t<Scalar>;
   constexpr int64_t kStep = kLanes<Bits>;
-  constexpr int kVectorBits = kMaskBits<Bits> * kLanes<Bits>;
-  constexpr int kVectors = std::min(4, 64 / kVectorBits);
+  constexpr int kVectors = std::min(4, 64 / kLanes<Bits>);
   if (count < kStep) {
     for (int64_t i = 0; i < count; ++i) {
       if (widen(numbers[i]) != 0) visit(i);
@@ -34,15 +33,15 @@ inline void for_each_nonzero(Scalar const* numbers, int64_t count, Visit const& 
     uint64_t mask = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
-      mask |= nonzero_lanes(numbers + first + i * kStep) << (i * kVectorBits);
+      mask |= nonzero_lanes(numbers + first + i * kStep) << (i * kStep);
     }
-    for_each_lane<Bits>(mask, [&](int lane) { visit(first + lane); });
+    for_each_lane(mask, [&](int lane) { visit(first + lane); });
   }
   for (; first < count; first += kStep) {
     int64_t const whole = std::min(first, count - kStep);
     uint64_t mask = nonzero_lanes(numbers + whole);
-    mask &= ~uint64_t{0} << ((first - whole) * kMaskBits<Bits>);
-    for_each_lane<Bits>(mask, [&](int lane) { visit(whole + lane); });
+    mask &= ~uint64_t{0} << (first - whole);
+    for_each_lane(mask, [&](int lane) { visit(whole + lane); });
   }
 }
 

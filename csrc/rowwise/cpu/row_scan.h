@@ -33,16 +33,6 @@ inline KeyRange<Scalar> range_of(Scalar const* logits, int64_t length) {
   return range;
 }
 
-// Which lanes of the row's last vector, which ends with the row, are not in a vector before it.
-template <class Element>
-inline Vector<Element> new_lanes_of_last(int64_t length) {
-  Vector<Element> lanes;
-  for (int lane = 0; lane < kLanes<Element>; ++lane) lanes[lane] = static_cast<Element>(lane);
-  auto const covered =
-      static_cast<Element>((kLanes<Element> - length % kLanes<Element>) % kLanes<Element>);
-  return lanes >= broadcast<Element>(covered);
-}
-
 // The columns of a row are dealt out to lanes. The largest entry of each lane is also one of the
 // row, so what holds of the largest among these holds of the row: it has k entries at least as
 // large as the k-th of them.
@@ -82,14 +72,17 @@ class LaneExtremes {
     }
     if (column < length) {
       auto const keys = load_keys(logits + length - kStep);
-      auto const is_new = new_lanes_of_last<Key>(length);
-      largest[0] = larger(largest[0], is_new ? keys : broadcast(std::numeric_limits<Key>::min()));
+      // The lanes that were in a vector before it are left out: no entry may count for two lanes.
+      auto const is_old = first_lanes<Key>(kStep - (length - column));
+      auto const lowest = broadcast(std::numeric_limits<Key>::min());
+      largest[0] = larger(largest[0], is_old ? lowest : keys);
       smallest = smaller(smallest, keys);
     }
     finish(largest, smallest);
   }
 
-  // Of so many vectors spread evenly over the row, from its first to its last.
+  // Of so many vectors, which must not overlap, spread evenly from the first of the row to its
+  // last.
   static LaneExtremes of_sample(Scalar const* logits, int64_t length, int64_t vectors) {
     constexpr int64_t kStep = kLanes<Key>;
     Vector<Key> largest[kVectors];
@@ -112,7 +105,7 @@ class LaneExtremes {
   void for_each_at_least(Key bound, Visit const& visit) const {
     for (int first = 0; first < kCount; first += kLanes<Key>) {
       auto const mask = lanes_at_least<Key>(load<Key>(largest_ + first), broadcast(bound));
-      for_each_lane<Key>(mask, [&](int lane) { visit(largest_[first + lane]); });
+      for_each_lane(mask, [&](int lane) { visit(largest_[first + lane]); });
     }
   }
 
@@ -136,7 +129,7 @@ inline bool visit_at_least(Scalar const* logits, int64_t length, Bound const& bo
                            Visit const& visit) {
   using Key = key_t<Scalar>;
   constexpr int64_t kStep = kLanes<Key>;
-  constexpr int kVectors = std::min(4, 64 / (kMaskBits<Key> * kLanes<Key>));
+  constexpr int kVectors = std::min(4, 64 / kLanes<Key>);
   auto const mask_at = [&](int64_t column, Vector<Key> limit) {
     return lanes_at_least<Key>(load_keys(logits + column), limit);
   };
@@ -146,14 +139,14 @@ inline bool visit_at_least(Scalar const* logits, int64_t length, Bound const& bo
     uint64_t mask = 0;
 #pragma GCC unroll 4
     for (int i = 0; i < kVectors; ++i) {
-      mask |= mask_at(column + i * kStep, limit) << (i * kMaskBits<Key> * kLanes<Key>);
+      mask |= mask_at(column + i * kStep, limit) << (i * kLanes<Key>);
     }
     if (mask != 0 && !visit(mask, column)) return false;
   }
   for (; column < length; column += kStep) {
     int64_t const first = std::min(column, length - kStep);
     uint64_t mask = mask_at(first, broadcast<Key>(bound()));
-    mask &= ~uint64_t{0} << ((column - first) * kMaskBits<Key>);
+    mask &= ~uint64_t{0} << (column - first);
     if (mask != 0 && !visit(mask, first)) return false;
   }
   return true;

@@ -37,10 +37,8 @@ class RowVectors {
       std::copy_n(source, length_ - whole_, rest_);
       source = rest_;
     }
-    Vector<Element> lanes;
-    for (int lane = 0; lane < kCount; ++lane) lanes[lane] = static_cast<Element>(lane);
-    auto const count = static_cast<Element>(length_ - whole_);
-    return lanes < count ? Numbers::of(source) : broadcast<Element>(Numbers::kLowest);
+    auto const is_of_row = first_lanes<Element>(length_ - whole_);
+    return is_of_row ? Numbers::of(source) : broadcast<Element>(Numbers::kLowest);
   }
 
  private:

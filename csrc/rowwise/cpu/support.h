@@ -115,19 +115,17 @@ inline float estimate_error(int64_t count) {
   return static_cast<float>(additions) * std::numeric_limits<float>::epsilon();
 }
 
-template <class Mapping>
 struct Estimate {
-  typename Mapping::Threshold threshold;
-  float relative;  // the same, to the maximum
-  int64_t count;   // of the entries above it, about
+  float threshold;  // relative to the maximum
+  int64_t count;    // of the entries above it, about
 };
 
 // A threshold at or below that of the entries and near it, by Michelot's iteration in float from
 // `start`, relative to the maximum. That need not lie below it: what the entries above it imply
 // does, since the threshold of some entries is at most that of all.
 template <class Mapping, class Scalar>
-inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
-                                            float start) {
+inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
+                                   float start) {
   float const maximum = mapping.maximum();
   float threshold = start;
   int64_t count = 0;
@@ -142,12 +140,11 @@ inline Estimate<Mapping> estimate_threshold(Mapping const& mapping, Entries<Scal
     });
     int64_t const previous = count;
     count = sum_of_lanes<int32_t>(counts);
-    if (count == previous && count != 0) break;
+    if (pass > 0 && count == previous) break;
     // The maximum by itself has the threshold -1.
     threshold = count == 0 ? -1 : (sum_of_lanes<float>(sums) - 1) / static_cast<float>(count);
   }
-  threshold -= estimate_error(entries.count);
-  return {mapping.threshold_below(threshold), threshold, count};
+  return {threshold - estimate_error(entries.count), count};
 }
 
 // Where to look for the k-th largest entry, between a number that so many too many entries reach

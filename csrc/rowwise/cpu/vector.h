@@ -103,94 +103,68 @@ inline Element largest_of_lanes(Vector<Element> const& vector) {
       vector, [](auto const& a, auto const& b) { return larger(a, b); });
 }
 
-// A lane's place in a LaneMask takes this many bits.
-#if defined(__AVX512BW__)
+// The first `count` lanes, as a comparison would give them.
 template <class Element>
-inline constexpr int kMaskBits = 1;
-#else
-template <class Element>
-inline constexpr int kMaskBits = static_cast<int>(sizeof(Element));
-#endif
+inline auto first_lanes(int64_t count) {
+  Vector<Element> lanes;
+  for (int lane = 0; lane < kLanes<Element>; ++lane) lanes[lane] = static_cast<Element>(lane);
+  return lanes < broadcast<Element>(static_cast<Element>(count));
+}
 
-// The lanes in which a >= b, the first in the lowest bits.
+// The lanes in which a >= b: a bit for each, the first the lowest.
 template <class Element>
 inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
 #if defined(__AVX512BW__)
-  auto const x = reinterpret_cast<__m512i>(a);
-  auto const y = reinterpret_cast<__m512i>(b);
   uint32_t mask = 0;
-  if constexpr (sizeof(Element) == 2) mask = _mm512_cmpge_epi16_mask(x, y);
-  if constexpr (sizeof(Element) == 4) mask = _mm512_cmpge_epi32_mask(x, y);
-  if constexpr (sizeof(Element) == 8) mask = _mm512_cmpge_epi64_mask(x, y);
+  if constexpr (std::is_same_v<Element, float>) {
+    mask = _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
+  } else {
+    auto const x = reinterpret_cast<__m512i>(a);
+    auto const y = reinterpret_cast<__m512i>(b);
+    if constexpr (sizeof(Element) == 2) mask = _mm512_cmpge_epi16_mask(x, y);
+    if constexpr (sizeof(Element) == 4) mask = _mm512_cmpge_epi32_mask(x, y);
+    if constexpr (sizeof(Element) == 8) mask = _mm512_cmpge_epi64_mask(x, y);
+  }
   // Through a general register: GCC 12 has been seen to spill a mask as 16 bits and to load it as
   // 64.
   asm("" : "+r"(mask));
   return mask;
 #elif defined(__AVX2__)
-  return static_cast<uint32_t>(_mm256_movemask_epi8(reinterpret_cast<__m256i>(a >= b)));
+  auto const lanes = reinterpret_cast<__m256i>(a >= b);
+  if constexpr (sizeof(Element) == 2) {
+    auto const halves = _mm256_permute4x64_epi64(_mm256_packs_epi16(lanes, __m256i{}), 0x08);
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm256_castsi256_si128(halves)));
+  } else if constexpr (sizeof(Element) == 4) {
+    return static_cast<uint32_t>(_mm256_movemask_ps(_mm256_castsi256_ps(lanes)));
+  } else {
+    return static_cast<uint32_t>(_mm256_movemask_pd(_mm256_castsi256_pd(lanes)));
+  }
 #elif defined(__SSE2__)
-  return static_cast<uint32_t>(_mm_movemask_epi8(reinterpret_cast<__m128i>(a >= b)));
+  auto const lanes = reinterpret_cast<__m128i>(a >= b);
+  if constexpr (sizeof(Element) == 2) {
+    return static_cast<uint32_t>(_mm_movemask_epi8(_mm_packs_epi16(lanes, __m128i{})));
+  } else if constexpr (sizeof(Element) == 4) {
+    return static_cast<uint32_t>(_mm_movemask_ps(_mm_castsi128_ps(lanes)));
+  } else {
+    return static_cast<uint32_t>(_mm_movemask_pd(_mm_castsi128_pd(lanes)));
+  }
 #else
   auto const lanes = a >= b;
-  uint64_t result = 0;
+  uint64_t mask = 0;
   for (int lane = 0; lane < kLanes<Element>; ++lane) {
-    uint64_t const ones = (uint64_t{1} << kMaskBits<Element>)-1;
-    if (lanes[lane] != 0) result |= ones << (lane * kMaskBits<Element>);
+    if (lanes[lane] != 0) mask |= uint64_t{1} << lane;
   }
-  return result;
+  return mask;
 #endif
 }
 
-// One bit for each of the lanes of a vector of floats, the first the lowest.
+// Those of a vector of floats.
 using LaneBits = std::conditional_t<kLanes<float> == 16, uint16_t, uint8_t>;
 
-// The lanes in which a >= b, one bit for each, the first the lowest.
-inline uint32_t bits_at_least(Vector<float> a, Vector<float> b) {
-#if defined(__AVX512BW__)
-  return _mm512_cmp_ps_mask(reinterpret_cast<__m512>(a), reinterpret_cast<__m512>(b), _CMP_GE_OQ);
-#elif defined(__AVX2__)
-  return static_cast<uint32_t>(_mm256_movemask_ps(reinterpret_cast<__m256>(a >= b)));
-#elif defined(__SSE2__)
-  return static_cast<uint32_t>(_mm_movemask_ps(reinterpret_cast<__m128>(a >= b)));
-#else
-  auto const lanes = a >= b;
-  uint32_t bits = 0;
-  for (int lane = 0; lane < kLanes<float>; ++lane) bits |= (lanes[lane] & 1U) << lane;
-  return bits;
-#endif
-}
-
-inline uint32_t bits_at_least(Vector<int16_t> a, Vector<int16_t> b) {
-#if defined(__AVX512BW__)
-  return _mm512_cmpge_epi16_mask(reinterpret_cast<__m512i>(a), reinterpret_cast<__m512i>(b));
-#elif defined(__AVX2__)
-  auto const halves = _mm256_packs_epi16(reinterpret_cast<__m256i>(a >= b), __m256i{});
-  auto const bytes = _mm256_castsi256_si128(_mm256_permute4x64_epi64(halves, 0x08));
-  return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
-#elif defined(__SSE2__)
-  auto const bytes = _mm_packs_epi16(reinterpret_cast<__m128i>(a >= b), __m128i{});
-  return static_cast<uint32_t>(_mm_movemask_epi8(bytes));
-#else
-  auto const lanes = a >= b;
-  uint32_t bits = 0;
-  for (int lane = 0; lane < kLanes<int16_t>; ++lane) bits |= (lanes[lane] & 1U) << lane;
-  return bits;
-#endif
-}
-
 // Calls visit(lane) for each lane of a mask, in order.
-template <class Element, class Visit>
+template <class Visit>
 inline void for_each_lane(uint64_t mask, Visit const& visit) {
-  constexpr int kBits = kMaskBits<Element>;
-  while (mask != 0) {
-    int const lane = std::countr_zero(mask) / kBits;
-    visit(lane);
-    if constexpr (kBits == 1) {
-      mask &= mask - 1;
-    } else {
-      mask &= ~(((uint64_t{1} << kBits) - 1) << (lane * kBits));
-    }
-  }
+  for (; mask != 0; mask &= mask - 1) visit(std::countr_zero(mask));
 }
 
 // Stores around the caches, of aligned vectors or lines of 64 bytes. Other threads see them after
