@@ -36,9 +36,7 @@ class DenseForward {
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
       auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
         if (k_ != K) return;
-        if (length_ <= tuning::kLongestRowOfTiles) {
-          together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(length_, streams_));
-        }
+        together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(length_, streams_));
         together(LaneForward<MappingOf, Scalar, K, 1>(length_, streams_));
       };
       of_largest(std::integral_constant<int, 1>{});

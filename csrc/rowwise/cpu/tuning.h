@@ -14,13 +14,12 @@ namespace zeta::rowwise::cpu::tuning {
 inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
 // The longest rows of which the k <= 4 largest entries are kept in lanes. At n = 512 that takes 10
-// cycles and a group 10, at n = 1024 12 and 9.
+// cycles and a group 13; at n = 1024 both take 10, and for bfloat16 19 and 14.
 inline constexpr int64_t kLongestRowOfLanes = 512;
 
-// Rows up to this length are taken in so many tiles at once: the work that does not grow with the
-// length, which is a chain of instructions that wait for each other, then overlaps. At n = 16 that
-// takes 17 cycles, with one tile 23; beyond n = 64 there is nothing to gain.
-inline constexpr int64_t kLongestRowOfTiles = 64;
+// So many tiles are taken at once: the work that does not grow with the length, which is a chain of
+// instructions that wait for each other, then overlaps. At n = 16 that takes 17 cycles, with one
+// tile 21, and for bfloat16 up to n = 512 a tenth to a fifth less.
 inline constexpr int kTiles = 4;
 
 // The longest rows that are taken to lanes whole, for k > 4. At n = 16 that takes 60 cycles and a
@@ -34,11 +33,13 @@ inline constexpr int64_t kLargestRowOfGroup = 16384;
 // Longer lists of candidates cost more in lanes than passes over the row do.
 inline constexpr int64_t kLongestListOfGroup = 128;
 
-// After a group with longer lists, so many groups are not tried.
+// After a group with longer lists, so many groups are not tried: what the try costs is then an
+// eighth of itself.
 inline constexpr int kGroupsToLeave = 7;
 
-// Passes of Michelot's iteration over the largest entries of lanes, for a bound.
-inline constexpr int kPassesForBound = 3;
+// Passes of Michelot's iteration over the largest entries of lanes, for a bound. One is a few
+// percent slower in some rows; more than two change nothing.
+inline constexpr int kPassesForBound = 2;
 
 // Up to this length most vectors of a row have candidates, and are compressed, for 5 cycles each.
 // In longer rows there are fewer candidates than vectors, or hardly more.
