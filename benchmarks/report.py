@@ -14,6 +14,7 @@ from benchmarks.results import (
     Goal,
     Results,
     load_engine,
+    load_engine_context,
     load_goals,
     load_regimes,
 )
@@ -132,6 +133,14 @@ def machine_line(machine: dict[str, str]) -> str:
     ).format_map(machine)
 
 
+def engine_line(folder: Path) -> str:
+    context = load_engine_context(folder)
+    return (
+        f"Measured on {context['date'][:10]} by `make bench-engine KEEP=1`, one thread, "
+        f"instruction set {context['capability']}."
+    )
+
+
 def write(results: Results, folder: Path) -> None:
     """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
     from benchmarks import pictures
@@ -144,7 +153,8 @@ def write(results: Results, folder: Path) -> None:
     pictures.draw_bandwidths(regime_bandwidths(results.measurements), folder / "bandwidth.png")
     engine = load_engine(folder)
     if not engine.empty:
-        (folder / "engine.md").write_text(engine_table(engine))
+        text = f"{engine_line(folder)}\n\n{engine_table(engine)}"
+        (folder / "engine.md").write_text(text)
     if folder.resolve() == RESULTS:
         if not engine.empty:
             quote(FOLDER / "README.md", folder / "engine.md")

@@ -63,13 +63,24 @@ class Goal(Selection):
 
 def load_engine(folder: Path) -> pd.DataFrame:
     """What `make bench-engine` wrote: GB/s of the engine alone, on one thread, in one core's cache."""
-    file = folder / "engine.json"
-    measured = json.loads(file.read_text())["benchmarks"] if file.exists() else []
+    measured = _engine_report(folder).get("benchmarks", [])
     table = pd.DataFrame(measured, columns=["name", "bytes_per_second"])
     parts = table["name"].str.extract(ENGINE_NAME).dropna()
     return parts.astype({"length": int, "k": int}).assign(
         gigabytes_per_second=table["bytes_per_second"] / 1e9
     )
+
+
+def load_engine_context(folder: Path) -> dict[str, Any]:
+    """When and where `make bench-engine` ran."""
+    context: dict[str, Any] = _engine_report(folder)["context"]
+    return context
+
+
+def _engine_report(folder: Path) -> dict[str, Any]:
+    file = folder / "engine.json"
+    report: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+    return report
 
 
 def load_goals() -> list[Goal]:
