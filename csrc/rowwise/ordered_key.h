@@ -3,6 +3,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "mappings/host_device.h"
 #include "rowwise/float16.h"
@@ -32,6 +33,13 @@ struct KeyOf<double> {
 };
 template <class Scalar>
 using key_t = typename KeyOf<Scalar>::type;
+
+// The least and the greatest of the integers, which are keys of NaN. Device code may use a
+// constant, but not the functions that it comes from.
+template <class Key>
+inline constexpr Key kLeast = std::numeric_limits<Key>::min();
+template <class Key>
+inline constexpr Key kGreatest = std::numeric_limits<Key>::max();
 
 namespace detail {
 
@@ -88,6 +96,11 @@ template <class Scalar>
 struct KeyRange {
   key_t<Scalar> smallest;
   key_t<Scalar> largest;
+
+  // Of no number at all.
+  ZETA_HOST_DEVICE static KeyRange empty() {
+    return {kGreatest<key_t<Scalar>>, kLeast<key_t<Scalar>>};
+  }
 
   ZETA_HOST_DEVICE static KeyRange of(Scalar x) {
     key_t<Scalar> const key = key_of(x);

@@ -53,20 +53,21 @@ struct RowGeometry {
   }
 };
 
-// The geometry of the first few operands alone, with the same numbers for rows.
+// The geometry of some of the operands or of more, with the same numbers for rows. Strides of
+// operands that the given one lacks are 0.
 template <int Kept, int Operands>
-ZETA_HOST_DEVICE RowGeometry<Kept> first_operands(RowGeometry<Operands> const& geometry) {
-  static_assert(Kept <= Operands);
+ZETA_HOST_DEVICE RowGeometry<Kept> with_operands(RowGeometry<Operands> const& geometry) {
+  constexpr int kShared = Kept < Operands ? Kept : Operands;
   RowGeometry<Kept> result;
   result.rows = geometry.rows;
   result.length = geometry.length;
   result.batch_dimensions = geometry.batch_dimensions;
-  for (int operand = 0; operand < Kept; ++operand) {
+  for (int operand = 0; operand < kShared; ++operand) {
     result.stride[operand] = geometry.stride[operand];
   }
   for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
     result.batch_sizes[dimension] = geometry.batch_sizes[dimension];
-    for (int operand = 0; operand < Kept; ++operand) {
+    for (int operand = 0; operand < kShared; ++operand) {
       result.batch_strides[dimension][operand] = geometry.batch_strides[dimension][operand];
     }
   }

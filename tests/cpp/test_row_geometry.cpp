@@ -13,7 +13,7 @@ TEST(RowGeometry, KeepsTheFirstOperands) {
   builder.set_row(4, {5, 8, 1});
   builder.add_batch_dimension(5, {1, 100, 13});
   auto const geometry = builder.build();
-  auto const two = first_operands<2>(geometry);
+  auto const two = with_operands<2>(geometry);
   for (int64_t row = 0; row < geometry.rows; ++row) {
     int64_t all[3];
     int64_t first[2];

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <utility>
 
 #include "simt/grid.h"
@@ -39,6 +40,12 @@ cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(
   zeta::simt::Grid({config->gridDim, config->blockDim, config->dynamicSmemBytes}, stream, [&] {
     kernel(arguments...);
   }).run();
+  return cudaSuccess;
+}
+
+// Nothing else is under way when this is called.
+inline cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
+  std::memset(memory, value, bytes);
   return cudaSuccess;
 }
 

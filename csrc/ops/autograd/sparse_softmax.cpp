@@ -64,14 +64,17 @@ struct SparseSoftmax : torch::autograd::Function<SparseSoftmax> {
   }
 };
 
-// Whether the call goes straight to the CPU kernel: under no mode, transform or trace, and z not of
-// a subclass that would see it. What else there may be saves the output, which graphs hold anyway.
-bool is_eager_on_cpu(at::Tensor const& z) {
-  constexpr c10::DispatchKeySet kEagerOnCpu(
-      {c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::ADInplaceOrView,
-       c10::DispatchKey::AutocastCPU, c10::DispatchKey::BackendSelect});
+// Whether the call goes straight to the kernel of a CPU or GPU: under no mode, transform or trace,
+// and z not of a subclass that would see it. What else there may be saves the output, which graphs
+// hold anyway.
+bool is_eager(at::Tensor const& z) {
+  using c10::DispatchKey;
+  constexpr c10::DispatchKeySet kEager({DispatchKey::CPU, DispatchKey::CUDA,
+                                        DispatchKey::AutogradCPU, DispatchKey::AutogradCUDA,
+                                        DispatchKey::ADInplaceOrView, DispatchKey::AutocastCPU,
+                                        DispatchKey::AutocastCUDA, DispatchKey::BackendSelect});
   auto const local = c10::impl::tls_local_dispatch_key_set();
-  return kEagerOnCpu.isSupersetOf((z.key_set() | local.included_) - local.excluded_);
+  return kEager.isSupersetOf((z.key_set() | local.included_) - local.excluded_);
 }
 
 // Whether the backward is to read the support in place of the output.
@@ -79,7 +82,7 @@ bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
   bool const is_right =
       -z.dim() <= dim && dim < z.dim() && is_supported(dtype.value_or(z.scalar_type()));
-  return is_right && is_eager_on_cpu(z) && !k.is_symbolic() &&
+  return is_right && is_eager(z) && !k.is_symbolic() &&
          support_pays(z.size(dim), k.as_int_unchecked());
 }
 

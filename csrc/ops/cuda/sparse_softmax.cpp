@@ -1,24 +1,67 @@
 #include "rowwise/cuda/sparse_softmax.h"
 
+#include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include <initializer_list>
+#include <type_traits>
+
 #include "ops/driver.h"
 #include "ops/sparse_softmax.h"
+#include "rowwise/cuda/plan.h"
+#include "rowwise/row_geometry.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
 
-constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* logits, int64_t k) {
-  C10_CUDA_CHECK(rowwise::cuda::sparse_softmax(geometry, weights, logits, k,
-                                               c10::cuda::getCurrentCUDAStream()));
+namespace engine = rowwise::cuda;
+
+// `pointers` are those of the operands that a plan depends on, the geometry's first ones.
+template <class Scalar>
+engine::Plan plan_of(rowwise::RowGeometry<3> const& geometry,
+                     std::initializer_list<Scalar const*> pointers) {
+  engine::Device device = {};
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount,
+                                        c10::cuda::current_device()));
+  return engine::requested_plan(engine::shape_of(geometry, pointers), device);
+}
+
+constexpr auto kForwardWithSupport = [](rowwise::RowGeometry<3> const& geometry, auto* weights,
+                                        auto const* logits, int32_t* support, int64_t k) {
+  using Scalar = std::remove_pointer_t<decltype(weights)>;
+  auto const plan = plan_of<Scalar>(geometry, {weights, logits});
+  int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, plan);
+  at::Tensor workspace;
+  if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
+  C10_CUDA_CHECK(engine::sparse_softmax(geometry, weights, logits, support, k, plan,
+                                        bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
+                                        c10::cuda::getCurrentCUDAStream()));
 };
 
-constexpr auto kBackward = [](auto const& geometry, auto* grad_logits, auto const* grad_weights,
-                              auto const* weights) {
-  C10_CUDA_CHECK(rowwise::cuda::sparse_softmax_backward(
-      geometry, grad_logits, grad_weights, weights, c10::cuda::getCurrentCUDAStream()));
+constexpr auto kForward = [](rowwise::RowGeometry<2> const& geometry, auto* weights,
+                             auto const* logits, int64_t k) {
+  kForwardWithSupport(rowwise::with_operands<3>(geometry), weights, logits, nullptr, k);
+};
+
+constexpr auto kBackward = [](rowwise::RowGeometry<3> const& geometry, auto* grad_logits,
+                              auto const* grad_weights, auto const* weights) {
+  using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
+  auto const plan = plan_of<Scalar>(geometry, {grad_logits, grad_weights, weights});
+  C10_CUDA_CHECK(engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, plan,
+                                                 c10::cuda::getCurrentCUDAStream()));
+};
+
+constexpr auto kSupportBackward = [](rowwise::RowGeometry<3> const& geometry, auto* grad_logits,
+                                     auto const* grad_weights, int32_t const* support,
+                                     int64_t capacity) {
+  using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
+  auto const plan = plan_of<Scalar>(geometry, {grad_logits, grad_weights});
+  C10_CUDA_CHECK(engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights,
+                                                         support, capacity, plan,
+                                                         c10::cuda::getCurrentCUDAStream()));
 };
 
 at::Tensor forward_cuda(at::Tensor const& z, int64_t k, int64_t dim,
@@ -36,12 +79,26 @@ at::Tensor backward_cuda(at::Tensor const& grad_output, at::Tensor const& output
   return run_backward(kBackwardName, grad_output, output, dim, input_dtype, kBackward);
 }
 
+std::tuple<at::Tensor, at::Tensor> forward_with_support_cuda(at::Tensor const& z, int64_t k,
+                                                             int64_t dim,
+                                                             std::optional<at::ScalarType> dtype) {
+  return run_forward_with_support(kWithSupportName, z, k, dim, dtype, kForwardWithSupport);
+}
+
+at::Tensor support_backward_cuda(at::Tensor const& grad_output, at::Tensor const& support,
+                                 int64_t dim, at::ScalarType input_dtype) {
+  return run_support_backward(kSupportBackwardName, grad_output, support, dim, input_dtype,
+                              kSupportBackward);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
   library.impl("sparse_softmax", &forward_cuda);
   library.impl("sparse_softmax.out", &forward_out_cuda);
   library.impl("_sparse_softmax_backward", &backward_cuda);
+  library.impl("_sparse_softmax_with_support", &forward_with_support_cuda);
+  library.impl("_sparse_softmax_support_backward", &support_backward_cuda);
 }
 
 }  // namespace zeta::ops::sparse_softmax

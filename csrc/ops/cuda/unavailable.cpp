@@ -25,12 +25,23 @@ at::Tensor backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, at::Scal
   throw_built_without_cuda(kBackwardName);
 }
 
+std::tuple<at::Tensor, at::Tensor> forward_with_support_cuda(at::Tensor const&, int64_t, int64_t,
+                                                             std::optional<at::ScalarType>) {
+  throw_built_without_cuda(kWithSupportName);
+}
+
+at::Tensor support_backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, at::ScalarType) {
+  throw_built_without_cuda(kSupportBackwardName);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
   library.impl("sparse_softmax", &forward_cuda);
   library.impl("sparse_softmax.out", &forward_out_cuda);
   library.impl("_sparse_softmax_backward", &backward_cuda);
+  library.impl("_sparse_softmax_with_support", &forward_with_support_cuda);
+  library.impl("_sparse_softmax_support_backward", &support_backward_cuda);
 }
 
 }  // namespace zeta::ops::sparse_softmax

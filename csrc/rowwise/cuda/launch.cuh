@@ -2,50 +2,160 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
 #include "rowwise/cuda/backward.cuh"
-#include "rowwise/cuda/forward.cuh"
+#include "rowwise/cuda/forward_block.cuh"
+#include "rowwise/cuda/forward_columns.cuh"
+#include "rowwise/cuda/forward_lanes.cuh"
+#include "rowwise/cuda/forward_passes.cuh"
+#include "rowwise/cuda/forward_split.cuh"
+#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/split_workspace.h"
+#include "rowwise/cuda/support_backward.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// Short rows go to a warp each, long rows to a block each.
+// From a plan to a launch.
 namespace zeta::rowwise::cuda {
 
-// Queues a kernel whose rows fall to groups. It is no <<<>>>, which a host compiler cannot parse.
-template <class Group, int Operands, class... Parameters>
-cudaError_t launch_rows(void (*kernel)(RowGeometry<Operands>, Parameters...), cudaStream_t stream,
-                        RowGeometry<Operands> const& geometry,
-                        std::type_identity_t<Parameters>... arguments) {
-  constexpr int kGroups = groups_per_block(Group::kThreads);
+namespace detail {
+
+// Blocks for `count` things; beyond the limit of a grid's x dimension each takes several.
+inline unsigned blocks_for(int64_t count, int64_t per_block) {
+  return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
+}
+
+// Queues a kernel. It is no <<<>>>, which a host compiler cannot parse.
+template <class... Parameters>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
+                   std::type_identity_t<Parameters>... arguments) {
   cudaLaunchConfig_t config = {};
-  config.gridDim = dim3(grid_size(geometry.rows, kGroups));
-  config.blockDim = dim3(Group::kThreads, kGroups);
+  config.gridDim = grid;
+  config.blockDim = block;
   config.stream = stream;
-  return cudaLaunchKernelEx(&config, kernel, geometry, arguments...);
+  return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
+inline dim3 grid_of_parts(int64_t rows, Plan const& plan) {
+  return {static_cast<unsigned>(plan.parts_per_row), static_cast<unsigned>(rows)};
+}
+
+inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
+
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_lanes(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                         Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  dim3 const grid = blocks_for(geometry.rows, int64_t{plan.rows_per_warp} * kWarpsPerBlock);
+  WarpShape const shape = {plan.lanes_per_row, plan.rows_per_warp};
+  auto const with_pieces = [&]<int Pieces>(std::integral_constant<int, Pieces>) {
+    return launch(forward_lanes_kernel<MappingOf, Scalar, Pieces>, grid, block_of_warps(), stream,
+                  geometry, operands, shape, fixed);
+  };
+  constexpr int kMost = most_pieces_per_lane(sizeof(Scalar));
+  static_assert(kMost == 8 || kMost == 16);
+  if (plan.pieces_per_lane == 1) return with_pieces(std::integral_constant<int, 1>());
+  if (plan.pieces_per_lane == 2) return with_pieces(std::integral_constant<int, 2>());
+  if (plan.pieces_per_lane == 4) return with_pieces(std::integral_constant<int, 4>());
+  if (plan.pieces_per_lane == 8) return with_pieces(std::integral_constant<int, 8>());
+  return with_pieces(std::integral_constant<int, kMost>());
+}
+
+}  // namespace detail
+
+// Bytes of device memory that a launch by this plan is to be given.
+template <class Scalar>
+int64_t workspace_bytes(RowGeometry<3> const& geometry, Plan const& plan) {
+  if (plan.regime != Regime::kSplit) return 0;
+  return split_workspace_bytes<Scalar>(geometry.rows, plan.parts_per_row);
 }
 
 template <template <class> class MappingOf, class Scalar>
-cudaError_t launch_forward(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-                           int64_t k, cudaStream_t stream) {
-  auto launch = [&]<class Group>() {
-    return launch_rows<Group>(forward_kernel<MappingOf, Group, Scalar>, stream, geometry, weights,
-                              logits, k);
-  };
-  if (geometry.length <= kLongestRowOfWarp) return launch.template operator()<Warp>();
-  return launch.template operator()<Block<kThreadsPerLongRow>>();
+cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                           Plan const& plan, void* workspace, cudaStream_t stream) {
+  typename MappingOf<widened_t<Scalar>>::Fixed const fixed(geometry.length);
+  switch (plan.regime) {
+    case Regime::kLanes:
+      return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kBlock:
+      return detail::launch(forward_block_kernel<MappingOf, Scalar>,
+                            detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,
+                            geometry, operands, fixed);
+    case Regime::kSplit: {
+      auto const error = cudaMemsetAsync(workspace, 0, split_headers_bytes(geometry.rows), stream);
+      if (error != cudaSuccess) return error;
+      return detail::launch(forward_split_kernel<MappingOf, Scalar>,
+                            detail::grid_of_parts(geometry.rows, plan), kThreadsPerBlock, stream,
+                            geometry, operands, workspace, fixed);
+    }
+    case Regime::kColumns:
+      return detail::launch(forward_columns_kernel<MappingOf, Scalar>,
+                            detail::blocks_for(geometry.rows, kColumnRows),
+                            detail::block_of_columns(), stream, geometry, operands, fixed);
+    default:
+      return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
+                            detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,
+                            geometry, operands, fixed);
+  }
 }
+
+namespace detail {
+
+// Calls function(grid, block, rows, is_contiguous) with how the plan's rows fall to groups, none of
+// which has a part of a row.
+template <class Function>
+cudaError_t with_rows(int64_t rows, Plan const& plan, Function const& function) {
+  switch (plan.regime) {
+    case Regime::kLanes: {
+      int const per_block = kWarpsPerBlock * kWarpThreads / plan.lanes_per_row;
+      return function(blocks_for(rows, per_block), block_of_warps(),
+                      RowsOfLanes{plan.lanes_per_row}, std::true_type());
+    }
+    case Regime::kBlock:
+    case Regime::kSplit:
+      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::true_type());
+    case Regime::kColumns:
+      return function(blocks_for(rows, kColumnRows), block_of_columns(), RowsOfColumns(),
+                      std::false_type());
+    default:
+      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::false_type());
+  }
+}
+
+}  // namespace detail
 
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
-                            Scalar const* grad_weights, Scalar const* weights,
+                            Scalar const* grad_weights, Scalar const* weights, Plan const& plan,
                             cudaStream_t stream) {
-  auto launch = [&]<class Group>() {
-    return launch_rows<Group>(backward_kernel<MappingOf, Group, Scalar>, stream, geometry,
-                              grad_logits, grad_weights, weights);
+  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.length);
+  return detail::with_rows(
+      geometry.rows, plan,
+      [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
+                                         std::bool_constant<IsContiguous>) {
+        return detail::launch(backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid, block,
+                              stream, geometry, rows, grad_logits, grad_weights, weights, integers);
+      });
+}
+
+template <template <class> class MappingOf, class Scalar>
+cudaError_t launch_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
+                                    Scalar const* grad_weights, int32_t const* support,
+                                    int64_t capacity, Plan const& plan, cudaStream_t stream) {
+  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.length);
+  auto const launch = [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
+                                                         std::bool_constant<IsContiguous>) {
+    return detail::launch(support_backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid,
+                          block, stream, geometry, rows, grad_logits, grad_weights, support,
+                          capacity, integers);
   };
-  if (geometry.length <= kLongestRowOfWarp) return launch.template operator()<Warp>();
-  return launch.template operator()<Block<kThreadsPerLongRow>>();
+  if (plan.regime == Regime::kSplit) {
+    return launch(detail::grid_of_parts(geometry.rows, plan), kThreadsPerBlock, PartsOfRows(),
+                  std::true_type());
+  }
+  return detail::with_rows(geometry.rows, plan, launch);
 }
 
 }  // namespace zeta::rowwise::cuda

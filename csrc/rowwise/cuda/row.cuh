@@ -1,27 +1,247 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/float16.h"
+
+// Where a row's entries are read from and written to. What offers them has
+// for_each(group, visit), which calls visit(column, entry) for those that fall to this thread.
 namespace zeta::rowwise::cuda {
 
-// One row of an operand.
-template <class Scalar>
-struct Row {
-  Scalar* begin;
-  int64_t stride;
+inline constexpr int kVectorBytes = 16;  // the widest access of one thread
 
-  __device__ Scalar& operator[](int64_t column) const { return begin[column * stride]; }
+template <class Scalar>
+struct alignas(kVectorBytes) Vector {
+  static constexpr int kEntries = kVectorBytes / sizeof(Scalar);
+  Scalar entries[kEntries];
 };
 
-// Calls visit(column) for the columns that fall to this thread: neighbours to neighbouring threads.
-template <class Group, class Visit>
-__device__ void for_each_column(Group const& group, int64_t length, Visit const& visit) {
-  for (int64_t column = group.rank(); column < length; column += Group::kThreads) visit(column);
+namespace detail {
+
+template <class Scalar>
+__device__ Vector<Scalar> load_vector(Scalar const* aligned) {
+  auto const bits = *reinterpret_cast<uint4 const*>(aligned);
+  Vector<Scalar> result;
+  memcpy(&result, &bits, sizeof(bits));
+  return result;
 }
 
-template <class Group, class Scalar>
-__device__ void fill(Group const& group, Row<Scalar> row, int64_t length, Scalar value) {
-  for_each_column(group, length, [&](int64_t column) { row[column] = value; });
+template <class Scalar>
+__device__ void store_vector(Scalar* aligned, Vector<Scalar> const& vector) {
+  uint4 bits;
+  memcpy(&bits, &vector, sizeof(bits));
+  *reinterpret_cast<uint4*>(aligned) = bits;
 }
+
+template <class Scalar>
+__device__ Scalar minus_infinity() {
+  return narrow<Scalar>(-static_cast<double>(INFINITY));
+}
+
+}  // namespace detail
+
+template <class Scalar, class Function>
+__device__ Vector<Scalar> mapped(Vector<Scalar> vector, int64_t first_column,
+                                 Function const& function) {
+#pragma unroll
+  for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+    vector.entries[i] = function(first_column + i, vector.entries[i]);
+  }
+  return vector;
+}
+
+// A row with gaps between its entries.
+template <class Scalar>
+struct StridedRow {
+  using Value = std::remove_const_t<Scalar>;
+
+  Scalar* begin;
+  int64_t stride;
+  int64_t length;
+
+  __device__ Scalar& operator[](int64_t column) const { return begin[column * stride]; }
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    int64_t const step = group.threads();
+    int64_t column = group.rank();
+    for (; column + (kEntriesAhead - 1) * step < length; column += kEntriesAhead * step) {
+      Value entries[kEntriesAhead];
+#pragma unroll
+      for (int i = 0; i < kEntriesAhead; ++i) entries[i] = (*this)[column + i * step];
+#pragma unroll
+      for (int i = 0; i < kEntriesAhead; ++i) visit(column + i * step, entries[i]);
+    }
+    for (; column < length; column += step) visit(column, (*this)[column]);
+  }
+
+  // Writes function(column, entry) to the columns of `result`.
+  template <class Group, class Result, class Function>
+  __device__ void map(Group const& group, StridedRow<Result> const& result,
+                      Function const& function) const {
+    for_each(group,
+             [&](int64_t column, Scalar entry) { result[column] = function(column, entry); });
+  }
+
+  template <class Group>
+  __device__ void fill(Group const& group, Scalar value) const {
+    for (int64_t column = group.rank(); column < length; column += group.threads()) {
+      (*this)[column] = value;
+    }
+  }
+};
+
+// A row without gaps. Its pieces are the aligned 16 bytes of memory that it has a part in.
+template <class Scalar>
+struct ContiguousRow {
+  using Value = std::remove_const_t<Scalar>;
+  static constexpr int kPerPiece = Vector<Value>::kEntries;
+
+  Scalar* begin;
+  int64_t length;
+
+  __device__ Scalar& operator[](int64_t column) const { return begin[column]; }
+
+  // Entries of the first piece that belong to what lies before the row.
+  __device__ int shift() const {
+    return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kVectorBytes / sizeof(Scalar));
+  }
+  __device__ int64_t pieces() const { return (shift() + length + kPerPiece - 1) / kPerPiece; }
+  __device__ int64_t first_column(int64_t piece) const { return piece * kPerPiece - shift(); }
+  __device__ bool is_piece_of_row(int64_t first_column) const {
+    return first_column >= 0 && first_column + kPerPiece <= length &&
+           (first_column + shift()) % kPerPiece == 0;
+  }
+  __device__ bool holds(int64_t column) const { return 0 <= column && column < length; }
+
+  // As many entries as a piece has, with -inf for what is not of the row.
+  __device__ Vector<Value> load(int64_t first_column) const {
+    if (is_piece_of_row(first_column)) return detail::load_vector<Value>(begin + first_column);
+    Vector<Value> result;
+#pragma unroll
+    for (int i = 0; i < kPerPiece; ++i) {
+      int64_t const column = first_column + i;
+      result.entries[i] = holds(column) ? begin[column] : detail::minus_infinity<Value>();
+    }
+    return result;
+  }
+
+  // Writes what of a vector lies in the row.
+  __device__ void store(int64_t first_column, Vector<Value> const& vector) const {
+    if (is_piece_of_row(first_column)) {
+      detail::store_vector(begin + first_column, vector);
+      return;
+    }
+#pragma unroll
+    for (int i = 0; i < kPerPiece; ++i) {
+      if (holds(first_column + i)) begin[first_column + i] = vector.entries[i];
+    }
+  }
+
+  // Calls visit(first column, piece), with -inf for what is not of the row.
+  template <class Group, class Visit>
+  __device__ void for_each_piece(Group const& group, Visit const& visit) const {
+    int64_t const count = pieces();
+    int64_t const step = group.threads();
+    for (int64_t piece = group.rank(); piece < count; piece += kPiecesAhead * step) {
+      Vector<Value> vectors[kPiecesAhead];
+#pragma unroll
+      for (int i = 0; i < kPiecesAhead; ++i) vectors[i] = load(first_column(piece + i * step));
+#pragma unroll
+      for (int i = 0; i < kPiecesAhead; ++i) visit(first_column(piece + i * step), vectors[i]);
+    }
+  }
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    for_each_piece(group, [&](int64_t first, Vector<Value> const& piece) {
+#pragma unroll
+      for (int i = 0; i < kPerPiece; ++i) {
+        if (holds(first + i)) visit(first + i, piece.entries[i]);
+      }
+    });
+  }
+
+  template <class Group, class Result, class Function>
+  __device__ void map(Group const& group, ContiguousRow<Result> const& result,
+                      Function const& function) const {
+    for_each_piece(group, [&](int64_t first, Vector<Value> const& piece) {
+      result.store(first, mapped(piece, first, function));
+    });
+  }
+
+  template <class Group>
+  __device__ void fill(Group const& group, Scalar value) const {
+    Vector<Value> vector;
+#pragma unroll
+    for (int i = 0; i < kPerPiece; ++i) vector.entries[i] = value;
+    int64_t const count = pieces();
+    for (int64_t piece = group.rank(); piece < count; piece += group.threads()) {
+      store(first_column(piece), vector);
+    }
+  }
+
+  // The part from one column up to another.
+  __device__ ContiguousRow part(int64_t first, int64_t last) const {
+    return {begin + first, last - first};
+  }
+};
+
+// Entries that may not be there, of a row that is taken in step with others.
+template <class Entries>
+struct EntriesIf {
+  Entries const& entries;
+  bool are_there;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    if (are_there) entries.for_each(group, visit);
+  }
+};
+
+// Pieces of a contiguous row of less than 2^31 entries that a group's threads keep in registers.
+template <class Scalar, int Pieces>
+class Tile {
+ public:
+  // The pieces from `first_piece` on, as many as fit. What is not of the row is -inf.
+  template <class Group>
+  __device__ Tile(Group const& group, ContiguousRow<Scalar const> const& row, int64_t first_piece)
+      : first_column_(static_cast<int>(row.first_column(first_piece + group.rank()))),
+        step_(group.threads() * ContiguousRow<Scalar>::kPerPiece) {
+#pragma unroll
+    for (int i = 0; i < Pieces; ++i) pieces_[i] = row.load(first_column(i));
+  }
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const&, Visit const& visit) const {
+#pragma unroll
+    for (int i = 0; i < Pieces; ++i) {
+#pragma unroll
+      for (int j = 0; j < Vector<Scalar>::kEntries; ++j) {
+        visit(first_column(i) + j, pieces_[i].entries[j]);
+      }
+    }
+  }
+
+  template <class Group, class Function>
+  __device__ void map(Group const&, ContiguousRow<Scalar> const& result,
+                      Function const& function) const {
+#pragma unroll
+    for (int i = 0; i < Pieces; ++i) {
+      result.store(first_column(i), mapped(pieces_[i], first_column(i), function));
+    }
+  }
+
+ private:
+  __device__ int first_column(int i) const { return first_column_ + i * step_; }
+
+  Vector<Scalar> pieces_[Pieces];
+  int first_column_;
+  int step_;
+};
 
 }  // namespace zeta::rowwise::cuda

@@ -1,74 +1,138 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
-#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/block.cuh"
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/ordered_key.h"
 
-// Which k entries of a row are its largest, the lower columns first among equals.
+// The k-th largest of some numbers that a group of threads can pass over again and again.
+// Numbers are signed integers. `numbers.for_each(group, visit)` calls visit(number) for those that
+// fall to this thread.
 namespace zeta::rowwise::cuda {
 
-struct EntryCount {
-  int64_t value = 0;
-
-  __device__ void add(EntryCount other) { value += other.value; }
+// At least k of the numbers are not below `number`, and fewer than k above it, unless exactly k are
+// not below it.
+template <class Number>
+struct Kth {
+  Number number;
+  int64_t not_below;
+  int64_t above;
 };
 
-template <class Scalar>
-class Selection {
- public:
-  using Key = key_t<Scalar>;
+// A range that holds the k-th largest number.
+template <class Number>
+struct Range {
+  Number lowest;
+  Number highest;
+  int64_t not_below_lowest;  // at least k
+};
 
-  // Finds the k-th largest key bit by bit: the largest number that k keys reach. The row has more
-  // than k entries.
-  template <class Group>
-  __device__ Selection(Group const& group, Row<Scalar const> row, int64_t length, int64_t k) {
-    constexpr int kSignBit = 8 * sizeof(Key) - 1;
-    Key smallest = static_cast<Key>(Key{1} << kSignBit);
-    last_ = smallest;
-    for (int bit = kSignBit; bit >= 0; --bit) {
-      auto const raised = static_cast<Key>(last_ ^ (Key{1} << bit));
-      if (count(group, row, length, [&](Key key) { return key >= raised; }) >= k) last_ = raised;
-    }
-    ties_ = k - count(group, row, length, [&](Key key) { return key > last_; });
-  }
-
-  // Calls visit(column, whether it is selected) for the columns that fall to this thread.
-  template <class Group, class Visit>
-  __device__ void for_each_column(Group const& group, Row<Scalar const> row, int64_t length,
-                                  Visit const& visit) const {
-    int64_t ties_before = 0;
-    for (int64_t first = 0; first < length; first += Group::kThreads) {
-      int64_t const column = first + group.rank();
-      bool const is_inside = column < length;
-      Key const key = is_inside ? selection_key(row[column]) : Key{0};
-      bool const is_tie = is_inside && key == last_;
-      auto const ties = group.count(is_tie);
-      bool const is_selected = key > last_ || (is_tie && ties_before + ties.below < ties_);
-      if (is_inside) visit(column, is_selected);
-      ties_before += ties.total;
-    }
-  }
-
- private:
-  // -0.0 equals +0.0.
-  __device__ static Key selection_key(Scalar x) {
-    Key const key = key_of(x);
-    return key == -1 ? Key{0} : key;
-  }
-
-  template <class Group, class Predicate>
-  __device__ static int64_t count(Group const& group, Row<Scalar const> row, int64_t length,
-                                  Predicate const& predicate) {
-    EntryCount result;
-    cuda::for_each_column(group, length, [&](int64_t column) {
-      if (predicate(selection_key(row[column]))) ++result.value;
+// By bisection.
+template <class Group, class Numbers, class Number>
+__device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int64_t k,
+                                Range<Number> const& range) {
+  using Bits = std::make_unsigned_t<Number>;
+  Kth<Number> kth = {range.lowest, range.not_below_lowest, 0};
+  Number highest = range.highest;
+  auto const is_open = [&] { return kth.number < highest && kth.not_below > k; };
+  while (group.any(is_open())) {
+    // Rounded up, in unsigned numbers, where nothing overflows.
+    Bits const distance = static_cast<Bits>(highest) - static_cast<Bits>(kth.number);
+    auto const middle =
+        static_cast<Number>(static_cast<Bits>(kth.number) + distance / 2 + distance % 2);
+    EntryCount count;
+    numbers.for_each(group, [&](Number number) {
+      if (number >= middle) ++count.value;
     });
-    return group.reduce(result).value;
+    count = group.reduce(count);
+    if (!is_open()) continue;
+    if (count.value >= k) {
+      kth.number = middle;
+      kth.not_below = count.value;
+    } else {
+      highest = middle - 1;
+      kth.above = count.value;
+    }
   }
+  return kth;
+}
 
-  Key last_;      // of the selected entries
-  int64_t ties_;  // how many entries equal to it are selected
+namespace detail {
+
+inline constexpr int kDigitBits = 8;
+inline constexpr int kDigits = 1 << kDigitBits;
+
+struct Digit {
+  int value;
+  int count;  // of the numbers that have it
+  int above;  // of those that have a larger one
 };
+
+// The largest digit that k numbers reach, by the first warp.
+__device__ inline Digit find_digit(int const (&histogram)[kDigits], int64_t k) {
+  constexpr int kPerLane = kDigits / kWarpThreads;
+  Lanes const warp(kWarpThreads);
+  // Lanes of lower rank have larger digits.
+  int const first = kDigits - 1 - warp.rank() * kPerLane;
+  int own = 0;
+  for (int i = 0; i < kPerLane; ++i) own += histogram[first - i];
+  int above = warp.running_sum(own) - own;
+  Digit digit = {-1, 0, 0};
+  for (int i = 0; i < kPerLane; ++i) {
+    int const count = histogram[first - i];
+    if (above < k && above + count >= k) digit = {first - i, count, above};
+    above += count;
+  }
+  return digit;
+}
+
+}  // namespace detail
+
+// By digits, each found in a histogram: fewer passes, for a block.
+template <int Threads, class Numbers, class Number>
+__device__ Kth<Number> find_kth(Block<Threads> const& block, Numbers const& numbers, int64_t k,
+                                Range<Number> const& range) {
+  using Bits = std::make_unsigned_t<Number>;
+  constexpr Bits kSign = static_cast<Bits>(kLeast<Number>);
+  ZETA_SHARED_ARRAY(int, histogram, detail::kDigits);
+  ZETA_SHARED_ARRAY(detail::Digit, found, 1);
+
+  // The bits in which numbers of the range differ, of which `open` lower ones are not known yet.
+  Bits known = static_cast<Bits>(range.highest) ^ kSign;
+  int open = 0;
+  for (Bits rest = known ^ (static_cast<Bits>(range.lowest) ^ kSign); rest != 0; rest >>= 1) ++open;
+  auto const without_open = [&](Bits bits) {
+    return open == 8 * sizeof(Bits) ? Bits{0} : bits >> open << open;
+  };
+  known = without_open(known);
+  int64_t not_below = range.not_below_lowest;
+  int64_t above = 0;
+  while (open > 0 && not_below > k) {
+    for (int i = block.rank(); i < detail::kDigits; i += Threads) histogram[i] = 0;
+    __syncthreads();
+    int const low = open > detail::kDigitBits ? open - detail::kDigitBits : 0;
+    numbers.for_each(block, [&](Number number) {
+      Bits const bits = static_cast<Bits>(number) ^ kSign;
+      if (number < range.lowest || without_open(bits) != known) return;
+      atomicAdd(&histogram[static_cast<int>(bits >> low) & (detail::kDigits - 1)], 1);
+    });
+    __syncthreads();
+    if (block.rank() < kWarpThreads) {
+      auto const digit = detail::find_digit(histogram, k - above);
+      if (digit.value >= 0) found[0] = digit;
+    }
+    __syncthreads();
+    known |= static_cast<Bits>(found[0].value) << low;
+    above += found[0].above;
+    not_below = above + found[0].count;
+    open = low;
+  }
+  // Where exactly k numbers are left, the open bits make no difference.
+  auto number = static_cast<Number>(known ^ kSign);
+  return {number < range.lowest ? range.lowest : number, not_below, above};
+}
 
 }  // namespace zeta::rowwise::cuda

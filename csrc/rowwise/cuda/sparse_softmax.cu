@@ -4,25 +4,47 @@
 
 namespace zeta::rowwise::cuda {
 
+using mappings::SparseSoftmax;
+
 template <class Scalar>
-cudaError_t sparse_softmax(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-                           int64_t k, cudaStream_t stream) {
-  return launch_forward<mappings::SparseSoftmax>(geometry, weights, logits, k, stream);
+int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, Plan const& plan) {
+  return workspace_bytes<Scalar>(geometry, plan);
+}
+
+template <class Scalar>
+cudaError_t sparse_softmax(RowGeometry<3> const& geometry, Scalar* weights, Scalar const* logits,
+                           int32_t* support, int64_t k, Plan const& plan, void* workspace,
+                           cudaStream_t stream) {
+  ForwardOperands<Scalar> const operands = {weights, logits, support, k};
+  return launch_forward<SparseSoftmax>(geometry, operands, plan, workspace, stream);
 }
 
 template <class Scalar>
 cudaError_t sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, Scalar const* weights,
-                                    cudaStream_t stream) {
-  return launch_backward<mappings::SparseSoftmax>(geometry, grad_logits, grad_weights, weights,
-                                                  stream);
+                                    Plan const& plan, cudaStream_t stream) {
+  return launch_backward<SparseSoftmax>(geometry, grad_logits, grad_weights, weights, plan, stream);
 }
 
-#define ZETA_INSTANTIATE(Scalar)                                                             \
-  template cudaError_t sparse_softmax<Scalar>(RowGeometry<2> const&, Scalar*, Scalar const*, \
-                                              int64_t, cudaStream_t);                        \
-  template cudaError_t sparse_softmax_backward<Scalar>(RowGeometry<3> const&, Scalar*,       \
-                                                       Scalar const*, Scalar const*, cudaStream_t)
+template <class Scalar>
+cudaError_t sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
+                                            Scalar const* grad_weights, int32_t const* support,
+                                            int64_t capacity, Plan const& plan,
+                                            cudaStream_t stream) {
+  return launch_support_backward<SparseSoftmax>(geometry, grad_logits, grad_weights, support,
+                                                capacity, plan, stream);
+}
+
+#define ZETA_INSTANTIATE(Scalar)                                                                \
+  template int64_t sparse_softmax_workspace<Scalar>(RowGeometry<3> const&, Plan const&);        \
+  template cudaError_t sparse_softmax<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,    \
+                                              int32_t*, int64_t, Plan const&, void*,            \
+                                              cudaStream_t);                                    \
+  template cudaError_t sparse_softmax_backward<Scalar>(                                         \
+      RowGeometry<3> const&, Scalar*, Scalar const*, Scalar const*, Plan const&, cudaStream_t); \
+  template cudaError_t sparse_softmax_support_backward<Scalar>(RowGeometry<3> const&, Scalar*,  \
+                                                               Scalar const*, int32_t const*,   \
+                                                               int64_t, Plan const&, cudaStream_t)
 
 ZETA_INSTANTIATE(float);
 ZETA_INSTANTIATE(double);

@@ -1,23 +1,66 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
-// How rows are spread over the GPU. The numbers are those of PyTorch's softmax kernels (a warp a
-// row up to 1024 columns, blocks of 128 threads for it); none was measured for these kernels.
+// The numbers that the kernels' shapes come from. None was measured for these kernels.
 namespace zeta::rowwise::cuda {
 
-inline constexpr int64_t kLongestRowOfWarp = 1024;
-inline constexpr int kThreadsPerLongRow = 512;
-inline constexpr int kSmallestBlock = 128;
+// Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
+inline constexpr int kWarpsPerBlock = 4;
 
-// Groups of so many threads that share a block.
-constexpr int groups_per_block(int threads) { return std::max(1, kSmallestBlock / threads); }
+// Blocks to a multiprocessor: for more, the compiler spills registers.
+inline constexpr int kBlocksOfWarps = 4;
+inline constexpr int kBlocksOfThreads = 2;
+inline constexpr int kBlocksOfColumns = 2;
 
-// Blocks for `rows` rows; beyond the limit of a grid's x dimension each takes several.
-constexpr unsigned grid_size(int64_t rows, int64_t rows_per_block) {
-  int64_t const blocks = (rows + rows_per_block - 1) / rows_per_block;
-  return static_cast<unsigned>(std::min<int64_t>(blocks, INT32_MAX));
-}
+// Candidates that a warp lists, of all its rows together: 24 KiB of shared memory for a block of
+// float32, so that nine blocks, 36 warps, fit into the smallest of the data-center GPUs' memories.
+inline constexpr int kCandidatesPerWarp = 1024;
+
+// Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds.
+inline constexpr int kMostRounds = 4;
+
+// Rows of up to so many pieces of 16 bytes for each lane go to a warp: 8 KiB. And of up to so many
+// entries, since entries of 16 bits take a register each.
+inline constexpr int kMostPiecesPerLane = 16;
+inline constexpr int kMostEntriesPerLane = 64;
+
+// Up to so many pieces of the next row are read ahead.
+inline constexpr int kMostPiecesOfNextRow = 2;
+
+// As long as a multiprocessor has so many warps, a warp takes more rows.
+inline constexpr int kWarpsPerMultiprocessor = 32;
+
+// Longer rows: blocks of so many threads, each with so many pieces of 16 bytes under way.
+inline constexpr int kThreadsPerBlock = 256;
+inline constexpr int kPiecesPerThread = 4;
+
+// Candidates that a block lists: eight for each thread.
+inline constexpr int kCandidatesPerBlock = 2048;
+
+// Up to so many of them are left to one warp, which has no barriers to wait at.
+inline constexpr int kCandidatesOfOneWarp = 128;
+
+// Rows are split as long as there are fewer blocks than these, in parts of at least 16 KiB.
+inline constexpr int kBlocksPerMultiprocessor = 4;
+inline constexpr int64_t kSmallestPartBytes = int64_t{16} << 10;
+inline constexpr int kMostPartsPerRow = 1024;
+
+// Candidates that all parts of a row may hand on: for each part, one for each thread.
+inline constexpr int kCandidatesPerPart = kThreadsPerBlock;
+
+// Rows side by side: so many to a block, as many as a warp has lanes, and threads for each.
+inline constexpr int kColumnRows = 32;
+inline constexpr int kThreadsPerColumnRow = 8;
+inline constexpr int kCandidatesPerColumnRow = 64;
+
+// Of the blocks of all kernels.
+inline constexpr int kMostThreads = kThreadsPerBlock;
+static_assert(kWarpsPerBlock * 32 <= kMostThreads &&
+              kColumnRows * kThreadsPerColumnRow <= kMostThreads);
+
+// Reads that a thread has under way in a pass over a row where it lies.
+inline constexpr int kEntriesAhead = 4;
+inline constexpr int kPiecesAhead = 2;
 
 }  // namespace zeta::rowwise::cuda

@@ -1,0 +1,125 @@
+#pragma once
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
+
+namespace zeta::rowwise::cuda {
+
+// All threads of a one-dimensional block.
+template <int Threads>
+class Block {
+ public:
+  static constexpr int kThreads = Threads;
+  static constexpr int kWarps = Threads / kWarpThreads;
+  static_assert(Threads % kWarpThreads == 0);
+
+  __device__ static constexpr int threads() { return Threads; }
+  __device__ int rank() const { return static_cast<int>(threadIdx.x); }
+
+  template <class Value>
+  __device__ Value reduce(Value value) const {
+    static_assert(sizeof(Value) <= kScratchBytes);
+    auto* const warp_values = reinterpret_cast<Value*>(scratch());
+    value = Lanes(kWarpThreads).reduce(value);
+    if (rank() % kWarpThreads == 0) warp_values[rank() / kWarpThreads] = value;
+    __syncthreads();
+    Value result = warp_values[0];
+    for (int warp = 1; warp < kWarps; ++warp) result.add(warp_values[warp]);
+    __syncthreads();
+    return result;
+  }
+
+  // All threads have the same reasons.
+  __device__ bool any(bool flag) const { return flag; }
+
+  __device__ void synchronize() const { __syncthreads(); }
+
+  __device__ int running_sum(int count) const {
+    ZETA_SHARED_ARRAY(int, warp_sums, kWarps);
+    Lanes const warp(kWarpThreads);
+    int sum = warp.running_sum(count);
+    if (warp.rank() == kWarpThreads - 1) warp_sums[rank() / kWarpThreads] = sum;
+    __syncthreads();
+    for (int other = 0; other < rank() / kWarpThreads; ++other) sum += warp_sums[other];
+    __syncthreads();
+    return sum;
+  }
+
+  __device__ int last(int value) const {
+    ZETA_SHARED_ARRAY(int, of_last, 1);
+    if (rank() == Threads - 1) of_last[0] = value;
+    __syncthreads();
+    value = of_last[0];
+    __syncthreads();
+    return value;
+  }
+
+ private:
+  static constexpr int kScratchBytes = 32;
+
+  // The same for all types of values.
+  __device__ static double* scratch() {
+    ZETA_SHARED_ARRAY(double, scratch, kWarps* kScratchBytes / sizeof(double));
+    return scratch;
+  }
+};
+
+// The threads of one x in a two-dimensional block, whose rows are neighbours in memory, so that a
+// warp reads a column of 32 of them at once. They are taken in step.
+template <int Rows, int ThreadsPerRow>
+class BlockColumn {
+ public:
+  __device__ static constexpr int threads() { return ThreadsPerRow; }
+  __device__ int rank() const { return static_cast<int>(threadIdx.y); }
+
+  template <class Value>
+  __device__ Value reduce(Value value) const {
+    static_assert(sizeof(Value) <= kScratchBytes);
+    Value const* const values = share(value);
+    Value result = values[0];
+    for (int other = 1; other < ThreadsPerRow; ++other) result.add(values[other * Rows]);
+    __syncthreads();
+    return result;
+  }
+
+  __device__ bool any(bool flag) const { return __syncthreads_or(flag) != 0; }
+
+  __device__ int64_t count(bool flag) const { return reduce(EntryCount{flag ? 1 : 0}).value; }
+
+  __device__ void synchronize() const { __syncthreads(); }
+
+  __device__ int running_sum(int count) const {
+    int const* const counts = share(count);
+    int sum = 0;
+    for (int other = 0; other <= rank(); ++other) sum += counts[other * Rows];
+    __syncthreads();
+    return sum;
+  }
+
+  __device__ int last(int value) const {
+    value = share(value)[(ThreadsPerRow - 1) * Rows];
+    __syncthreads();
+    return value;
+  }
+
+ private:
+  // The values of the threads of this x, each `Rows` after the one before, until a next barrier.
+  template <class Value>
+  __device__ Value const* share(Value value) const {
+    static_assert(sizeof(Value) <= kScratchBytes);
+    auto* const values = reinterpret_cast<Value*>(scratch()) + threadIdx.x;
+    values[rank() * Rows] = value;
+    __syncthreads();
+    return values;
+  }
+
+  static constexpr int kScratchBytes = 32;
+
+  // The same for all types of values.
+  __device__ static double* scratch() {
+    ZETA_SHARED_ARRAY(double, scratch, Rows * ThreadsPerRow * kScratchBytes / sizeof(double));
+    return scratch;
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/support_row.cuh"
+#include "rowwise/ordered_key.h"
+
+namespace zeta::rowwise::cuda {
+
+// Some entries of a row, which include its support: every `stride`-th of an array, so that threads
+// that each walk a list of their own in shared memory meet different banks.
+template <class Scalar, class Column>
+struct Candidates {
+  Scalar const* entries;
+  Column* columns;
+  int count;
+  int stride;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    for (int i = group.rank(); i < count; i += group.threads()) {
+      visit(static_cast<int>(columns[i * stride]), entries[i * stride]);
+    }
+  }
+
+  // Writes the weights that are not zero to a row of zeros. That ends the list.
+  template <class Group, class Row, class Weights>
+  __device__ void write(Group const& group, Row const& row, Weights const& weights,
+                        SupportRow const& support) const {
+    constexpr Column kNotInSupport = kGreatest<Column>;
+    EntryCount written;
+    for (int i = group.rank(); i < count; i += group.threads()) {
+      Column& column = columns[i * stride];
+      Scalar const weight = weights(static_cast<int>(column), entries[i * stride]);
+      if (widen(weight) != 0) {
+        row[column] = weight;
+        ++written.value;
+      } else if (support.is_wanted()) {
+        column = kNotInSupport;
+      }
+    }
+    if (!support.is_wanted()) return;
+
+    // In increasing order.
+    group.synchronize();
+    for (int i = group.rank(); i < count; i += group.threads()) {
+      Column const column = columns[i * stride];
+      if (column == kNotInSupport) continue;
+      int place = 1;
+      for (int j = 0; j < count; ++j) place += columns[j * stride] < column ? 1 : 0;
+      support.begin[place] = column;
+    }
+    // The row's maximum is among the candidates.
+    bool const is_ordinary = count > 0;
+    support.close(group, group.reduce(written).value, is_ordinary);
+  }
+};
+
+template <class Scalar>
+struct LargestKey {
+  // At least as wide as a register.
+  std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t> value;
+
+  __device__ void add(LargestKey other) {
+    if (other.value > value) value = other.value;
+  }
+};
+
+// A key that at least k entries of a row reach: the k-th of the largest of each thread. In k
+// rounds.
+template <class Scalar, class Group>
+__device__ key_t<Scalar> key_of_kth_thread(Group const& group, key_t<Scalar> largest, int64_t k) {
+  constexpr auto kNone = kLeast<key_t<Scalar>>;
+  key_t<Scalar> bound = kNone;
+  int64_t taken = 0;
+  for (int64_t round = 0; round < k; ++round) {
+    auto const next = static_cast<key_t<Scalar>>(group.reduce(LargestKey<Scalar>{largest}).value);
+    if (taken < k) bound = next;
+    taken += group.count(largest == next);
+    if (largest == next) largest = kNone;
+  }
+  return bound;
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cuda/block.cuh"
+#include "rowwise/cuda/operands.cuh"
+#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/support.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+#include "rowwise/row_geometry.h"
+
+namespace zeta::rowwise::cuda {
+
+// A row by passes over it where it lies, for any row and any support.
+template <class Mapping, class Group, class Row, class ResultRow>
+__device__ void forward_by_passes(Group const& group, typename Mapping::Fixed const& fixed,
+                                  Row const& logits, ResultRow const& weights,
+                                  SupportRow const& support, int64_t k) {
+  using Scalar = typename ResultRow::Value;
+  auto range = KeyRange<Scalar>::empty();
+  logits.for_each(group, [&](auto, Scalar entry) { range.add(KeyRange<Scalar>::of(entry)); });
+  range = group.reduce(range);
+  bool const is_ordinary = range.is_ordinary();
+  // Rows that are not stay, since others may be taken in step with this one.
+  EntriesIf<Row> const entries = {logits, is_ordinary};
+  Mapping const mapping(range.maximum(), fixed);
+  auto const find =
+      find_weights<Mapping, Scalar>(group, mapping, entries, range.largest, k, logits.length);
+  logits.map(group, weights, [&](auto column, Scalar entry) {
+    return is_ordinary ? find(column, entry) : narrow<Scalar>(NAN);
+  });
+  if (support.is_wanted()) support.list_nonzero(group, weights, logits.length, is_ordinary);
+}
+
+// Operands of the geometry: weights, logits, support. Each block takes every gridDim.x-th row.
+template <template <class> class MappingOf, class Scalar>
+__global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
+    forward_passes_kernel(__grid_constant__ RowGeometry<3> const geometry,
+                          ForwardOperands<Scalar> operands,
+                          typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  Block<kThreadsPerBlock> const block;
+  for (int64_t number = blockIdx.x; number < geometry.rows; number += gridDim.x) {
+    auto const row = operands.row(geometry, number);
+    forward_by_passes<MappingOf<widened_t<Scalar>>>(block, fixed, row.strided_logits(),
+                                                    row.strided_weights(), row.support, operands.k);
+  }
+}
+
+}  // namespace zeta::rowwise::cuda

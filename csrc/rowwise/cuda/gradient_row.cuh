@@ -1,0 +1,83 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/cuda/row.cuh"
+#include "rowwise/float16.h"
+
+// A row of weights with the gradient beside it. The gradient is read only where a weight is not
+// zero: `visit(column, weight, grad)` is called there alone.
+namespace zeta::rowwise::cuda {
+
+template <class Scalar>
+struct StridedGradientRow {
+  StridedRow<Scalar const> weights;
+  StridedRow<Scalar const> grads;
+  StridedRow<Scalar> result;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    weights.for_each(group, [&](int64_t column, Scalar weight) {
+      if (widen(weight) != 0) visit(column, weight, grads[column]);
+    });
+  }
+
+  // Writes function(weight, grad) there, and zeros elsewhere.
+  template <class Group, class Function>
+  __device__ void map(Group const& group, Function const& function) const {
+    weights.map(group, result, [&](int64_t column, Scalar weight) {
+      return widen(weight) != 0 ? function(weight, grads[column]) : narrow<Scalar>(0);
+    });
+  }
+};
+
+template <class Scalar>
+struct ContiguousGradientRow {
+  ContiguousRow<Scalar const> weights;
+  ContiguousRow<Scalar const> grads;
+  ContiguousRow<Scalar> result;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    for_each_piece(group, [&](int64_t first, auto const& piece, auto const& piece_grads) {
+#pragma unroll
+      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+        bool const is_in_support = weights.holds(first + i) && widen(piece.entries[i]) != 0;
+        if (is_in_support) visit(first + i, piece.entries[i], piece_grads.entries[i]);
+      }
+    });
+  }
+
+  template <class Group, class Function>
+  __device__ void map(Group const& group, Function const& function) const {
+    for_each_piece(group, [&](int64_t first, auto piece, auto const& piece_grads) {
+#pragma unroll
+      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+        piece.entries[i] = widen(piece.entries[i]) != 0
+                               ? function(piece.entries[i], piece_grads.entries[i])
+                               : narrow<Scalar>(0);
+      }
+      result.store(first, piece);
+    });
+  }
+
+ private:
+  template <class Group, class Visit>
+  __device__ void for_each_piece(Group const& group, Visit const& visit) const {
+    int64_t const count = weights.pieces();
+    for (int64_t piece = group.rank(); piece < count; piece += group.threads()) {
+      int64_t const first = weights.first_column(piece);
+      auto const vector = weights.load(first);
+      bool has_support = false;
+#pragma unroll
+      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+        has_support |= widen(vector.entries[i]) != 0;
+      }
+      Vector<Scalar> vector_grads = {};
+      if (has_support) vector_grads = grads.load(first);
+      visit(first, vector, vector_grads);
+    }
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

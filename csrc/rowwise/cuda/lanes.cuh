@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+// Groups of threads that work on one row together: some lanes of a warp, a block, or the threads of
+// a block that have one x. A group has reduce(), which adds up values of a type whose add() has no
+// order, running_sum(), count() and synchronize(), and any(), which says whether a loop goes on.
+// All threads that a group shares its barriers with, those of the warp or of the block, call each
+// of these at the same point.
+namespace zeta::rowwise::cuda {
+
+inline constexpr int kWarpThreads = 32;
+inline constexpr unsigned kAllLanes = 0xffffffffU;
+
+struct EntryCount {
+  int64_t value = 0;
+
+  __device__ void add(EntryCount other) { value += other.value; }
+};
+
+namespace detail {
+
+// The value of another lane, word by word.
+template <class Value, class Shuffle>
+__device__ Value shuffle_words(Value const& value, Shuffle const& shuffle) {
+  static_assert(sizeof(Value) % sizeof(int) == 0);
+  constexpr int kWords = sizeof(Value) / sizeof(int);
+  int words[kWords];
+  memcpy(words, &value, sizeof(Value));
+#pragma unroll
+  for (int word = 0; word < kWords; ++word) words[word] = shuffle(words[word]);
+  Value result;
+  memcpy(&result, words, sizeof(Value));
+  return result;
+}
+
+}  // namespace detail
+
+// Neighbouring lanes of a warp, a power of two of them. The rows of one warp's groups are taken in
+// step.
+class Lanes {
+ public:
+  __device__ explicit Lanes(int threads) : threads_(threads) {}
+
+  __device__ int threads() const { return threads_; }
+  __device__ int rank() const { return lane() & (threads_ - 1); }
+
+  // Which group of the warp this is, and how many there are.
+  __device__ int group() const { return lane() / threads_; }
+  __device__ int groups() const { return kWarpThreads / threads_; }
+
+  template <class Value>
+  __device__ Value reduce(Value value) const {
+    for (int lane_mask = threads_ / 2; lane_mask > 0; lane_mask /= 2) {
+      value.add(detail::shuffle_words(
+          value, [&](int word) { return __shfl_xor_sync(kAllLanes, word, lane_mask); }));
+    }
+    return value;
+  }
+
+  __device__ bool any(bool flag) const { return __any_sync(kAllLanes, flag) != 0; }
+
+  // What the threads of the group have written is then seen by all of them.
+  __device__ void synchronize() const { __syncwarp(); }
+
+  __device__ int count(bool flag) const {
+    unsigned const first_lane = static_cast<unsigned>(lane() - rank());
+    unsigned const lanes = kAllLanes >> (kWarpThreads - threads_) << first_lane;
+    return __popc(__ballot_sync(kAllLanes, flag) & lanes);
+  }
+
+  // The sum of the counts of this lane and of those of lower rank.
+  __device__ int running_sum(int count) const {
+    for (int distance = 1; distance < threads_; distance *= 2) {
+      int const other = __shfl_up_sync(kAllLanes, count, distance, threads_);
+      if (rank() >= distance) count += other;
+    }
+    return count;
+  }
+
+  // What the lane of the lowest rank holds, and that of the highest.
+  __device__ int first(int value) const { return __shfl_sync(kAllLanes, value, 0, threads_); }
+  __device__ int last(int value) const {
+    return __shfl_sync(kAllLanes, value, threads_ - 1, threads_);
+  }
+
+ private:
+  __device__ static int lane() { return static_cast<int>(threadIdx.x % kWarpThreads); }
+
+  int threads_;
+};
+
+}  // namespace zeta::rowwise::cuda

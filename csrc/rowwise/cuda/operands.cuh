@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/support_row.cuh"
+#include "rowwise/row_geometry.h"
+
+// What a launch is given, and one row of it. Rows beyond the last are empty: groups of threads that
+// are taken in step with others may have none.
+namespace zeta::rowwise::cuda {
+
+template <class Scalar>
+struct ForwardRow {
+  Scalar* weights_begin;
+  Scalar const* logits_begin;
+  int64_t weights_stride;
+  int64_t logits_stride;
+  int64_t length;
+  SupportRow support;
+
+  __device__ ContiguousRow<Scalar const> logits() const { return {logits_begin, length}; }
+  __device__ ContiguousRow<Scalar> weights() const { return {weights_begin, length}; }
+  __device__ StridedRow<Scalar const> strided_logits() const {
+    return {logits_begin, logits_stride, length};
+  }
+  __device__ StridedRow<Scalar> strided_weights() const {
+    return {weights_begin, weights_stride, length};
+  }
+};
+
+// Operands of the geometry: weights, logits, support.
+template <class Scalar>
+struct ForwardOperands {
+  Scalar* weights;
+  Scalar const* logits;
+  int32_t* support;  // null if nobody asks for it
+  int64_t k;
+
+  __device__ ForwardRow<Scalar> row(RowGeometry<3> const& geometry, int64_t number) const {
+    bool const exists = number < geometry.rows;
+    int64_t offsets[3] = {0, 0, 0};
+    if (exists) geometry.offsets(number, offsets);
+    return {weights + offsets[0],
+            logits + offsets[1],
+            geometry.stride[0],
+            geometry.stride[1],
+            exists ? geometry.length : 0,
+            {support == nullptr ? nullptr : support + offsets[2],
+             k < geometry.length ? k : geometry.length, exists}};
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,141 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdint>
+#include <initializer_list>
+
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/row_geometry.h"
+
+// How a call is spread over the GPU: a pure function of its shape and the device.
+namespace zeta::rowwise::cuda {
+
+// The names are those that ZETA_CUDA_PLAN takes.
+enum class Regime {
+  kLanes,    // several rows to a warp
+  kBlock,    // a row to a block
+  kSplit,    // a row to several blocks
+  kColumns,  // rows side by side in memory
+  kPasses,   // a row to a block, of any layout and length
+};
+
+inline constexpr std::array kRegimeNames = {"lanes", "block", "split", "columns", "passes"};
+
+struct Device {
+  int multiprocessors;
+};
+
+struct Shape {
+  int64_t rows;
+  int64_t length;
+  int element_bytes;
+  bool is_contiguous;    // each row is, in every operand
+  bool is_aligned;       // each row begins at a multiple of 16 bytes, in every operand
+  bool is_side_by_side;  // rows are neighbours in memory where entries of a row are not
+};
+
+struct Plan {
+  Regime regime;
+  int pieces_per_lane;
+  int lanes_per_row;
+  int rows_per_warp;
+  int parts_per_row;
+
+  friend constexpr bool operator==(Plan const&, Plan const&) = default;
+};
+
+constexpr int kPieceBytes = 16;
+
+// The 16-byte pieces that a row may have a part in.
+constexpr int64_t pieces(Shape const& shape) {
+  int64_t const per_piece = kPieceBytes / shape.element_bytes;
+  int64_t const slack = shape.is_aligned ? 0 : per_piece - 1;
+  return (shape.length + slack + per_piece - 1) / per_piece;
+}
+
+constexpr int64_t most_pieces_per_lane(int element_bytes) {
+  return std::min(kMostPiecesPerLane, kMostEntriesPerLane * element_bytes / kPieceBytes);
+}
+
+constexpr bool is_possible(Regime regime, Shape const& shape) {
+  bool const has_int_columns =
+      shape.length < INT32_MAX - kThreadsPerBlock * kPiecesPerThread * kPieceBytes;
+  switch (regime) {
+    case Regime::kLanes:
+      return shape.is_contiguous && pieces(shape) <= 32 * most_pieces_per_lane(shape.element_bytes);
+    case Regime::kBlock:
+      return shape.is_contiguous && has_int_columns;
+    case Regime::kSplit:
+      return shape.is_contiguous && has_int_columns && shape.rows <= UINT16_MAX;
+    case Regime::kColumns:
+      return has_int_columns;
+    default:
+      return true;
+  }
+}
+
+constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
+  Plan plan = {regime, 1, 1, 1, 1};
+  if (regime == Regime::kLanes) {
+    auto const count = static_cast<unsigned>(pieces(shape));
+    plan.lanes_per_row = static_cast<int>(std::min(32U, std::bit_ceil(count)));
+    plan.pieces_per_lane = static_cast<int>(std::bit_ceil((count + 31) / 32));
+    // As many rows to a warp as leave enough warps.
+    int64_t const warps = int64_t{device.multiprocessors} * kWarpsPerMultiprocessor;
+    auto const wanted = static_cast<uint64_t>(std::max<int64_t>(1, shape.rows / warps));
+    int const rows = static_cast<int>(std::min<uint64_t>(32, std::bit_floor(wanted)));
+    plan.rows_per_warp = std::max(rows, 32 / plan.lanes_per_row);
+  }
+  if (regime == Regime::kSplit) {
+    int64_t const blocks = int64_t{device.multiprocessors} * kBlocksPerMultiprocessor;
+    int64_t const bytes = shape.length * shape.element_bytes;
+    plan.parts_per_row = static_cast<int>(std::clamp<int64_t>(
+        std::min(blocks / shape.rows, bytes / kSmallestPartBytes), 1, kMostPartsPerRow));
+  }
+  return plan;
+}
+
+constexpr Plan plan_for(Shape const& shape, Device const& device) {
+  if (is_possible(Regime::kLanes, shape)) return plan_for(Regime::kLanes, shape, device);
+  if (is_possible(Regime::kSplit, shape)) {
+    auto const split = plan_for(Regime::kSplit, shape, device);
+    if (split.parts_per_row > 1) return split;
+  }
+  if (is_possible(Regime::kBlock, shape)) return plan_for(Regime::kBlock, shape, device);
+  bool const fills_device = shape.rows >= int64_t{device.multiprocessors} * kColumnRows;
+  if (shape.is_side_by_side && fills_device && is_possible(Regime::kColumns, shape)) {
+    return plan_for(Regime::kColumns, shape, device);
+  }
+  return plan_for(Regime::kPasses, shape, device);
+}
+
+// The same, or what ZETA_CUDA_PLAN in the environment asks for, where that is possible. Throws if
+// it asks for what there is not.
+Plan requested_plan(Shape const& shape, Device const& device);
+
+// Of the operands that `pointers` belong to: the first ones.
+template <int Operands, class Scalar>
+Shape shape_of(RowGeometry<Operands> const& geometry,
+               std::initializer_list<Scalar const*> pointers) {
+  constexpr int kElementBytes = sizeof(Scalar);
+  Shape shape = {
+      geometry.rows, geometry.length, kElementBytes, true, true, geometry.batch_dimensions > 0};
+  int operand = 0;
+  for (Scalar const* pointer : pointers) {
+    bool const is_contiguous = geometry.stride[operand] == 1 || geometry.length == 1;
+    shape.is_contiguous = shape.is_contiguous && is_contiguous;
+    bool is_aligned = reinterpret_cast<uintptr_t>(pointer) % kPieceBytes == 0;
+    for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
+      int64_t const bytes = geometry.batch_strides[dimension][operand] * kElementBytes;
+      is_aligned = is_aligned && bytes % kPieceBytes == 0;
+    }
+    shape.is_aligned = shape.is_aligned && is_aligned;
+    shape.is_side_by_side = shape.is_side_by_side && geometry.batch_strides[0][operand] == 1;
+    ++operand;
+  }
+  return shape;
+}
+
+}  // namespace zeta::rowwise::cuda

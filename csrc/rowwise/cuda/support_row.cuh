@@ -1,0 +1,46 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/float16.h"
+#include "rowwise/saved_support.h"
+
+namespace zeta::rowwise::cuda {
+
+// Where the forward leaves a row's support for the backward, if it is asked to.
+struct SupportRow {
+  int32_t* begin;  // null if it is not; else of the count, which the columns follow
+  int64_t capacity;
+  bool exists;  // false for what is taken in step with a row without being one
+
+  __device__ bool is_wanted() const { return begin != nullptr; }
+
+  // Writes the count and what follows the columns.
+  template <class Group>
+  __device__ void close(Group const& group, int64_t count, bool is_ordinary) const {
+    if (!exists) return;
+    if (group.rank() == 0) begin[0] = is_ordinary ? static_cast<int32_t>(count) : kNaNRow;
+    for (int64_t i = (is_ordinary ? count : 0) + group.rank(); i < capacity; i += group.threads()) {
+      begin[1 + i] = kNoColumn;
+    }
+  }
+
+  // Lists the columns of a row's weights, as other threads of the group may have written them.
+  template <class Group, class Row>
+  __device__ void list_nonzero(Group const& group, Row const& weights, int64_t length,
+                               bool is_ordinary) const {
+    group.synchronize();
+    int64_t count = 0;
+    for (int64_t first = 0; group.any(first < length); first += group.threads()) {
+      int64_t const column = first + group.rank();
+      bool const is_listed =
+          exists && is_ordinary && column < length && widen(weights[column]) != 0;
+      int const place = group.running_sum(is_listed ? 1 : 0);
+      if (is_listed) begin[count + place] = static_cast<int32_t>(column);
+      count += group.last(place);
+    }
+    close(group, count, is_ordinary);
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

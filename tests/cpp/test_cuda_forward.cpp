@@ -1,0 +1,213 @@
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "cuda_rows.h"
+#include "mappings/sparse_softmax.h"
+#include "row_reference.h"
+#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/cuda/launch.cuh"
+#include "rowwise/cuda/plan.h"
+
+// The CUDA kernels of the forward, run on the CPU: each regime, whatever it is meant for.
+namespace zeta::rowwise {
+namespace {
+
+using cuda::Plan;
+using cuda::Regime;
+using mappings::SparseSoftmax;
+using namespace cuda_rows;
+
+struct Case {
+  Regime regime;
+  int64_t rows;
+  int64_t length;
+  int64_t k;
+  uint64_t seed;
+
+  simt::Stream stream() const {
+    return {.seed = seed, .resident_blocks = 1 + static_cast<int>(seed % 3)};
+  }
+  cuda::Device device() const { return {1 + static_cast<int>(seed % 2)}; }
+
+  Layout layout() const {
+    if (regime == Regime::kColumns) {
+      return seed % 4 == 0 ? with_gaps(length) : side_by_side(rows);
+    }
+    return regime == Regime::kPasses && seed % 4 != 0 ? with_gaps(length) : contiguous(length);
+  }
+  // Regimes of contiguous rows meet rows that the two operands align differently.
+  Layout weights_layout() const {
+    return layout().stride == 1 && seed % 3 == 0 ? Layout{1, length + 1} : layout();
+  }
+
+  std::string text() const {
+    return std::string(cuda::kRegimeNames[static_cast<size_t>(regime)]) + ", length " +
+           std::to_string(length) + ", k " + std::to_string(k) + ", seed " + std::to_string(seed);
+  }
+};
+
+template <class Scalar>
+void fill_logits(Operand<Scalar>& logits, Case const& one) {
+  Random random(one.seed);
+  for (int64_t row = 0; row < one.rows; ++row) {
+    auto const number = static_cast<uint64_t>(row) + one.seed;
+    auto const family = static_cast<Logits>(number % static_cast<uint64_t>(Logits::kCount));
+    logits.set_row(row, logits_of<Scalar>(family, one.length, random));
+  }
+}
+
+template <class Scalar>
+void check(Case const& one) {
+  int64_t const capacity = std::min(one.k, one.length);
+  Operand<Scalar> logits(one.rows, one.length, one.layout());
+  fill_logits(logits, one);
+  Operand<Scalar> weights(one.rows, one.length, one.weights_layout());
+  Operand<Scalar> expected(one.rows, one.length, one.weights_layout());
+  Supports support(one.rows, capacity);
+  Supports expected_support(one.rows, capacity);
+  auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
+  auto const shape =
+      cuda::shape_of<3, Scalar>(geometry, {weights.memory.data(), logits.memory.data()});
+  ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
+  Plan plan = cuda::plan_for(one.regime, shape, one.device());
+  if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 5);
+
+  bool const wants_support = one.seed % 2 == 0;
+  cuda::ForwardOperands<Scalar> const operands = {weights.memory.data(), logits.memory.data(),
+                                                  wants_support ? support.memory.data() : nullptr,
+                                                  one.k};
+  std::vector<unsigned char> workspace(
+      static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, plan)), 0xa5);
+  simt::Stream const stream = one.stream();
+  ASSERT_EQ(
+      cuda::launch_forward<SparseSoftmax>(geometry, operands, plan, workspace.data(), &stream),
+      cudaSuccess);
+
+  cpu::sparse_softmax_with_support(geometry, expected.memory.data(), logits.memory.data(),
+                                   expected_support.memory.data(), one.k, 0, one.rows);
+  ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
+  for (size_t i = 0; wants_support && i < support.memory.size(); ++i) {
+    ASSERT_EQ(support.memory[i], expected_support.memory[i]) << one.text() << ", place " << i;
+  }
+  for (int64_t row = 0; row < one.rows; ++row) {
+    auto const reference = reference::forward_row(logits.row(row, one.length), one.k);
+    ASSERT_EQ(first_error(weights.row(row, one.length), reference, kRoundingError<Scalar>), -1)
+        << one.text() << ", row " << row;
+  }
+}
+
+// The lengths straddle pieces of 16 bytes, warps, the regimes' tiles and lists.
+std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
+  switch (regime) {
+    case Regime::kLanes: {
+      std::vector<int64_t> lengths = {1,  2,  3,  7,   8,   9,   15,  16,  17,  31,  32,  33,
+                                      63, 64, 65, 127, 128, 129, 255, 257, 511, 513, 1000};
+      int64_t const per_piece = 16 / element_bytes;
+      int64_t const pieces = 32 * cuda::most_pieces_per_lane(element_bytes);
+      lengths.push_back((pieces - 1) * per_piece + 1);  // wherever it begins
+      return lengths;
+    }
+    case Regime::kBlock: {
+      int64_t const tile =
+          int64_t{cuda::kThreadsPerBlock} * cuda::kPiecesPerThread * 16 / element_bytes;
+      return {1, 100, 2047, 2049, tile, tile + 1, 3 * tile - 5};
+    }
+    case Regime::kSplit:
+      return {1, 1000, 3000, 10000, 40000, 70000};
+    default:
+      return {1, 2, 7, 8, 9, 33, 64, 65, 300, 1500};
+  }
+}
+
+std::set<int64_t> ks_of(Regime regime, int64_t length) {
+  std::set<int64_t> ks = {1, 2, 3, 4, 5, 31, 32, 33, length - 1, length, length + 1};
+  if (regime == Regime::kBlock) ks = {1, 3, 32, 256, 257, 1500, length};
+  if (regime == Regime::kSplit) ks = {1, 3, 200, 3000, length};
+  ks.erase(ks.begin(), ks.lower_bound(1));
+  return ks;
+}
+
+int64_t rows_of(Regime regime, int64_t length) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  switch (regime) {
+    case Regime::kLanes:
+      return length <= 65 ? 8 * kFamilies + 3 : kFamilies + 3;
+    case Regime::kColumns:
+      return cuda::kColumnRows + 3;
+    case Regime::kSplit:
+      return 3;
+    default:
+      return 5;
+  }
+}
+
+template <class Scalar_, Regime kRegime_>
+struct Kernel {
+  using Scalar = Scalar_;
+  static constexpr Regime kRegime = kRegime_;
+};
+
+template <class Kernel>
+class CudaForward : public testing::Test {};
+
+template <class Scalar>
+constexpr char const* kScalarName = "float";
+template <>
+constexpr char const* kScalarName<double> = "double";
+template <>
+constexpr char const* kScalarName<Float16> = "float16";
+template <>
+constexpr char const* kScalarName<BFloat16> = "bfloat16";
+
+struct KernelName {
+  template <class Kernel>
+  static std::string GetName(int) {
+    return std::string(cuda::kRegimeNames[static_cast<size_t>(Kernel::kRegime)]) + "_" +
+           kScalarName<typename Kernel::Scalar>;
+  }
+};
+
+using Kernels =
+    testing::Types<Kernel<float, Regime::kLanes>, Kernel<double, Regime::kLanes>,
+                   Kernel<Float16, Regime::kLanes>, Kernel<BFloat16, Regime::kLanes>,
+                   Kernel<float, Regime::kBlock>, Kernel<double, Regime::kBlock>,
+                   Kernel<Float16, Regime::kBlock>, Kernel<BFloat16, Regime::kBlock>,
+                   Kernel<float, Regime::kSplit>, Kernel<double, Regime::kSplit>,
+                   Kernel<Float16, Regime::kSplit>, Kernel<BFloat16, Regime::kSplit>,
+                   Kernel<float, Regime::kColumns>, Kernel<double, Regime::kColumns>,
+                   Kernel<Float16, Regime::kColumns>, Kernel<BFloat16, Regime::kColumns>,
+                   Kernel<float, Regime::kPasses>, Kernel<double, Regime::kPasses>,
+                   Kernel<Float16, Regime::kPasses>, Kernel<BFloat16, Regime::kPasses>>;
+TYPED_TEST_SUITE(CudaForward, Kernels, KernelName);
+
+TYPED_TEST(CudaForward, EqualsTheCpuAndTheReference) {
+  using Scalar = typename TypeParam::Scalar;
+  constexpr Regime kRegime = TypeParam::kRegime;
+  uint64_t seed = 0;
+  for (int64_t length : lengths_of(kRegime, sizeof(Scalar))) {
+    for (int64_t k : ks_of(kRegime, length)) {
+      check<Scalar>({kRegime, rows_of(kRegime, length), length, k, ++seed});
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// Many orders of the same threads.
+TYPED_TEST(CudaForward, GivesTheSameOnEverySchedule) {
+  using Scalar = typename TypeParam::Scalar;
+  constexpr Regime kRegime = TypeParam::kRegime;
+  int64_t const length = kRegime == Regime::kSplit ? 20000 : kRegime == Regime::kBlock ? 2100 : 100;
+  for (uint64_t seed = 0; seed < 10; ++seed) {
+    check<Scalar>({kRegime, rows_of(kRegime, length), length, seed % 3 == 0 ? 80 : 3, seed});
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace zeta::rowwise

@@ -1,0 +1,114 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <initializer_list>
+#include <stdexcept>
+
+#include "rowwise/cuda/plan.h"
+#include "rowwise/row_geometry.h"
+
+// Which plan a shape gets on a GPU.
+namespace zeta::rowwise::cuda {
+namespace {
+
+constexpr Device kDevice = {132};
+
+constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes) {
+  return {rows, length, element_bytes, true, length * element_bytes % kPieceBytes == 0, false};
+}
+
+constexpr Plan dense_plan(int64_t rows, int64_t length, int element_bytes) {
+  return plan_for(dense_rows(rows, length, element_bytes), kDevice);
+}
+
+// Plans are known at compile time.
+static_assert(dense_plan(1024, 32768, 4).regime == Regime::kBlock);
+
+TEST(CudaPlan, SharesWarpsAmongShortRows) {
+  EXPECT_EQ(dense_plan(1 << 20, 8, 4), (Plan{Regime::kLanes, 1, 2, 32, 1}));
+  EXPECT_EQ(dense_plan(1 << 20, 64, 4), (Plan{Regime::kLanes, 1, 16, 32, 1}));
+  EXPECT_EQ(dense_plan(1 << 20, 64, 2), (Plan{Regime::kLanes, 1, 8, 32, 1}));
+  EXPECT_EQ(dense_plan(8192, 1024, 4), (Plan{Regime::kLanes, 8, 32, 1, 1}));
+}
+
+TEST(CudaPlan, GivesFewShortRowsMoreWarps) {
+  EXPECT_EQ(dense_plan(32, 128, 4), (Plan{Regime::kLanes, 1, 32, 1, 1}));
+  EXPECT_EQ(dense_plan(32, 8, 4).rows_per_warp, 16);
+}
+
+TEST(CudaPlan, LeavesRoomForRowsThatBeginAnywhere) {
+  // 64 entries from the second of a piece on have a part in 17 pieces.
+  EXPECT_EQ(dense_plan(1000, 64, 4).lanes_per_row, 16);
+  Shape shape = dense_rows(1000, 64, 4);
+  shape.is_aligned = false;
+  EXPECT_EQ(plan_for(shape, kDevice).lanes_per_row, 32);
+}
+
+TEST(CudaPlan, EndsLanesAtEightKibibytes) {
+  EXPECT_EQ(dense_plan(100000, 2048, 4).regime, Regime::kLanes);
+  EXPECT_EQ(dense_plan(100000, 2049, 4).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(100000, 1024, 8).regime, Regime::kLanes);
+  EXPECT_EQ(dense_plan(100000, 1026, 8).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(100000, 2048, 2).regime, Regime::kLanes);
+  EXPECT_EQ(dense_plan(100000, 2056, 2).regime, Regime::kBlock);
+}
+
+TEST(CudaPlan, SplitsFewLongRows) {
+  EXPECT_EQ(dense_plan(1, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 256}));
+  EXPECT_EQ(dense_plan(8, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 66}));
+  EXPECT_EQ(dense_plan(1024, 1 << 20, 4).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(1, 4096, 4).regime, Regime::kBlock);
+}
+
+TEST(CudaPlan, CoversEveryRowOfEveryShape) {
+  for (int64_t length : {1, 7, 8, 100, 1000, 2048, 5000, 100000}) {
+    for (int64_t rows : {1, 2, 31, 1000, 1000000}) {
+      for (int bytes : {2, 4, 8}) {
+        for (bool is_aligned : {false, true}) {
+          Shape shape = dense_rows(rows, length, bytes);
+          shape.is_aligned = is_aligned;
+          Plan const plan = plan_for(shape, kDevice);
+          if (plan.regime != Regime::kLanes) continue;
+          EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane, pieces(shape));
+          EXPECT_LE(plan.pieces_per_lane, most_pieces_per_lane(bytes));
+          EXPECT_GE(plan.rows_per_warp * plan.lanes_per_row, 32);
+          EXPECT_LE(plan.rows_per_warp, 32);
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaPlan, KnowsLayouts) {
+  auto const plan_of = [](int64_t stride, int64_t row_stride, int64_t rows) {
+    RowGeometryBuilder<2> builder;
+    builder.set_row(100, {stride, stride});
+    builder.add_batch_dimension(rows, {row_stride, row_stride});
+    float const* const pointer = nullptr;
+    return plan_for(shape_of(builder.build(), {pointer, pointer}), kDevice);
+  };
+  EXPECT_EQ(plan_of(1, 100, 10000).regime, Regime::kLanes);
+  EXPECT_EQ(plan_of(10000, 1, 10000).regime, Regime::kColumns);
+  EXPECT_EQ(plan_of(3, 300, 10000).regime, Regime::kPasses);
+  EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);
+}
+
+TEST(CudaPlan, TakesRowsOfAnyLength) {
+  EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2).regime, Regime::kPasses);
+}
+
+TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
+  setenv("ZETA_CUDA_PLAN", "block", 1);
+  EXPECT_EQ(requested_plan(dense_rows(1000, 64, 4), kDevice).regime, Regime::kBlock);
+  Shape shape = dense_rows(1000, 64, 4);
+  shape.is_contiguous = false;
+  EXPECT_EQ(requested_plan(shape, kDevice).regime, Regime::kPasses);
+}
+
+TEST(CudaPlan, RefusesAnUnknownName) {
+  setenv("ZETA_CUDA_PLAN", "fastest", 1);
+  EXPECT_THROW(requested_plan(dense_rows(1000, 64, 4), kDevice), std::runtime_error);
+}
+
+}  // namespace
+}  // namespace zeta::rowwise::cuda
