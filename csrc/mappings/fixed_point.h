@@ -232,6 +232,12 @@ class FixedPoint<double> {
     return static_cast<double>(quotient.integer.high - 4) / scale_;
   }
 
+  // A quotient that is not above x of [-2, 1], by less than 2^(1 - bits).
+  ZETA_HOST_DEVICE constexpr Quotient floor(double x) const {
+    double const nearest = round_to_integer(x * scale_);
+    return {{static_cast<int64_t>(nearest > x * scale_ ? nearest - 1 : nearest), 0}, 0};
+  }
+
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {
     double const high = static_cast<double>(x.high - quotient.integer.high) * scale_;
     double const low = static_cast<double>(x.low - quotient.integer.low) - quotient.fraction;

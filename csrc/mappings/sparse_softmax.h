@@ -139,7 +139,12 @@ class SparseSoftmax {
     return (terms - thresholds.integer) - thresholds.fraction;
   }
 
-  // The largest threshold that is not above a number of [-1, 0].
+  // The threshold of some logits, about, given the sum of them below the maximum.
+  ZETA_HOST_DEVICE static constexpr float estimated_threshold(float sum, float count) {
+    return (sum - 1) / count;
+  }
+
+  // A threshold that is not above a number of [-2, 1], and close to it.
   ZETA_HOST_DEVICE constexpr Threshold threshold_below(double x) const { return fixed_.floor(x); }
 
   // The weights of the K <= 4 largest logits of a row, larger first, which may be those of several

@@ -105,10 +105,11 @@ void check(Case const& one) {
       geometry,
       {from_weights.memory.data(), given.grads.memory.data(), given.weights.memory.data()});
   ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
-  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
-                geometry, from_weights.memory.data(), given.grads.memory.data(),
-                given.weights.memory.data(), cuda::plan_for(one.regime, shape, {4}), &stream),
-            cudaSuccess);
+  ASSERT_EQ(
+      cuda::launch_backward<SparseSoftmax>(
+          geometry, from_weights.memory.data(), given.grads.memory.data(),
+          given.weights.memory.data(), cuda::plan_for(one.regime, shape, {4, 100 << 10}), &stream),
+      cudaSuccess);
   ASSERT_EQ(first_difference(from_weights, expected), -1) << one.text();
   check_by_reference(one, given, from_weights);
 
@@ -117,7 +118,7 @@ void check(Case const& one) {
       geometry_of(one.rows, one.length, from_support, given.grads, given.support);
   auto const support_shape = cuda::shape_of<3, Scalar>(
       support_geometry, {from_support.memory.data(), given.grads.memory.data()});
-  Plan plan = cuda::plan_for(one.regime, support_shape, {4});
+  Plan plan = cuda::plan_for(one.regime, support_shape, {4, 100 << 10});
   if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 4);
   ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
                 support_geometry, from_support.memory.data(), given.grads.memory.data(),

@@ -33,7 +33,9 @@ struct Case {
   simt::Stream stream() const {
     return {.seed = seed, .resident_blocks = 1 + static_cast<int>(seed % 3)};
   }
-  cuda::Device device() const { return {1 + static_cast<int>(seed % 2)}; }
+  cuda::Device device() const {
+    return {1 + static_cast<int>(seed % 2), seed % 4 < 2 ? 228 << 10 : 100 << 10};
+  }
 
   Layout layout() const {
     if (regime == Regime::kColumns) {

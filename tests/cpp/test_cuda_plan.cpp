@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <initializer_list>
 #include <stdexcept>
+#include <string>
 
 #include "rowwise/cuda/plan.h"
 #include "rowwise/row_geometry.h"
@@ -11,7 +12,7 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-constexpr Device kDevice = {132};
+constexpr Device kDevice = {132, 228 << 10};
 
 constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes) {
   return {rows, length, element_bytes, true, length * element_bytes % kPieceBytes == 0, false};
@@ -25,14 +26,14 @@ constexpr Plan dense_plan(int64_t rows, int64_t length, int element_bytes) {
 static_assert(dense_plan(1024, 32768, 4).regime == Regime::kBlock);
 
 TEST(CudaPlan, SharesWarpsAmongShortRows) {
-  EXPECT_EQ(dense_plan(1 << 20, 8, 4), (Plan{Regime::kLanes, 1, 2, 32, 1}));
-  EXPECT_EQ(dense_plan(1 << 20, 64, 4), (Plan{Regime::kLanes, 1, 16, 32, 1}));
-  EXPECT_EQ(dense_plan(1 << 20, 64, 2), (Plan{Regime::kLanes, 1, 8, 32, 1}));
-  EXPECT_EQ(dense_plan(8192, 1024, 4), (Plan{Regime::kLanes, 8, 32, 1, 1}));
+  EXPECT_EQ(dense_plan(1 << 20, 8, 4), (Plan{Regime::kLanes, 1, 2, 32, 1, 0}));
+  EXPECT_EQ(dense_plan(1 << 20, 64, 4), (Plan{Regime::kLanes, 1, 16, 32, 1, 0}));
+  EXPECT_EQ(dense_plan(1 << 20, 64, 2), (Plan{Regime::kLanes, 1, 8, 32, 1, 0}));
+  EXPECT_EQ(dense_plan(8192, 1024, 4), (Plan{Regime::kLanes, 8, 32, 1, 1, 0}));
 }
 
 TEST(CudaPlan, GivesFewShortRowsMoreWarps) {
-  EXPECT_EQ(dense_plan(32, 128, 4), (Plan{Regime::kLanes, 1, 32, 1, 1}));
+  EXPECT_EQ(dense_plan(32, 128, 4), (Plan{Regime::kLanes, 1, 32, 1, 1, 0}));
   EXPECT_EQ(dense_plan(32, 8, 4).rows_per_warp, 16);
 }
 
@@ -54,8 +55,8 @@ TEST(CudaPlan, EndsLanesAtEightKibibytes) {
 }
 
 TEST(CudaPlan, SplitsFewLongRows) {
-  EXPECT_EQ(dense_plan(1, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 256}));
-  EXPECT_EQ(dense_plan(8, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 66}));
+  EXPECT_EQ(dense_plan(1, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 256, 0}));
+  EXPECT_EQ(dense_plan(8, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 66, 0}));
   EXPECT_EQ(dense_plan(1024, 1 << 20, 4).regime, Regime::kBlock);
   EXPECT_EQ(dense_plan(1, 4096, 4).regime, Regime::kBlock);
 }
@@ -93,21 +94,46 @@ TEST(CudaPlan, KnowsLayouts) {
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);
 }
 
+TEST(CudaPlan, KeepsLongRowsInSharedMemoryThatIsLeft) {
+  EXPECT_EQ(dense_plan(10000, 20000, 4).buffer_bytes, 80000);
+  EXPECT_EQ(dense_plan(10000, 40000, 4).buffer_bytes, 0);
+  EXPECT_EQ(plan_for(dense_rows(10000, 20000, 4), {40, 64 << 10}).buffer_bytes, 0);
+}
+
 TEST(CudaPlan, TakesRowsOfAnyLength) {
   EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2).regime, Regime::kPasses);
 }
 
+// The environment is read once, so in a process of its own.
+template <class Check>
+void expect_with_plan(char const* name, Check const& check) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(
+      {
+        setenv("ZETA_CUDA_PLAN", name, 1);
+        std::exit(check() ? 0 : 1);
+      },
+      testing::ExitedWithCode(0), "");
+}
+
 TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
-  setenv("ZETA_CUDA_PLAN", "block", 1);
-  EXPECT_EQ(requested_plan(dense_rows(1000, 64, 4), kDevice).regime, Regime::kBlock);
-  Shape shape = dense_rows(1000, 64, 4);
-  shape.is_contiguous = false;
-  EXPECT_EQ(requested_plan(shape, kDevice).regime, Regime::kPasses);
+  expect_with_plan("block", [] {
+    Shape shape = dense_rows(1000, 64, 4);
+    bool const is_followed = requested_plan(shape, kDevice).regime == Regime::kBlock;
+    shape.is_contiguous = false;
+    return is_followed && requested_plan(shape, kDevice).regime == Regime::kPasses;
+  });
 }
 
 TEST(CudaPlan, RefusesAnUnknownName) {
-  setenv("ZETA_CUDA_PLAN", "fastest", 1);
-  EXPECT_THROW(requested_plan(dense_rows(1000, 64, 4), kDevice), std::runtime_error);
+  expect_with_plan("fastest", [] {
+    try {
+      requested_plan(dense_rows(1000, 64, 4), kDevice);
+    } catch (std::runtime_error const& error) {
+      return std::string(error.what()).find("but got fastest") != std::string::npos;
+    }
+    return false;
+  });
 }
 
 }  // namespace

@@ -180,6 +180,18 @@ TYPED_TEST(SparseSoftmaxTest, HandlesDifferencesThatOverflow) {
   EXPECT_EQ(project(std::vector<TypeParam>{huge, -huge, huge}), (std::vector<double>{0.5, 0, 0.5}));
 }
 
+TYPED_TEST(SparseSoftmaxTest, FindsThresholdsJustBelowANumber) {
+  SparseSoftmax<TypeParam> const mapping(0, 1000);
+  for (double x : {-2.0, -1.0, -0.75, -0.1, -1e-10, 0.0}) {
+    auto const threshold = mapping.threshold_below(x);
+    // below() is a few units lower still.
+    EXPECT_LT(mapping.below(threshold), x);
+    EXPECT_NEAR(mapping.below(threshold), x, 0x1p-46);
+    bool const is_above = mapping.is_above(mapping.term(static_cast<TypeParam>(x / 2)), threshold);
+    EXPECT_TRUE(is_above || x <= -1 || x == 0);
+  }
+}
+
 TYPED_TEST(SparseSoftmaxTest, WeightsOfLongRowsSumToOne) {
   std::mt19937_64 random(2);
   std::normal_distribution<double> normal(0, 0.01);

@@ -11,7 +11,7 @@
 // CUDA's launch of a kernel. It returns when the kernel is done, and throws if it is at fault.
 using cudaStream_t = zeta::simt::Stream const*;
 
-enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidConfiguration = 9 };
+enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
 
 struct cudaLaunchConfig_t {
   dim3 gridDim;
@@ -41,6 +41,15 @@ cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(
     kernel(arguments...);
   }).run();
   return cudaSuccess;
+}
+
+enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
+
+template <class... Parameters>
+cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int bytes) {
+  bool const is_possible =
+      bytes >= 0 && static_cast<size_t>(bytes) <= zeta::simt::SharedMemory::kLargest;
+  return is_possible ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 // Nothing else is under way when this is called.

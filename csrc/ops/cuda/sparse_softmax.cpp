@@ -24,8 +24,11 @@ template <class Scalar>
 engine::Plan plan_of(rowwise::RowGeometry<3> const& geometry,
                      std::initializer_list<Scalar const*> pointers) {
   engine::Device device = {};
-  C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount,
-                                        c10::cuda::current_device()));
+  auto const number = c10::cuda::current_device();
+  C10_CUDA_CHECK(
+      cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, number));
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.shared_bytes,
+                                        cudaDevAttrMaxSharedMemoryPerMultiprocessor, number));
   return engine::requested_plan(engine::shape_of(geometry, pointers), device);
 }
 

@@ -142,7 +142,9 @@ inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const
     count = sum_of_lanes<int32_t>(counts);
     if (pass > 0 && count == previous) break;
     // The maximum by itself has the threshold -1.
-    threshold = count == 0 ? -1 : (sum_of_lanes<float>(sums) - 1) / static_cast<float>(count);
+    threshold = count == 0 ? -1
+                           : Mapping::estimated_threshold(sum_of_lanes<float>(sums),
+                                                          static_cast<float>(count));
   }
   return {threshold - estimate_error(entries.count), count};
 }

@@ -50,7 +50,8 @@ __device__ float floor_of_support(Block<kThreadsPerBlock> const& block,
   if (maximum == -INFINITY) return -INFINITY;
   Mapping const mapping(maximum, fixed);
   detail::LargestOfThreads<Scalar> const entries = {largest};
-  auto const support = find_support<Mapping, Scalar>(block, mapping, entries);
+  auto const support =
+      find_support<Mapping, Scalar>(block, mapping, entries, mapping.lowest_threshold());
   auto bound = mapping.lower_bound(support.threshold);
   if (mapping.lower_bound() > bound) bound = mapping.lower_bound();
   if (k <= kThreadsPerBlock) {
@@ -111,6 +112,19 @@ class BlockCandidates {
   __device__ bool take(Entries const& entries) {
     begin(floor_of_support<Mapping>(block_, fixed_, largest_of(block_, entries), k_));
     return add(entries, 0, scalar_of<float>(*floor_));
+  }
+
+  // Takes the entries of a selection, which are no more than there is room for, instead of reading.
+  __device__ void take_selected(ContiguousRow<Scalar const> const& row,
+                                Selection<Scalar> const& selection) {
+    begin(-INFINITY);
+    row.for_each(block_, [&](int64_t column, Scalar entry) {
+      if (!selection.includes(column, entry)) return;
+      int const place = atomicAdd(count_, 1);
+      entries_[place] = entry;
+      columns_[place] = static_cast<int>(column);
+    });
+    __syncthreads();
   }
 
   // Calls visit(column, entry) for the candidates that fall to this thread, as far as they lie

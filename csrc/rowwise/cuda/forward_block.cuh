@@ -14,7 +14,7 @@
 #include "rowwise/row_geometry.h"
 
 // Long rows: a block reads a row once, writes zeros as it goes, and then the weights that are not
-// zero. Rows with more candidates than fit into shared memory are taken by passes.
+// zero. A row with more candidates than fit into shared memory is passed over again.
 namespace zeta::rowwise::cuda {
 
 // Writes the weights of a row of zeros. `range` is the row's.
@@ -25,8 +25,8 @@ __device__ void write_support(Block<kThreadsPerBlock> const& block,
                               ForwardRow<Scalar> const& row, int64_t k) {
   Mapping const mapping(range.maximum(), fixed);
   auto const write_by = [&](auto const& group) {
-    auto const weights =
-        find_weights<Mapping, Scalar>(group, mapping, list, range.largest, k, row.length);
+    auto const weights = find_weights<Mapping, Scalar>(group, mapping, list, range.largest, k,
+                                                       row.length, mapping.lowest_threshold());
     list.write(group, row.weights(), weights, row.support);
   };
   if (list.count > kCandidatesOfOneWarp) {
@@ -42,13 +42,46 @@ __device__ void write_nan(Block<kThreadsPerBlock> const& block, ForwardRow<Scala
   if (row.support.is_wanted()) row.support.close(block, 0, false);
 }
 
+// A row whose candidates are too many for the list. `buffer` is shared memory for all of it, or
+// null.
+template <class Mapping, class Scalar>
+__device__ void forward_crowded_row(Block<kThreadsPerBlock> const& block,
+                                    BlockCandidates<Mapping, Scalar>& candidates,
+                                    typename Mapping::Fixed const& fixed,
+                                    ForwardRow<Scalar> const& row, Scalar* buffer, int64_t k) {
+  auto logits = row.logits();
+  if (buffer != nullptr) {
+    ContiguousRow<Scalar> const copy = {buffer + logits.shift(), logits.length};
+    logits.map(block, copy, [](int64_t, Scalar entry) { return entry; });
+    __syncthreads();
+    logits.begin = copy.begin;
+  }
+  if (k > kCandidatesPerBlock) {
+    forward_by_passes<Mapping>(block, fixed, logits, row.weights(), row.support, k);
+    return;
+  }
+  // The k largest of them all are not.
+  auto range = KeyRange<Scalar>::empty();
+  logits.for_each(block, [&](auto, Scalar entry) { range.add(KeyRange<Scalar>::of(entry)); });
+  range = block.reduce(range);
+  if (!range.is_ordinary()) {
+    write_nan(block, row);
+    return;
+  }
+  row.weights().fill(block, narrow<Scalar>(0));
+  candidates.take_selected(
+      logits, select_largest(block, logits, scalar_of<Scalar>(range.smallest),
+                             scalar_of<Scalar>(range.largest), row.length, k, row.length));
+  write_support<Mapping>(block, fixed, candidates.list(), range, row, k);
+}
+
 template <class Mapping, class Scalar>
 __device__ void forward_row(Block<kThreadsPerBlock> const& block,
                             typename Mapping::Fixed const& fixed, ForwardRow<Scalar> const& row,
-                            int64_t k) {
+                            Scalar* buffer, int64_t k) {
   BlockCandidates<Mapping, Scalar> candidates(block, fixed, k);
   if (!candidates.read(row.logits(), row.weights(), 0)) {
-    forward_by_passes<Mapping>(block, fixed, row.logits(), row.weights(), row.support, k);
+    forward_crowded_row(block, candidates, fixed, row, buffer, k);
     return;
   }
   auto const range = block.reduce(candidates.range());
@@ -59,17 +92,18 @@ __device__ void forward_row(Block<kThreadsPerBlock> const& block,
   }
 }
 
-// Each block takes every gridDim.x-th row.
+// Each block takes every gridDim.x-th row. The launch may give it shared memory for all of a row's
+// pieces.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     forward_block_kernel(__grid_constant__ RowGeometry<3> const geometry,
-                         ForwardOperands<Scalar> operands,
+                         ForwardOperands<Scalar> operands, bool has_buffer,
                          typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  ZETA_DYNAMIC_SHARED_ARRAY(Scalar, buffer);
   Block<kThreadsPerBlock> const block;
   for (int64_t number = blockIdx.x; number < geometry.rows; number += gridDim.x) {
     forward_row<MappingOf<widened_t<Scalar>>>(block, fixed, operands.row(geometry, number),
-                                              operands.k);
-    __syncthreads();  // The next row's list takes the place of this one's.
+                                              has_buffer ? buffer : nullptr, operands.k);
   }
 }
 

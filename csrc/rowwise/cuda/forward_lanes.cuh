@@ -127,8 +127,9 @@ __device__ void solve_lists(typename Mapping::Fixed const& fixed, WarpRows<Scala
   auto const list = lists.of(number);
   auto const largest = lists.largest[number];
   Mapping const mapping(widen(scalar_of<Scalar>(largest)), fixed);
-  auto const weights = find_weights<Mapping, Scalar>(lanes, mapping, list, largest, rows.operands.k,
-                                                     rows.geometry.length);
+  auto const weights =
+      find_weights<Mapping, Scalar>(lanes, mapping, list, largest, rows.operands.k,
+                                    rows.geometry.length, mapping.lowest_threshold());
   list.write(lanes, row.weights(), weights, row.support);
 }
 
@@ -150,7 +151,7 @@ __device__ void solve_rows_without_list(Lanes const& lanes, typename Mapping::Fi
 }  // namespace detail
 
 template <template <class> class MappingOf, class Scalar, int Pieces>
-__global__ void __launch_bounds__(kWarpThreads* kWarpsPerBlock, kBlocksOfWarps)
+__global__ void __launch_bounds__(kWarpThreads* kWarpsPerBlock, blocks_of_warps(Pieces))
     forward_lanes_kernel(__grid_constant__ RowGeometry<3> const geometry,
                          ForwardOperands<Scalar> operands, WarpShape shape,
                          typename MappingOf<widened_t<Scalar>>::Fixed fixed) {

@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
                  Candidates<Scalar, int>{shared_row.entries, shared_row.columns, count, 1})) {
     write_support<Mapping>(block, fixed, candidates.list(), range, row, k);
   } else {
-    forward_by_passes<Mapping>(block, fixed, logits, row.weights(), row.support, k);
+    forward_crowded_row<Mapping, Scalar>(block, candidates, fixed, row, nullptr, k);
   }
 }
 

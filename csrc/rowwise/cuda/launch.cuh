@@ -29,13 +29,20 @@ inline unsigned blocks_for(int64_t count, int64_t per_block) {
 
 // Queues a kernel. It is no <<<>>>, which a host compiler cannot parse.
 template <class... Parameters>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
-                   std::type_identity_t<Parameters>... arguments) {
+cudaError_t launch_with(int shared_bytes, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                        cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
   cudaLaunchConfig_t config = {};
   config.gridDim = grid;
   config.blockDim = block;
+  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
   config.stream = stream;
   return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+template <class... Parameters>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
+                   std::type_identity_t<Parameters>... arguments) {
+  return launch_with(0, kernel, grid, block, stream, arguments...);
 }
 
 inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
@@ -63,6 +70,17 @@ cudaError_t launch_lanes(RowGeometry<3> const& geometry, ForwardOperands<Scalar>
   return with_pieces(std::integral_constant<int, kMost>());
 }
 
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_blocks(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                          Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  auto* const kernel = forward_block_kernel<MappingOf, Scalar>;
+  auto const error =
+      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan.buffer_bytes);
+  if (error != cudaSuccess) return error;
+  return launch_with(plan.buffer_bytes, kernel, blocks_for(geometry.rows, 1), kThreadsPerBlock,
+                     stream, geometry, operands, plan.buffer_bytes > 0, fixed);
+}
+
 }  // namespace detail
 
 // Bytes of device memory that a launch by this plan is to be given.
@@ -80,9 +98,7 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
     case Regime::kLanes:
       return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kBlock:
-      return detail::launch(forward_block_kernel<MappingOf, Scalar>,
-                            detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,
-                            geometry, operands, fixed);
+      return detail::launch_blocks<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kSplit: {
       auto const error = cudaMemsetAsync(workspace, 0, split_headers_bytes(geometry.rows), stream);
       if (error != cudaSuccess) return error;

@@ -25,6 +25,7 @@ inline constexpr std::array kRegimeNames = {"lanes", "block", "split", "columns"
 
 struct Device {
   int multiprocessors;
+  int shared_bytes;  // of each multiprocessor
 };
 
 struct Shape {
@@ -42,6 +43,7 @@ struct Plan {
   int lanes_per_row;
   int rows_per_warp;
   int parts_per_row;
+  int buffer_bytes;  // of shared memory, for a row
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -77,7 +79,7 @@ constexpr bool is_possible(Regime regime, Shape const& shape) {
 }
 
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
-  Plan plan = {regime, 1, 1, 1, 1};
+  Plan plan = {regime, 1, 1, 1, 1, 0};
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));
     plan.lanes_per_row = static_cast<int>(std::min(32U, std::bit_ceil(count)));
@@ -87,6 +89,13 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     auto const wanted = static_cast<uint64_t>(std::max<int64_t>(1, shape.rows / warps));
     int const rows = static_cast<int>(std::min<uint64_t>(32, std::bit_floor(wanted)));
     plan.rows_per_warp = std::max(rows, 32 / plan.lanes_per_row);
+  }
+  if (regime == Regime::kBlock) {
+    // What the blocks that fit otherwise leave.
+    int64_t const list_bytes = kCandidatesPerBlock * (shape.element_bytes + sizeof(int));
+    int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
+    int64_t const wanted = pieces(shape) * kPieceBytes;
+    if (wanted <= left) plan.buffer_bytes = static_cast<int>(wanted);
   }
   if (regime == Regime::kSplit) {
     int64_t const blocks = int64_t{device.multiprocessors} * kBlocksPerMultiprocessor;

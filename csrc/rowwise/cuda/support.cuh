@@ -39,11 +39,13 @@ struct SumAndSmallest {
 
 }  // namespace detail
 
-// Michelot's iteration (1986): each pass drops what lies below the threshold of the rest.
+// Michelot's iteration (1986): each pass drops what lies below the threshold of the rest. It begins
+// with what lies above `start`, which is at most the threshold that it ends with.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ Support<Mapping, Scalar> find_support(Group const& group, Mapping const& mapping,
-                                                 Entries const& entries) {
-  Support<Mapping, Scalar> support = {mapping.lowest_threshold(), 0, 0};
+                                                 Entries const& entries,
+                                                 typename Mapping::Threshold const& start) {
+  Support<Mapping, Scalar> support = {start, 0, 0};
   bool is_found;
   do {
     detail::SumAndSmallest<Mapping, Scalar> pass;
@@ -64,6 +66,54 @@ __device__ Support<Mapping, Scalar> find_support(Group const& group, Mapping con
     }
   } while (group.any(!is_found));
   return support;
+}
+
+namespace detail {
+
+struct FloatSum {
+  double sum = 0;
+  int64_t count = 0;
+
+  __device__ void add(FloatSum other) {
+    sum += other.sum;
+    count += other.count;
+  }
+};
+
+}  // namespace detail
+
+// A threshold at or below that of a row of many entries, and near it: the same iteration in float,
+// whose passes take a quarter of the instructions. What any of the entries imply is at most the
+// threshold of all, so only the rounding of the sums has to be allowed for.
+template <class Mapping, class Scalar, class Group, class Entries>
+__device__ typename Mapping::Threshold estimate_threshold(Group const& group,
+                                                          Mapping const& mapping,
+                                                          Entries const& entries, int64_t length) {
+  float threshold = -1;
+  int64_t count = 0;
+  bool goes_on = true;
+  for (int pass = 0; pass < kMostEstimates && group.any(goes_on); ++pass) {
+    float own_sum = 0;
+    int64_t own_count = 0;
+    entries.for_each(group, [&](auto, Scalar entry) {
+      auto const below_maximum = static_cast<float>(widen(entry) - mapping.maximum());
+      if (!(below_maximum >= threshold)) return;
+      own_sum += below_maximum;
+      ++own_count;
+    });
+    auto const all = group.reduce(detail::FloatSum{static_cast<double>(own_sum), own_count});
+    goes_on = all.count != count && all.count != 0;
+    count = all.count;
+    if (!goes_on) continue;
+    threshold =
+        Mapping::estimated_threshold(static_cast<float>(all.sum), static_cast<float>(count));
+  }
+  // Half a unit in the last place for each of a thread's additions, and some for all the rest.
+  constexpr float kUnit = 0x1p-23F;
+  float const error = static_cast<float>(length / group.threads() + 16) * kUnit;
+  float const estimate = threshold - error;
+  return estimate > -1 ? mapping.threshold_below(static_cast<double>(estimate))
+                       : mapping.lowest_threshold();
 }
 
 // Which entries of a row may have a weight: those above a key, and of those equal to it the ones up
@@ -111,17 +161,17 @@ struct ColumnsOfKey {
 
 }  // namespace detail
 
-// The k largest entries of a support that has more, the lower columns first among equals. Of a
-// support that has not, all. `largest` is the key of the row's maximum.
-template <class Mapping, class Scalar, class Group, class Entries>
+// The k largest entries of a row, the lower columns first among equals. Of the entries, `count` are
+// not below `smallest`, and none is above `largest`; if they are k at most, all of these.
+template <class Scalar, class Group, class Entries>
 __device__ Selection<Scalar> select_largest(Group const& group, Entries const& entries,
-                                            Support<Mapping, Scalar> const& support,
-                                            key_t<Scalar> largest, int64_t k, int64_t length) {
+                                            Scalar smallest, Scalar largest, int64_t count,
+                                            int64_t k, int64_t length) {
   using Keys = detail::Keys<Scalar, Entries>;
   using Key = typename Keys::Number;
-  auto const highest = static_cast<Key>(selection_key(scalar_of<Scalar>(largest)));
   auto const kth =
-      find_kth(group, Keys{entries}, k, Range<Key>{support.smallest, highest, support.size});
+      find_kth(group, Keys{entries}, k,
+               Range<Key>{Key{selection_key(smallest)}, Key{selection_key(largest)}, count});
   bool const has_ties = kth.not_below > k;
   auto const last =
       find_kth(group, detail::ColumnsOfKey<Scalar, Entries>{entries, kth.number}, k - kth.above,
@@ -154,15 +204,17 @@ class Weights {
   Selection<Scalar> selection_;
 };
 
-// `largest` is the key of the row's maximum.
+// `largest` is the key of the row's maximum, `start` as find_support() takes it.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping const& mapping,
                                                  Entries const& entries, key_t<Scalar> largest,
-                                                 int64_t k, int64_t length) {
-  auto const support = find_support<Mapping, Scalar>(group, mapping, entries);
+                                                 int64_t k, int64_t length,
+                                                 typename Mapping::Threshold const& start) {
+  auto const support = find_support<Mapping, Scalar>(group, mapping, entries, start);
   bool const is_capped = support.size > k;
   if (!group.any(is_capped)) return {mapping, support.threshold, {}};
-  auto const selection = select_largest(group, entries, support, largest, k, length);
+  auto const selection = select_largest(group, entries, scalar_of<Scalar>(support.smallest),
+                                        scalar_of<Scalar>(largest), support.size, k, length);
   typename Mapping::Sum sum;
   entries.for_each(group, [&](auto column, Scalar entry) {
     auto const logit = widen(entry);

@@ -9,7 +9,7 @@ namespace zeta::rowwise::cuda {
 inline constexpr int kWarpsPerBlock = 4;
 
 // Blocks to a multiprocessor: for more, the compiler spills registers.
-inline constexpr int kBlocksOfWarps = 4;
+constexpr int blocks_of_warps(int pieces_per_lane) { return pieces_per_lane <= 4 ? 5 : 4; }
 inline constexpr int kBlocksOfThreads = 2;
 inline constexpr int kBlocksOfColumns = 2;
 
@@ -38,6 +38,9 @@ inline constexpr int kPiecesPerThread = 4;
 // Candidates that a block lists: eight for each thread.
 inline constexpr int kCandidatesPerBlock = 2048;
 
+// Shared memory of such a block beside its list, and what the system keeps of it.
+inline constexpr int kOtherSharedBytes = 4096;
+
 // Up to so many of them are left to one warp, which has no barriers to wait at.
 inline constexpr int kCandidatesOfOneWarp = 128;
 
@@ -58,6 +61,9 @@ inline constexpr int kCandidatesPerColumnRow = 64;
 inline constexpr int kMostThreads = kThreadsPerBlock;
 static_assert(kWarpsPerBlock * 32 <= kMostThreads &&
               kColumnRows * kThreadsPerColumnRow <= kMostThreads);
+
+// Passes in float before those that are exact. More would hardly drop another entry.
+inline constexpr int kMostEstimates = 8;
 
 // Reads that a thread has under way in a pass over a row where it lies.
 inline constexpr int kEntriesAhead = 4;
