@@ -4,18 +4,24 @@ import argparse
 from pathlib import Path
 
 from benchmarks import report
-from benchmarks.cases import SUITES, grid
-from benchmarks.results import PARTIAL, RESULTS, Results
+from benchmarks.grid import SUITES, grid
+from benchmarks.results import FOLDERS, PARTIAL, RESULTS, Results
 
-# Enough repetitions for the quartiles of a quiet machine to lie within a few percent.
-SECONDS, QUICK_SECONDS = 0.8, 0.25
+# Seconds for a case, quick and not: enough repetitions for the quartiles of a quiet machine to lie
+# within a few percent. A GPU is quiet.
+SECONDS = {"cpu": (0.25, 0.8), "cuda": (0.02, 0.05)}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--device", choices=SUITES, default="cpu")
     parser.add_argument("--quick", action="store_true", help="few cases, in less than 3 minutes")
     parser.add_argument(
-        "--suite", action="append", choices=SUITES, default=[], help="only these suites of cases"
+        "--suite",
+        action="append",
+        choices=sorted({name for suites in SUITES.values() for name in suites}),
+        default=[],
+        help="only these suites of cases",
     )
     parser.add_argument(
         "--report",
@@ -25,30 +31,33 @@ def main() -> None:
     parser.add_argument(
         "--results",
         type=Path,
-        help=f"folder of the results (default: {RESULTS.name}, or {RESULTS.name}/{PARTIAL.name} "
-        "with --quick or --suite)",
+        help=f"folder of the results (default: {RESULTS.name}, {RESULTS.name}/cuda, or "
+        f"{RESULTS.name}/{PARTIAL.name} with --quick or --suite)",
     )
     arguments = parser.parse_args()
-    folder = arguments.results or (PARTIAL if arguments.quick or arguments.suite else RESULTS)
+    device = arguments.device
+    is_whole = not arguments.quick and not arguments.suite
+    folder = arguments.results or (FOLDERS[device] if is_whole else PARTIAL)
     if not arguments.report:
-        run(arguments.quick, arguments.suite).save(folder)
-    results = Results.load(folder)
-    report.write(results, folder)
-    print((folder / "cpu.md").read_text())
-    print((folder / "regimes.md").read_text())
+        run(device, arguments.quick, arguments.suite).save(folder)
+    report.write(Results.load(device, folder), folder)
+    print((folder / f"{device}.md").read_text())
+    print((folder / report.REGIMES[device]).read_text())
     print(f"Everything is in {folder}.")
 
 
-def run(quick: bool, suites: list[str]) -> Results:
+def run(device: str, quick: bool, suites: list[str]) -> Results:
     # A report needs no zeta.
     from benchmarks.machine import facts
     from benchmarks.measurement import THREADS, measure
     from benchmarks.timing import Budget
 
-    cases = grid(quick, suites)
-    budget = Budget(QUICK_SECONDS, 5, 15) if quick else Budget(SECONDS, 3, 15)
+    cases = grid(device, quick, suites)
+    quick_seconds, seconds = SECONDS[device]
+    budget = Budget(quick_seconds, 5, 15) if quick else Budget(seconds, 3, 15)
     part = "" if not quick and not suites else " (a part of the grid)"
-    return Results(measure(cases, budget), {**facts(THREADS), "cases": f"{len(cases)} cases{part}"})
+    machine = {**facts(device, THREADS), "cases": f"{len(cases)} cases{part}"}
+    return Results(device, measure(cases, budget, device), machine)
 
 
 if __name__ == "__main__":

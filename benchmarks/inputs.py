@@ -8,42 +8,45 @@ from torch import Tensor
 SEED = 0
 
 
-def make(family: str, shape: tuple[int, ...], dim: int, dtype: torch.dtype) -> Tensor:
+def make(
+    family: str, shape: tuple[int, ...], dim: int, dtype: torch.dtype, device: str = "cpu"
+) -> Tensor:
     """A tensor of a family, contiguous, the same for the same arguments."""
-    generator = torch.Generator().manual_seed(SEED)
+    generator = torch.Generator(device).manual_seed(SEED)
     return FAMILIES[family](shape, dim, generator).to(dtype)
 
 
 def _normal(scale: float) -> Callable[[tuple[int, ...], int, torch.Generator], Tensor]:
     def rows(shape: tuple[int, ...], _: int, generator: torch.Generator) -> Tensor:
-        return torch.randn(shape, generator=generator).mul_(scale)
+        return torch.randn(shape, generator=generator, device=generator.device).mul_(scale)
 
     return rows
 
 
 def _uniform(shape: tuple[int, ...], _: int, generator: torch.Generator) -> Tensor:
-    return torch.rand(shape, generator=generator)
+    return torch.rand(shape, generator=generator, device=generator.device)
 
 
-def _equal(shape: tuple[int, ...], _dim: int, _generator: torch.Generator) -> Tensor:
-    return torch.full(shape, 0.3)
+def _equal(shape: tuple[int, ...], _: int, generator: torch.Generator) -> Tensor:
+    return torch.full(shape, 0.3, device=generator.device)
 
 
-def _ascending(shape: tuple[int, ...], dim: int, _: torch.Generator) -> Tensor:
+def _ascending(shape: tuple[int, ...], dim: int, generator: torch.Generator) -> Tensor:
     along = [1] * len(shape)
     along[dim] = shape[dim]
-    return torch.linspace(-1, 1, shape[dim]).view(along).expand(shape).contiguous()
+    row = torch.linspace(-1, 1, shape[dim], device=generator.device)
+    return row.view(along).expand(shape).contiguous()
 
 
 def _half_masked(shape: tuple[int, ...], dim: int, generator: torch.Generator) -> Tensor:
-    z = torch.randn(shape, generator=generator)
-    z[torch.rand(shape, generator=generator) < 0.5] = -torch.inf
+    z = torch.randn(shape, generator=generator, device=generator.device)
+    z[torch.rand(shape, generator=generator, device=generator.device) < 0.5] = -torch.inf
     z.select(dim, shape[dim] // 2).zero_()  # A row of nothing but -inf would be NaN.
     return z
 
 
 def _spike(shape: tuple[int, ...], dim: int, generator: torch.Generator) -> Tensor:
-    z = torch.randn(shape, generator=generator)
+    z = torch.randn(shape, generator=generator, device=generator.device)
     z.select(dim, shape[dim] // 3).fill_(100)
     return z
 

@@ -14,11 +14,40 @@ import zeta
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 
-def facts(threads: int) -> dict[str, str]:
+def facts(device: str, threads: int) -> dict[str, str]:
+    return _gpu_facts() if device == "cuda" else _cpu_facts(threads)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "date": date.today().isoformat(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "zeta": zeta.__version__,
+        "zeta_build": zeta._C.build_id,
+        "compiler": zeta._C.compiler,
+    }
+
+
+def _gpu_facts() -> dict[str, str]:
+    gpu = torch.cuda.get_device_properties("cuda")
+    return {
+        **_versions(),
+        "gpu": gpu.name,
+        "multiprocessors": str(gpu.multi_processor_count),
+        "l2": f"{gpu.L2_cache_size / 2**20:.0f} MiB",
+        "memory": f"{gpu.total_memory / 2**30:.0f} GiB",
+        "cuda": str(torch.version.cuda),
+        "architectures": " ".join(zeta._C.cuda_architectures),
+    }
+
+
+def _cpu_facts(threads: int) -> dict[str, str]:
     cpu = _lscpu()
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
-        "date": date.today().isoformat(),
+        **_versions(),
         "cpu": cpu.get("Model name", platform.processor()),
         "cpu_model": f"family {cpu.get('CPU family', '?')} model {cpu.get('Model', '?')}",
         "cores": cpu.get("CPU(s)", str(os.cpu_count())),
@@ -27,12 +56,6 @@ def facts(threads: int) -> dict[str, str]:
         "memory": f"{memory / 2**30:.0f} GiB",
         "virtual_machine": cpu.get("Hypervisor vendor", "none"),
         "huge_pages": HUGE_PAGES.read_text().strip() if HUGE_PAGES.exists() else "unknown",
-        "system": platform.platform(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "zeta": zeta.__version__,
-        "zeta_build": zeta._C.build_id,
-        "compiler": zeta._C.compiler,
         "capability": zeta._C.cpu_capability(),
         "threads": str(threads),
     }

@@ -9,28 +9,33 @@ from torch import Tensor
 from tqdm import tqdm
 
 from benchmarks.cases import DTYPES, Case, Pass, Residency
+from benchmarks.clocks import Clock, clock_of
 from benchmarks.contenders import Contenders
 from benchmarks.inputs import SEED, make
+from benchmarks.rivals import is_installed
 from benchmarks.timing import Budget, interleaved
 
 THREADS = 2
 
 
-def measure(cases: list[Case], budget: Budget) -> pd.DataFrame:
+def measure(cases: list[Case], budget: Budget, device: str) -> pd.DataFrame:
     torch.manual_seed(SEED)
+    clock = clock_of(device)
     rows: list[dict[str, object]] = []
     previous: Case | None = None
     z = torch.empty(0)
     for case in (progress := tqdm(cases, unit="case", dynamic_ncols=True)):
         progress.set_postfix_str(f"{case}", refresh=False)
         if previous is None or case.input != previous.input:
-            z = make(case.family, case.shape, case.dim, DTYPES[case.dtype])
-        rows.extend(_measure_case(case, z, budget))
+            z = make(case.family, case.shape, case.dim, DTYPES[case.dtype], device)
+        rows.extend(_measure_case(case, z, budget, clock))
         previous = case
     return pd.DataFrame(rows)
 
 
-def _measure_case(case: Case, z: Tensor, budget: Budget) -> Iterator[dict[str, object]]:
+def _measure_case(
+    case: Case, z: Tensor, budget: Budget, clock: Clock
+) -> Iterator[dict[str, object]]:
     threads = 1 if case.residency is Residency.CACHE else THREADS
     torch.set_num_threads(threads)
     contenders = Contenders(case, z)
@@ -39,9 +44,10 @@ def _measure_case(case: Case, z: Tensor, budget: Budget) -> Iterator[dict[str, o
     except Exception as error:
         error.add_note(f"in the benchmark of {case}")
         raise
-    for operation, baselines in case.comparisons:
+    for operation, named in case.comparisons:
+        baselines = [name for name in named if is_installed(name)]
         competing = [contenders.contender(name, operation) for name in ("zeta", *baselines)]
-        seconds = interleaved(competing, budget)
+        seconds = interleaved(competing, budget, clock)
         for column, baseline in enumerate(baselines, start=1):
             yield {
                 **_columns(case, operation),

@@ -35,7 +35,7 @@ def check_backward(grad: Tensor, weights: Tensor, grad_logits: Tensor, dim: int)
 def project(rows: Tensor, k: int) -> Tensor:
     ordered, order = rows.double().sort(dim=1, descending=True, stable=True)
     ordered = ordered[:, :k] - ordered[:, :1]
-    sizes = torch.arange(1, ordered.shape[1] + 1)
+    sizes = torch.arange(1, ordered.shape[1] + 1, device=rows.device)
     thresholds = (ordered.cumsum(1) - 1) / sizes
     size = (ordered > thresholds).sum(1, keepdim=True)
     kept = torch.where(sizes <= size, ordered - thresholds.gather(1, size - 1), 0)
@@ -46,8 +46,8 @@ def sample_rows(tensor: Tensor, dim: int) -> Tensor:
     """The first row, the last and some between, in float64."""
     rows = tensor.movedim(dim, -1).reshape(-1, tensor.shape[dim])
     count = max(1, min(64, len(rows), SAMPLE_ENTRIES // rows.shape[1]))
-    chosen = torch.linspace(0, len(rows) - 1, count).round().long()
-    return rows[chosen].double()
+    chosen = torch.linspace(0, len(rows) - 1, count, dtype=torch.float64).round().long()
+    return rows[chosen.to(rows.device)].double()
 
 
 def _require_close(found: Tensor, expected: Tensor, tolerance: float, message: str) -> None:

@@ -10,9 +10,11 @@ import pandas as pd
 from benchmarks.results import (
     CASE,
     FOLDER,
-    RESULTS,
+    FOLDERS,
+    MEASURES,
     Goal,
     Results,
+    Selection,
     load_engine,
     load_engine_context,
     load_goals,
@@ -20,6 +22,7 @@ from benchmarks.results import (
 )
 
 README = FOLDER.parent / "README.md"
+REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
 
 
 @dataclass(frozen=True)
@@ -46,15 +49,16 @@ def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
     if rows.empty:
         return Verdict(goal, np.nan, np.nan, "", 0, 0)
     by = [*CASE, "family"] if goal.families == "adversarial" else CASE
-    column = "ratio" if goal.at_most is not None else "gigabytes_per_second"
-    cases = rows.groupby(by)[column].agg(geometric_mean)
+    # Differences may be negative.
+    mean = pd.Series.mean if goal.measure == "µs beyond" else geometric_mean
+    cases = rows.assign(measured=MEASURES[goal.measure](rows)).groupby(by)["measured"].agg(mean)
     if goal.at_most is not None:
         worst, short = cases.idxmax(), cases > goal.at_most
     else:
         worst, short = cases.idxmin(), cases < goal.at_least
     return Verdict(
         goal,
-        measured=geometric_mean(cases),
+        measured=float(mean(cases)),
         worst=cases[worst],
         worst_case=_describe(dict(zip(by, worst, strict=True))),
         cases=len(cases),
@@ -67,10 +71,10 @@ def _describe(case: dict[str, object]) -> str:
     return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
 
 
-def goal_table(measurements: pd.DataFrame) -> str:
-    verdicts = (judge(goal, measurements) for goal in load_goals())
+def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
+    verdicts = (judge(goal, measurements) for goal in goals)
     return markdown(
-        ("ratio of times, or GB/s", "goal", "measured", "worst", "which is", "verdict"),
+        ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict"),
         (
             (
                 verdict.goal.title,
@@ -87,10 +91,10 @@ def goal_table(measurements: pd.DataFrame) -> str:
     )
 
 
-def regime_bandwidths(measurements: pd.DataFrame) -> pd.DataFrame:
+def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) -> pd.DataFrame:
     """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times."""
     rows = []
-    for regime in load_regimes():
+    for regime in regimes:
         chosen: pd.DataFrame = regime.of(measurements)
         if chosen.empty:
             continue
@@ -102,12 +106,12 @@ def regime_bandwidths(measurements: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio"])
 
 
-def regime_table(measurements: pd.DataFrame) -> str:
+def regime_table(bandwidths: pd.DataFrame) -> str:
     return markdown(
         ("regime", "zeta, GB/s", "copy, GB/s", "by", "time / copy's"),
         (
             (row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`", number(row.ratio))
-            for row in regime_bandwidths(measurements).itertuples()
+            for row in bandwidths.itertuples()
         ),
     )
 
@@ -125,12 +129,21 @@ def engine_table(engine: pd.DataFrame) -> str:
     return markdown(("n", *(f"{dtype}, k = {k}" for dtype, k in columns)), lines)
 
 
-def machine_line(machine: dict[str, str]) -> str:
-    return (
+def machine_line(results: Results) -> str:
+    if not results.machine:
+        return "Not measured: no run on such a device was made yet."
+    if results.device == "cuda":
+        text = (
+            "Measured on {date}, {cases}, {gpu} ({multiprocessors} multiprocessors, L2 {l2}, {memory}), "
+            "compiled for {architectures}, CUDA {cuda}, torch {torch}, zeta {zeta}, Python {python}."
+        )
+        return text.format_map(results.machine)
+    text = (
         "Measured on {date}, {cases}, {threads} threads of {cpu} ({cpu_model}, {cores} cores, L2 {l2}, "
         "L3 {l3}, {memory}), instruction set {capability}, torch {torch}, zeta {zeta}, "
         "Python {python}, {compiler}."
-    ).format_map(machine)
+    )
+    return text.format_map(results.machine)
 
 
 def engine_line(folder: Path) -> str:
@@ -143,23 +156,28 @@ def engine_line(folder: Path) -> str:
 
 def write(results: Results, folder: Path) -> None:
     """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
-    from benchmarks import pictures
-
-    tables = {"cpu.md": goal_table, "regimes.md": regime_table}
+    bandwidths = regime_bandwidths(results.measurements, load_regimes(results.device))
+    tables = {
+        f"{results.device}.md": goal_table(results.measurements, load_goals(results.device)),
+        REGIMES[results.device]: regime_table(bandwidths),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
     for name, table in tables.items():
-        text = f"{machine_line(results.machine)}\n\n{table(results.measurements)}"
-        (folder / name).write_text(text)
-    pictures.draw_ratios(results.measurements, folder / "forward.png")
-    pictures.draw_bandwidths(regime_bandwidths(results.measurements), folder / "bandwidth.png")
+        (folder / name).write_text(f"{machine_line(results)}\n\n{table}")
+    if not results.measurements.empty:
+        from benchmarks import pictures
+
+        pictures.draw_ratios(results.measurements, folder / "forward.png")
+        pictures.draw_bandwidths(bandwidths, folder / "bandwidth.png")
     engine = load_engine(folder)
     if not engine.empty:
         text = f"{engine_line(folder)}\n\n{engine_table(engine)}"
         (folder / "engine.md").write_text(text)
-    if folder.resolve() == RESULTS:
+    if folder.resolve() == FOLDERS[results.device]:
         if not engine.empty:
             quote(FOLDER / "README.md", folder / "engine.md")
-        quote(README, folder / "cpu.md")
-        quote(FOLDER / "README.md", folder / "regimes.md")
+        quote(README, folder / f"{results.device}.md")
+        quote(FOLDER / "README.md", folder / REGIMES[results.device])
 
 
 def quote(document: Path, source: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,18 @@ from benchmarks.inputs import ADVERSARIAL, FAMILIES, NORMAL
 
 FOLDER = Path(__file__).resolve().parent
 RESULTS = FOLDER / "results"
+FOLDERS = {"cpu": RESULTS, "cuda": RESULTS / "cuda"}  # of whole runs on each kind of device
 PARTIAL = RESULTS / "partial"  # of runs that leave out cases; not for keeping
+# What a goal can limit, from the columns of a table of measurements.
+MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
+    "ratio": lambda table: table["ratio"],
+    "GB/s": lambda table: table["gigabytes_per_second"],
+    "µs": lambda table: table["zeta_ms"] * 1e3,
+    "µs beyond": lambda table: (table["zeta_ms"] - table["baseline_ms"]) * 1e3,
+}
+# Those of a table of measurements that goals and regimes speak of.
+TEXTS = ("suite", "operation", "shape", "dtype", "family", "baseline")
+NUMBERS = ("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio", "gigabytes_per_second")
 
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
 CASE = ["shape", "dim", "k", "dtype"]
@@ -21,23 +33,30 @@ ENGINE_NAME = r"sparse_softmax/cache/(?P<dtype>\w+)/(?P<family>[^/]+)/rows:\d+/n
 
 @dataclass(frozen=True)
 class Results:
+    device: str
     measurements: pd.DataFrame
     machine: dict[str, str]
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.measurements.to_csv(folder / "cpu.csv", index=False)
+        self.measurements.to_csv(folder / f"{self.device}.csv", index=False)
         pd.Series(self.machine, name="value").to_csv(folder / "machine.csv", index_label="fact")
 
     @staticmethod
-    def load(folder: Path) -> "Results":
+    def load(device: str, folder: Path) -> "Results":
+        """What was measured; no measurement at all where nothing was saved."""
+        table = folder / f"{device}.csv"
+        if not table.exists():
+            kinds = {**dict.fromkeys(TEXTS, str), **dict.fromkeys(NUMBERS, float)}
+            nothing = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
+            return Results(device, pd.DataFrame(nothing), {})
         facts = pd.read_csv(folder / "machine.csv", index_col="fact", dtype=str)
-        return Results(pd.read_csv(folder / "cpu.csv"), facts["value"].to_dict())
+        return Results(device, pd.read_csv(table), facts["value"].to_dict())
 
 
 @dataclass(frozen=True)
 class Selection:
-    """Some rows of the measurements, as goals.toml and regimes.toml name them."""
+    """Some rows of the measurements, as the files of goals and regimes name them."""
 
     title: str
     operation: str
@@ -57,8 +76,9 @@ class Selection:
 
 @dataclass(frozen=True)
 class Goal(Selection):
-    at_most: float | None = None  # for the ratio
-    at_least: float | None = None  # for GB/s
+    at_most: float | None = None
+    at_least: float | None = None
+    measure: str = "ratio"  # what is limited: a column of MEASURES
 
 
 def load_engine(folder: Path) -> pd.DataFrame:
@@ -83,14 +103,15 @@ def _engine_report(folder: Path) -> dict[str, Any]:
     return report
 
 
-def load_goals() -> list[Goal]:
-    return [Goal(**entry) for entry in _load("goals")]
+def load_goals(device: str) -> list[Goal]:
+    return [Goal(**entry) for entry in _load(device, "goals")]
 
 
-def load_regimes() -> list[Selection]:
-    return [Selection(**entry) for entry in _load("regimes")]
+def load_regimes(device: str) -> list[Selection]:
+    return [Selection(**entry) for entry in _load(device, "regimes")]
 
 
-def _load(name: str) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = tomllib.loads((FOLDER / f"{name}.toml").read_text())[name]
+def _load(device: str, name: str) -> list[dict[str, Any]]:
+    text = (FOLDER / f"{device}_{name}.toml").read_text()
+    entries: list[dict[str, Any]] = tomllib.loads(text)[name]
     return entries

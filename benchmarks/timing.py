@@ -3,13 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from time import perf_counter
 
 import numpy as np
 
+from benchmarks.clocks import Clock
 from benchmarks.contenders import Contender
 
-SHORTEST = 1e-3  # seconds of one timing; of shorter calls, it takes several
+SHORT = 20e-3  # seconds of a call that is worth another one to know it
 
 
 @dataclass(frozen=True)
@@ -24,29 +24,22 @@ class Budget:
         return min(self.most, max(self.least, int(self.seconds / seconds_of_one)))
 
 
-def interleaved(contenders: Sequence[Contender], budget: Budget) -> np.ndarray:
+def interleaved(contenders: Sequence[Contender], budget: Budget, clock: Clock) -> np.ndarray:
     """Seconds of a call: one row for each repetition, one column for each contender."""
-    rough = [_warm_up(contender) for contender in contenders]
-    counts = [max(1, math.ceil(SHORTEST / seconds)) for seconds in rough]
+    rough = [_warm_up(contender, clock) for contender in contenders]
+    counts = [max(1, math.ceil(clock.shortest / seconds)) for seconds in rough]
     one_round = sum(seconds * count for seconds, count in zip(rough, counts, strict=True))
     result = np.empty((budget.repetitions(one_round), len(contenders)))
     for repetition, seconds in enumerate(result):
         # Nobody always comes after the same one, whose traces in the caches it would meet.
         for turn in range(len(contenders)):
             i = (repetition + turn) % len(contenders)
-            seconds[i] = _seconds(contenders[i], counts[i]) / (counts[i] * contenders[i].calls)
+            total = clock.seconds(contenders[i].function, counts[i])
+            seconds[i] = total / (counts[i] * contenders[i].calls)
     return result
 
 
-def _warm_up(contender: Contender) -> float:
-    seconds = _seconds(contender, 1)
+def _warm_up(contender: Contender, clock: Clock) -> float:
+    seconds = clock.seconds(contender.function, 1)
     # The first call may have loaded code; a second one shows how long a short call really takes.
-    return _seconds(contender, 1) if seconds < 20 * SHORTEST else seconds
-
-
-def _seconds(contender: Contender, count: int) -> float:
-    function = contender.function
-    started = perf_counter()
-    for _ in range(count):
-        function()
-    return perf_counter() - started
+    return clock.seconds(contender.function, 1) if seconds < SHORT else seconds

@@ -6,18 +6,27 @@ import pandas as pd
 import pytest
 import torch
 
-from benchmarks.cases import SUITES, Case, Pass, Residency, grid
+from benchmarks.cases import Case, Pass, Residency
+from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contenders
+from benchmarks.grid import SUITES, grid
 from benchmarks.inputs import FAMILIES, NORMAL, make
 from benchmarks.reference import WrongResult, check_backward, check_forward, project
-from benchmarks.report import README, geometric_mean, goal_table, judge, split_at_quotation
-from benchmarks.results import FOLDER, RESULTS, Goal, Results, load_goals, load_regimes
+from benchmarks.report import (
+    README,
+    geometric_mean,
+    goal_table,
+    judge,
+    split_at_quotation,
+    write,
+)
+from benchmarks.results import FOLDER, FOLDERS, RESULTS, Goal, Results, load_goals, load_regimes
 from benchmarks.rivals import topk_scatter
 from benchmarks.timing import Budget
 
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
-BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45)
+BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45, measure="GB/s")
 
 
 def table_of(measured: list[Case]) -> pd.DataFrame:
@@ -59,8 +68,9 @@ def forward_rows(ratios: dict[str, float], length: int = 64) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("quick", [True, False], ids=["quick", "whole"])
-def test_the_grid_is_well_formed(quick):
-    found = grid(quick)
+@pytest.mark.parametrize("kind", SUITES)
+def test_the_grid_is_well_formed(kind, quick):
+    found = grid(kind, quick)
     assert len(set(found)) == len(found)
     assert len(found) < (200 if quick else 1500)
     for case in found:
@@ -69,20 +79,23 @@ def test_the_grid_is_well_formed(quick):
         assert case.comparisons and all(baselines for _, baselines in case.comparisons)
 
 
-def test_the_quick_grid_holds_every_suite_but_a_spot_check():
-    assert {case.suite for case in grid(quick=True)} == set(SUITES) - {"float16"}
+@pytest.mark.parametrize("kind", SUITES)
+def test_the_quick_grid_holds_every_suite_but_a_spot_check(kind):
+    assert {case.suite for case in grid(kind, quick=True)} == set(SUITES[kind]) - {"float16"}
 
 
-def test_goals_and_regimes_resolve_to_cases_of_the_grid():
-    table = table_of(grid(quick=False))
-    for goal in load_goals():
+@pytest.mark.parametrize("kind", SUITES)
+def test_goals_and_regimes_resolve_to_cases_of_the_grid(kind):
+    table = table_of(grid(kind, quick=False))
+    for goal in load_goals(kind):
         assert (goal.at_most is None) != (goal.at_least is None)
         chosen = goal.of(table)
-        assert set(NORMAL) <= set(chosen["family"]) or goal.families == "adversarial", goal
+        if kind == "cpu":
+            assert set(NORMAL) <= set(chosen["family"]) or goal.families == "adversarial", goal
         assert judge(goal, table).cases > 0, goal
-    for regime in load_regimes():
+    for regime in load_regimes(kind):
         assert not regime.of(table).empty, regime
-        assert regime.baseline in ("copy_", "clone")
+        assert regime.baseline in ("copy_", "clone", "zeros_like")
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -164,19 +177,42 @@ def test_a_goal_for_bandwidth_is_a_least_one():
 
 
 def test_the_table_marks_what_is_short():
-    table = table_of(grid(quick=False))
-    lines = goal_table(table).splitlines()
-    assert len(lines) == 2 + len(load_goals())
+    table = table_of(grid("cpu", quick=False))
+    lines = goal_table(table, load_goals("cpu")).splitlines()
+    assert len(lines) == 2 + len(load_goals("cpu"))
     short = [line for line in lines if "| short in" in line]
     assert len(short) == sum("≤ 0." in line or "≥ 100" in line for line in lines)
 
 
 def test_results_are_read_as_they_were_written(tmp_path):
-    saved = Results(forward_rows({"N(0,1)": 1.25}), {"cpu": "a processor", "cores": "2"})
+    saved = Results("cpu", forward_rows({"N(0,1)": 1.25}), {"cpu": "a processor", "cores": "2"})
     saved.save(tmp_path)
-    loaded = Results.load(tmp_path)
+    loaded = Results.load("cpu", tmp_path)
     assert loaded.machine == saved.machine
     pd.testing.assert_frame_equal(loaded.measurements, saved.measurements, check_dtype=False)
+
+
+def test_what_was_not_measured_is_called_so(tmp_path):
+    results = Results.load("cuda", tmp_path)
+    write(results, tmp_path)
+    text = (tmp_path / "cuda.md").read_text()
+    assert text.startswith("Not measured") and text.count("| not measured |") == len(
+        load_goals("cuda")
+    )
+
+
+def test_a_goal_may_be_a_difference():
+    goal = Goal("µs", "forward into out", "copy_", "k == 3", at_most=2.0, measure="µs beyond")
+    table = forward_rows(dict.fromkeys(NORMAL, 1.0)).assign(zeta_ms=0.005, baseline_ms=0.006)
+    assert judge(goal, table).measured == pytest.approx(-1)
+    assert str(judge(goal, table)) == "met"
+    assert str(judge(goal, table.assign(zeta_ms=0.009))) == "short in 1 of 1"
+
+
+def test_a_clock_tells_the_time_of_all_calls():
+    calls = []
+    assert WallClock().seconds(lambda: calls.append(0), 3) > 0
+    assert len(calls) == 3
 
 
 def test_geometric_mean():
@@ -184,14 +220,16 @@ def test_geometric_mean():
 
 
 @pytest.mark.parametrize(
-    ("document", "name"),
+    ("document", "source"),
     [
-        (README, "cpu.md"),
-        (FOLDER / "README.md", "regimes.md"),
-        (FOLDER / "README.md", "engine.md"),
+        (README, RESULTS / "cpu.md"),
+        (README, FOLDERS["cuda"] / "cuda.md"),
+        (FOLDER / "README.md", RESULTS / "regimes.md"),
+        (FOLDER / "README.md", RESULTS / "engine.md"),
+        (FOLDER / "README.md", FOLDERS["cuda"] / "cuda_regimes.md"),
     ],
-    ids=str,
+    ids=lambda path: path.name,
 )
-def test_documents_quote_the_results(document, name):
-    _, quoted, _ = split_at_quotation(document.read_text(), name)
-    assert quoted == (RESULTS / name).read_text()
+def test_documents_quote_the_results(document, source):
+    _, quoted, _ = split_at_quotation(document.read_text(), source.name)
+    assert quoted == source.read_text()
