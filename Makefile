@@ -1,4 +1,5 @@
-# make demo, make test, make bench, make lint, make format, make tidy, make wheel, make clean.
+# make demo, make test, make bench, make gpu-check, make lint, make format, make tidy, make wheel,
+# make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
@@ -11,7 +12,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test bench bench-engine lint format tidy wheel clean
+.PHONY: build demo test bench bench-engine gpu-check lint format tidy wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
@@ -97,6 +98,10 @@ bench-engine: $(zeta)
 	cmake -B $(build) -DZETA_BUILD_BENCHMARKS=ON
 	cmake --build $(build) --target benchmark_engine
 	$(build)/benchmarks/engine/benchmark_engine $(if $(KEEP),$(kept_engine),$(ENGINE))
+
+# With the torch that is found, not that of an environment made here.
+gpu-check:
+	PYTHON=$(PYTHON) tools/gpu_check.sh
 
 cxx_files = $(shell find csrc tests examples benchmarks -name '*.h' -o -name '*.cpp' -o -name '*.cu' -o -name '*.cuh')
 

@@ -1,0 +1,7 @@
+#include "rowwise/cuda/sparse_softmax.cuh"
+
+namespace zeta::rowwise::cuda {
+
+ZETA_INSTANTIATE(Float16);
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,169 @@
+"""What only a GPU can show: that its kernels agree with the CPU's, and how they behave as guests of a
+stream."""
+
+import pytest
+import torch
+from torch import Tensor
+
+import zeta
+
+pytestmark = [
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
+    pytest.mark.skipif(zeta._C.cuda_version is None, reason="needs a build with CUDA"),
+]
+
+forward = torch.ops.zeta.sparse_softmax
+backward = torch.ops.zeta._sparse_softmax_backward
+with_support = torch.ops.zeta._sparse_softmax_with_support
+support_backward = torch.ops.zeta._sparse_softmax_support_backward
+
+# For each way in which kernels treat rows, shapes that an H100 gives it to.
+REGIMES = {
+    "lanes": [(3000, 7), (20000, 64), (700, 100), (300, 1024), (40, 2048)],
+    "block": [(600, 2500), (20, 5000), (900, 20000)],
+    "split": [(1, 50257), (3, 200000)],
+    "columns": [(60, 5000), (700, 4300)],
+    "passes": [(40, 60), (2000, 9)],
+}
+
+
+def rows_of(regime: str, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
+    """On the CPU, of ordinary rows, and of those that are not where there are enough."""
+    z = torch.randn(shape, dtype=torch.float64)
+    dim = 0 if regime in ("columns", "passes") else 1
+    rows = z.movedim(dim, -1)
+    for number, scale in enumerate((1, 5, 0.1, 0.01)):
+        rows[number::4] *= scale
+    if len(rows) > 20:
+        rows[5] = 0.25
+        rows[6] = torch.linspace(-1, 1, rows.shape[1], dtype=torch.float64)
+        rows[7, ::3] = -torch.inf
+        rows[8] = -torch.inf
+        rows[9, rows.shape[1] // 2] = torch.nan
+        rows[10, 0] = torch.inf
+        rows[11] = (rows[11] * 4).round() / 4
+    return z.to(dtype)
+
+
+def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
+    actual = actual.cpu()
+    assert actual.dtype == expected.dtype and actual.stride() == expected.stride()
+    assert torch.equal(actual.isnan(), expected.isnan())
+    assert torch.equal(actual.nan_to_num(0.0), expected.nan_to_num(0.0))
+
+
+@pytest.mark.parametrize(
+    ("regime", "shape"),
+    [(regime, shape) for regime, shapes in REGIMES.items() for shape in shapes],
+    ids=lambda value: value if isinstance(value, str) else "x".join(map(str, value)),
+)
+def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
+    z = rows_of(regime, shape, dtype)
+    dim = 0 if regime in ("columns", "passes") else 1
+    grad = torch.randn_like(z)
+    on_gpu, grad_on_gpu = z.cuda(), grad.cuda()
+    for k in (1, 3, 32, 300, 3000):
+        weights = forward(z, k, dim)
+        assert_same_bits(forward(on_gpu, k, dim), weights)
+        expected = backward(grad, weights, dim, dtype)
+        assert_same_bits(backward(grad_on_gpu, weights.cuda(), dim, dtype), expected)
+        found, support = with_support(on_gpu, k, dim)
+        assert_same_bits(found, weights)
+        assert torch.equal(support.cpu(), with_support(z, k, dim)[1])
+        assert_same_bits(support_backward(grad_on_gpu, support, dim, dtype), expected)
+
+
+@pytest.mark.parametrize("offset", [1, 2, 3])
+@pytest.mark.parametrize("length", [5, 64, 1000, 1023, 5000, 70001])
+def test_rows_may_begin_anywhere(length, offset, dtype):
+    z = torch.randn(7 * length + offset, dtype=dtype)[offset:].view(7, length)
+    on_gpu = z.cuda()
+    shifted = torch.cat([on_gpu.new_zeros(offset), on_gpu.flatten()])[offset:].view(7, length)
+    out = torch.full((7 * length + 1,), torch.nan, dtype=dtype, device="cuda")
+    for k in (3, 100):
+        expected = forward(z, k)
+        assert_same_bits(forward(shifted, k), expected)
+        forward.out(shifted, k, out=out[1:].view(7, length))
+        assert_same_bits(out[1:].view(7, length), expected)
+        assert out[0].isnan()
+
+
+@pytest.mark.parametrize("shape", [(4000, 64), (20, 5000), (1, 300000)])
+def test_repeats_bit_by_bit(shape, dtype):
+    z = torch.randn(shape, dtype=dtype, device="cuda").mul_(0.1)
+    first, support = with_support(z, 40, -1)
+    for _ in range(20):
+        again = with_support(z, 40, -1)
+        assert torch.equal(again[0], first) and torch.equal(again[1], support)
+
+
+@pytest.mark.parametrize("shape", [(4000, 64), (20, 5000), (1, 300000)])
+def test_is_captured_and_replayed(shape, dtype):
+    z = torch.randn(shape, dtype=dtype, device="cuda", requires_grad=True)
+    grad = torch.randn_like(z)
+
+    def train() -> tuple[Tensor, Tensor]:
+        weights = forward(z, 3)
+        return weights.detach(), torch.autograd.grad(weights, z, grad)[0]
+
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        train()  # A first call may load code, which a capture does not allow.
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = train()
+    for _ in range(3):
+        with torch.no_grad():
+            z.normal_()
+        graph.replay()
+        for found, expected in zip(captured, train(), strict=True):
+            assert torch.equal(found, expected)
+
+
+@pytest.mark.parametrize("shape", [(4000, 64), (20, 5000), (1, 300000)])
+def test_does_not_wait_for_the_gpu(shape):
+    z = torch.randn(shape, device="cuda", requires_grad=True)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        torch.autograd.grad(forward(z, 3).sum(), z)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("shape", [(4000, 64), (1, 300000)])
+def test_works_on_the_current_stream(shape):
+    z = torch.empty(shape, device="cuda")
+    stream = torch.cuda.Stream()
+    with torch.cuda.stream(stream):
+        torch.cuda._sleep(50_000_000)
+        z.normal_()
+        weights = forward(z, 3)
+    stream.synchronize()
+    assert torch.equal(weights.cpu(), forward(z.cpu(), 3))
+
+
+def test_takes_memory_for_the_result_alone():
+    z = torch.randn(1 << 20, device="cuda")
+    for shape in ((1 << 14, 64), (1 << 8, 1 << 12)):
+        rows = z.view(shape)
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        weights = forward(rows, 3)
+        assert torch.cuda.max_memory_allocated() - before == weights.nbytes
+
+
+def test_takes_more_than_2_to_31_entries():
+    free, _ = torch.cuda.mem_get_info()
+    if free < 24 << 30:
+        pytest.skip("needs 24 GiB of a GPU's memory")
+    z = torch.randn((1 << 16) + 40, 1 << 15, dtype=torch.bfloat16, device="cuda")
+    weights = forward(z, 3)
+    for rows in (slice(0, 8), slice(-8, None)):
+        assert torch.equal(weights[rows].cpu(), forward(z[rows].cpu(), 3))
+    grad = backward(z, weights, -1, z.dtype)
+    expected = backward(z[-8:].cpu(), weights[-8:].cpu(), -1, z.dtype)
+    assert torch.equal(grad[-8:].cpu(), expected)
+    short = z.view(-1, 8)
+    assert torch.equal(forward(short, 3)[-8:].cpu(), forward(short[-8:].cpu(), 3))
