@@ -7,3 +7,10 @@
 #else
 #define ZETA_HOST_DEVICE [[gnu::always_inline]] inline
 #endif
+
+// Before a loop that is not worth the code of several steps on a GPU.
+#ifdef __CUDA_ARCH__
+#define ZETA_KEEP_LOOP _Pragma("unroll 1")
+#else
+#define ZETA_KEEP_LOOP
+#endif

@@ -26,6 +26,7 @@ struct RowGeometry {
   // Where row `row` begins in each operand, in elements.
   ZETA_HOST_DEVICE void offsets(int64_t row, int64_t (&result)[Operands]) const {
     for (int operand = 0; operand < Operands; ++operand) result[operand] = 0;
+    ZETA_KEEP_LOOP
     for (int dimension = 0; dimension < batch_dimensions; ++dimension) {
       bool const outermost = dimension == batch_dimensions - 1;
       int64_t const rest = outermost ? 0 : row / batch_sizes[dimension];

@@ -97,9 +97,9 @@ __global__ void __launch_bounds__(kMostThreads)
     if constexpr (IsContiguous) {
       backward_row<Mapping, Scalar>(
           group, integers,
-          ContiguousGradientRow<Scalar>{{weights + offsets[2], length},
-                                        {grad_weights + offsets[1], length},
-                                        {grad_logits + offsets[0], length}});
+          ContiguousGradientRow<Scalar>{{weights + offsets[2], static_cast<int>(length)},
+                                        {grad_weights + offsets[1], static_cast<int>(length)},
+                                        {grad_logits + offsets[0], static_cast<int>(length)}});
     } else {
       backward_row<Mapping, Scalar>(
           group, integers,

@@ -50,9 +50,8 @@ __device__ float floor_of_support(Block<kThreadsPerBlock> const& block,
   if (maximum == -INFINITY) return -INFINITY;
   Mapping const mapping(maximum, fixed);
   detail::LargestOfThreads<Scalar> const entries = {largest};
-  auto const support =
-      find_support<Mapping, Scalar>(block, mapping, entries, mapping.lowest_threshold());
-  auto bound = mapping.lower_bound(support.threshold);
+  auto bound = mapping.lower_bound(
+      find_threshold<Mapping, Scalar>(block, mapping, entries, mapping.lowest_threshold()));
   if (mapping.lower_bound() > bound) bound = mapping.lower_bound();
   if (k <= kThreadsPerBlock) {
     using Keys = detail::Keys<Scalar, detail::LargestOfThreads<Scalar>>;
@@ -72,7 +71,7 @@ class BlockCandidates {
  public:
   using Fixed = typename Mapping::Fixed;
   using BlockTile = Tile<Scalar, kPiecesPerThread>;
-  static constexpr int64_t kPiecesPerTile = int64_t{kThreadsPerBlock} * kPiecesPerThread;
+  static constexpr int kPiecesPerTile = kThreadsPerBlock * kPiecesPerThread;
 
   // The arrays are those of the block: there is one of these at a time.
   __device__ BlockCandidates(Block<kThreadsPerBlock> const& block, Fixed const& fixed, int64_t k)
@@ -93,15 +92,15 @@ class BlockCandidates {
                        ContiguousRow<Scalar> const& weights, int first_column) {
     range_ = KeyRange<Scalar>::empty();
     begin(floor_of_support<Mapping>(block_, fixed_, largest_of_sample(logits), k_));
-    for (int64_t piece = 0; piece < logits.pieces(); piece += kPiecesPerTile) {
-      int64_t const begin = piece == 0 ? 0 : logits.first_column(piece);
-      int64_t const end = logits.first_column(piece + kPiecesPerTile);
+    for (int piece = 0; piece < logits.pieces(); piece += kPiecesPerTile) {
+      int const begin = piece == 0 ? 0 : logits.first_column(piece);
+      int const end = logits.first_column(piece + kPiecesPerTile);
       weights.part(begin, end < logits.length ? end : logits.length)
           .fill(block_, narrow<Scalar>(0));
       Scalar largest;
       if (add_tile(logits, piece, first_column, largest)) continue;
       // Read once more, since keeping it would take registers.
-      make_room(largest, first_column + static_cast<int>(begin));
+      make_room(largest, first_column + begin);
       if (!add_tile(logits, piece, first_column, largest)) return false;
     }
     return true;
@@ -112,19 +111,6 @@ class BlockCandidates {
   __device__ bool take(Entries const& entries) {
     begin(floor_of_support<Mapping>(block_, fixed_, largest_of(block_, entries), k_));
     return add(entries, 0, scalar_of<float>(*floor_));
-  }
-
-  // Takes the entries of a selection, which are no more than there is room for, instead of reading.
-  __device__ void take_selected(ContiguousRow<Scalar const> const& row,
-                                Selection<Scalar> const& selection) {
-    begin(-INFINITY);
-    row.for_each(block_, [&](int64_t column, Scalar entry) {
-      if (!selection.includes(column, entry)) return;
-      int const place = atomicAdd(count_, 1);
-      entries_[place] = entry;
-      columns_[place] = static_cast<int>(column);
-    });
-    __syncthreads();
   }
 
   // Calls visit(column, entry) for the candidates that fall to this thread, as far as they lie
@@ -149,8 +135,8 @@ class BlockCandidates {
   __device__ Scalar largest_of_sample(ContiguousRow<Scalar const> const& logits) const {
     constexpr int kWarps = kThreadsPerBlock / kWarpThreads;
     int const warp = block_.rank() / kWarpThreads;
-    int64_t const share = logits.pieces() / kWarps;
-    int64_t const distance = share > kWarpThreads ? share : kWarpThreads;
+    int const share = logits.pieces() / kWarps;
+    int const distance = share > kWarpThreads ? share : kWarpThreads;
     Lanes const lanes(kWarpThreads);
     return largest_of(lanes, Tile<Scalar, 1>(lanes, logits, (warp + 1) * distance - kWarpThreads));
   }
@@ -174,8 +160,8 @@ class BlockCandidates {
 
   // Adds the entries of the tile that begins with a piece. False if there is no room for all of
   // them.
-  __device__ bool add_tile(ContiguousRow<Scalar const> const& logits, int64_t piece,
-                           int first_column, Scalar& largest) {
+  __device__ bool add_tile(ContiguousRow<Scalar const> const& logits, int piece, int first_column,
+                           Scalar& largest) {
     BlockTile const tile(block_, logits, piece);
     tile.for_each(block_, [&](int, Scalar entry) { range_.add(KeyRange<Scalar>::of(entry)); });
     largest = largest_of(block_, tile);

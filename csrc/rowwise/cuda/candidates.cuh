@@ -20,6 +20,7 @@ struct Candidates {
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
+#pragma unroll 2
     for (int i = group.rank(); i < count; i += group.threads()) {
       visit(static_cast<int>(columns[i * stride]), entries[i * stride]);
     }
@@ -31,6 +32,7 @@ struct Candidates {
                         SupportRow const& support) const {
     constexpr Column kNotInSupport = kGreatest<Column>;
     EntryCount written;
+#pragma unroll 1
     for (int i = group.rank(); i < count; i += group.threads()) {
       Column& column = columns[i * stride];
       Scalar const weight = weights(static_cast<int>(column), entries[i * stride]);
@@ -45,10 +47,12 @@ struct Candidates {
 
     // In increasing order.
     group.synchronize();
+#pragma unroll 1
     for (int i = group.rank(); i < count; i += group.threads()) {
       Column const column = columns[i * stride];
       if (column == kNotInSupport) continue;
       int place = 1;
+#pragma unroll 1
       for (int j = 0; j < count; ++j) place += columns[j * stride] < column ? 1 : 0;
       support.begin[place] = column;
     }

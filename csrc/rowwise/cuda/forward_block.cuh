@@ -6,7 +6,6 @@
 #include "rowwise/cuda/block.cuh"
 #include "rowwise/cuda/block_candidates.cuh"
 #include "rowwise/cuda/forward_passes.cuh"
-#include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/operands.cuh"
 #include "rowwise/cuda/row.cuh"
 #include "rowwise/cuda/support.cuh"
@@ -24,16 +23,9 @@ __device__ void write_support(Block<kThreadsPerBlock> const& block,
                               Candidates<Scalar, int> const& list, KeyRange<Scalar> const& range,
                               ForwardRow<Scalar> const& row, int64_t k) {
   Mapping const mapping(range.maximum(), fixed);
-  auto const write_by = [&](auto const& group) {
-    auto const weights = find_weights<Mapping, Scalar>(group, mapping, list, range.largest, k,
-                                                       row.length, mapping.lowest_threshold());
-    list.write(group, row.weights(), weights, row.support);
-  };
-  if (list.count > kCandidatesOfOneWarp) {
-    write_by(block);
-  } else if (block.rank() < kWarpThreads) {
-    write_by(Lanes(kWarpThreads));
-  }
+  auto const weights =
+      find_weights(block, mapping, list, scalar_of<Scalar>(range.largest), k, row.length);
+  list.write(block, row.weights(), weights, row.support);
 }
 
 template <class Scalar>
@@ -46,7 +38,6 @@ __device__ void write_nan(Block<kThreadsPerBlock> const& block, ForwardRow<Scala
 // null.
 template <class Mapping, class Scalar>
 __device__ void forward_crowded_row(Block<kThreadsPerBlock> const& block,
-                                    BlockCandidates<Mapping, Scalar>& candidates,
                                     typename Mapping::Fixed const& fixed,
                                     ForwardRow<Scalar> const& row, Scalar* buffer, int64_t k) {
   auto logits = row.logits();
@@ -56,23 +47,7 @@ __device__ void forward_crowded_row(Block<kThreadsPerBlock> const& block,
     __syncthreads();
     logits.begin = copy.begin;
   }
-  if (k > kCandidatesPerBlock) {
-    forward_by_passes<Mapping>(block, fixed, logits, row.weights(), row.support, k);
-    return;
-  }
-  // The k largest of them all are not.
-  auto range = KeyRange<Scalar>::empty();
-  logits.for_each(block, [&](auto, Scalar entry) { range.add(KeyRange<Scalar>::of(entry)); });
-  range = block.reduce(range);
-  if (!range.is_ordinary()) {
-    write_nan(block, row);
-    return;
-  }
-  row.weights().fill(block, narrow<Scalar>(0));
-  candidates.take_selected(
-      logits, select_largest(block, logits, scalar_of<Scalar>(range.smallest),
-                             scalar_of<Scalar>(range.largest), row.length, k, row.length));
-  write_support<Mapping>(block, fixed, candidates.list(), range, row, k);
+  forward_by_passes<Mapping>(block, fixed, logits, row.weights(), row.support, k);
 }
 
 template <class Mapping, class Scalar>
@@ -81,7 +56,7 @@ __device__ void forward_row(Block<kThreadsPerBlock> const& block,
                             Scalar* buffer, int64_t k) {
   BlockCandidates<Mapping, Scalar> candidates(block, fixed, k);
   if (!candidates.read(row.logits(), row.weights(), 0)) {
-    forward_crowded_row(block, candidates, fixed, row, buffer, k);
+    forward_crowded_row<Mapping>(block, fixed, row, buffer, k);
     return;
   }
   auto const range = block.reduce(candidates.range());

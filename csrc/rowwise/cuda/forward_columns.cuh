@@ -81,8 +81,8 @@ __global__ void __launch_bounds__(kColumnRows* kThreadsPerColumnRow, kBlocksOfCo
   bool const is_listed = counts[x] <= kCandidatesPerColumnRow;
   detail::CandidatesOrRow<Scalar> const all = {
       {entries + x, columns + x, counts[x], kColumnRows}, logits, is_listed};
-  auto const row_weights = find_weights<Mapping, Scalar>(
-      group, mapping, all, range.largest, k, geometry.length, mapping.lowest_threshold());
+  auto const row_weights =
+      find_weights(group, mapping, all, scalar_of<Scalar>(range.largest), k, geometry.length);
   if (!is_listed) logits.map(group, weights, row_weights);
   auto list = all.candidates;
   auto support = row.support;

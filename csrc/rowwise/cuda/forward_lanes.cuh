@@ -125,11 +125,10 @@ __device__ void solve_lists(typename Mapping::Fixed const& fixed, WarpRows<Scala
   int const number = lanes.group();
   auto const row = rows[number];
   auto const list = lists.of(number);
-  auto const largest = lists.largest[number];
-  Mapping const mapping(widen(scalar_of<Scalar>(largest)), fixed);
+  auto const largest = scalar_of<Scalar>(lists.largest[number]);
+  Mapping const mapping(widen(largest), fixed);
   auto const weights =
-      find_weights<Mapping, Scalar>(lanes, mapping, list, largest, rows.operands.k,
-                                    rows.geometry.length, mapping.lowest_threshold());
+      find_weights(lanes, mapping, list, largest, rows.operands.k, rows.geometry.length);
   list.write(lanes, row.weights(), weights, row.support);
 }
 

@@ -26,9 +26,8 @@ __device__ void forward_by_passes(Group const& group, typename Mapping::Fixed co
   // Rows that are not stay, since others may be taken in step with this one.
   EntriesIf<Row> const entries = {logits, is_ordinary};
   Mapping const mapping(range.maximum(), fixed);
-  auto const start = estimate_threshold<Mapping, Scalar>(group, mapping, entries, logits.length);
-  auto const find = find_weights<Mapping, Scalar>(group, mapping, entries, range.largest, k,
-                                                  logits.length, start);
+  auto const largest = scalar_of<Scalar>(range.largest);
+  auto const find = find_weights<true>(group, mapping, entries, largest, k, logits.length);
   logits.map(group, weights, [&](auto column, Scalar entry) {
     return is_ordinary ? find(column, entry) : narrow<Scalar>(NAN);
   });

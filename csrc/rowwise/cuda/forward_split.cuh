@@ -69,16 +69,16 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
   auto const shared_row = split_row<Scalar>(workspace, geometry.rows, parts, blockIdx.y);
 
   // In whole pieces.
-  auto const column_of_part = [&](int64_t number) {
-    int64_t const column = logits.first_column(logits.pieces() * number / parts);
+  auto const column_of_part = [&](int number) {
+    int64_t const pieces = logits.pieces();
+    int const column = logits.first_column(static_cast<int>(pieces * number / parts));
     return column < 0 ? 0 : column > logits.length ? logits.length : column;
   };
-  int64_t const first = column_of_part(part);
-  int64_t const last = part + 1 == parts ? logits.length : column_of_part(part + 1);
+  int const first = column_of_part(part);
+  int const last = part + 1 == parts ? logits.length : column_of_part(part + 1);
 
   BlockCandidates<Mapping, Scalar> candidates(block, fixed, k);
-  if (candidates.read(logits.part(first, last), row.weights().part(first, last),
-                      static_cast<int>(first))) {
+  if (candidates.read(logits.part(first, last), row.weights().part(first, last), first)) {
     detail::hand_on(candidates, shared_row);
   } else if (block.rank() == 0) {
     atomicAdd(&shared_row.header->count, shared_row.capacity + 1);
@@ -98,7 +98,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
                  Candidates<Scalar, int>{shared_row.entries, shared_row.columns, count, 1})) {
     write_support<Mapping>(block, fixed, candidates.list(), range, row, k);
   } else {
-    forward_crowded_row<Mapping, Scalar>(block, candidates, fixed, row, nullptr, k);
+    forward_by_passes<Mapping>(block, fixed, logits, row.weights(), row.support, k);
   }
 }
 

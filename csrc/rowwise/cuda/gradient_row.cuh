@@ -39,7 +39,7 @@ struct ContiguousGradientRow {
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
-    for_each_piece(group, [&](int64_t first, auto const& piece, auto const& piece_grads) {
+    for_each_piece(group, [&](int first, auto const& piece, auto const& piece_grads) {
 #pragma unroll
       for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
         bool const is_in_support = weights.holds(first + i) && widen(piece.entries[i]) != 0;
@@ -50,7 +50,7 @@ struct ContiguousGradientRow {
 
   template <class Group, class Function>
   __device__ void map(Group const& group, Function const& function) const {
-    for_each_piece(group, [&](int64_t first, auto piece, auto const& piece_grads) {
+    for_each_piece(group, [&](int first, auto piece, auto const& piece_grads) {
 #pragma unroll
       for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
         piece.entries[i] = widen(piece.entries[i]) != 0
@@ -64,9 +64,9 @@ struct ContiguousGradientRow {
  private:
   template <class Group, class Visit>
   __device__ void for_each_piece(Group const& group, Visit const& visit) const {
-    int64_t const count = weights.pieces();
-    for (int64_t piece = group.rank(); piece < count; piece += group.threads()) {
-      int64_t const first = weights.first_column(piece);
+    int const count = weights.pieces();
+    for (int piece = group.rank(); piece < count; piece += group.threads()) {
+      int const first = weights.first_column(piece);
       auto const vector = weights.load(first);
       bool has_support = false;
 #pragma unroll

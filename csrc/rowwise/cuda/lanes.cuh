@@ -52,6 +52,7 @@ class Lanes {
 
   template <class Value>
   __device__ Value reduce(Value value) const {
+#pragma unroll 1
     for (int lane_mask = threads_ / 2; lane_mask > 0; lane_mask /= 2) {
       value.add(detail::shuffle_words(
           value, [&](int word) { return __shfl_xor_sync(kAllLanes, word, lane_mask); }));
@@ -72,6 +73,7 @@ class Lanes {
 
   // The sum of the counts of this lane and of those of lower rank.
   __device__ int running_sum(int count) const {
+#pragma unroll 1
     for (int distance = 1; distance < threads_; distance *= 2) {
       int const other = __shfl_up_sync(kAllLanes, count, distance, threads_);
       if (rank() >= distance) count += other;

@@ -19,8 +19,13 @@ struct ForwardRow {
   int64_t length;
   SupportRow support;
 
-  __device__ ContiguousRow<Scalar const> logits() const { return {logits_begin, length}; }
-  __device__ ContiguousRow<Scalar> weights() const { return {weights_begin, length}; }
+  // Of a row of less than 2^31 entries.
+  __device__ ContiguousRow<Scalar const> logits() const {
+    return {logits_begin, static_cast<int>(length)};
+  }
+  __device__ ContiguousRow<Scalar> weights() const {
+    return {weights_begin, static_cast<int>(length)};
+  }
   __device__ StridedRow<Scalar const> strided_logits() const {
     return {logits_begin, logits_stride, length};
   }

@@ -45,7 +45,7 @@ __device__ Scalar minus_infinity() {
 }  // namespace detail
 
 template <class Scalar, class Function>
-__device__ Vector<Scalar> mapped(Vector<Scalar> vector, int64_t first_column,
+__device__ Vector<Scalar> mapped(Vector<Scalar> vector, int first_column,
                                  Function const& function) {
 #pragma unroll
   for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
@@ -69,6 +69,7 @@ struct StridedRow {
   __device__ void for_each(Group const& group, Visit const& visit) const {
     int64_t const step = group.threads();
     int64_t column = group.rank();
+#pragma unroll 1
     for (; column + (kEntriesAhead - 1) * step < length; column += kEntriesAhead * step) {
       Value entries[kEntriesAhead];
 #pragma unroll
@@ -76,6 +77,7 @@ struct StridedRow {
 #pragma unroll
       for (int i = 0; i < kEntriesAhead; ++i) visit(column + i * step, entries[i]);
     }
+#pragma unroll 1
     for (; column < length; column += step) visit(column, (*this)[column]);
   }
 
@@ -95,43 +97,44 @@ struct StridedRow {
   }
 };
 
-// A row without gaps. Its pieces are the aligned 16 bytes of memory that it has a part in.
+// A row without gaps, of less than 2^31 entries. Its pieces are the aligned 16 bytes of memory that
+// it has a part in.
 template <class Scalar>
 struct ContiguousRow {
   using Value = std::remove_const_t<Scalar>;
   static constexpr int kPerPiece = Vector<Value>::kEntries;
 
   Scalar* begin;
-  int64_t length;
+  int length;
 
-  __device__ Scalar& operator[](int64_t column) const { return begin[column]; }
+  __device__ Scalar& operator[](int column) const { return begin[column]; }
 
   // Entries of the first piece that belong to what lies before the row.
   __device__ int shift() const {
     return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kVectorBytes / sizeof(Scalar));
   }
-  __device__ int64_t pieces() const { return (shift() + length + kPerPiece - 1) / kPerPiece; }
-  __device__ int64_t first_column(int64_t piece) const { return piece * kPerPiece - shift(); }
-  __device__ bool is_piece_of_row(int64_t first_column) const {
+  __device__ int pieces() const { return (shift() + length + kPerPiece - 1) / kPerPiece; }
+  __device__ int first_column(int piece) const { return piece * kPerPiece - shift(); }
+  __device__ bool is_piece_of_row(int first_column) const {
     return first_column >= 0 && first_column + kPerPiece <= length &&
            (first_column + shift()) % kPerPiece == 0;
   }
-  __device__ bool holds(int64_t column) const { return 0 <= column && column < length; }
+  __device__ bool holds(int column) const { return 0 <= column && column < length; }
 
   // As many entries as a piece has, with -inf for what is not of the row.
-  __device__ Vector<Value> load(int64_t first_column) const {
+  __device__ Vector<Value> load(int first_column) const {
     if (is_piece_of_row(first_column)) return detail::load_vector<Value>(begin + first_column);
     Vector<Value> result;
 #pragma unroll
     for (int i = 0; i < kPerPiece; ++i) {
-      int64_t const column = first_column + i;
+      int const column = first_column + i;
       result.entries[i] = holds(column) ? begin[column] : detail::minus_infinity<Value>();
     }
     return result;
   }
 
   // Writes what of a vector lies in the row.
-  __device__ void store(int64_t first_column, Vector<Value> const& vector) const {
+  __device__ void store(int first_column, Vector<Value> const& vector) const {
     if (is_piece_of_row(first_column)) {
       detail::store_vector(begin + first_column, vector);
       return;
@@ -145,20 +148,22 @@ struct ContiguousRow {
   // Calls visit(first column, piece), with -inf for what is not of the row.
   template <class Group, class Visit>
   __device__ void for_each_piece(Group const& group, Visit const& visit) const {
-    int64_t const count = pieces();
-    int64_t const step = group.threads();
-    for (int64_t piece = group.rank(); piece < count; piece += kPiecesAhead * step) {
-      Vector<Value> vectors[kPiecesAhead];
+    int const count = pieces();
+    constexpr int kAhead = kPiecesAhead<Scalar>;
+    int const step = group.threads();
+#pragma unroll 1
+    for (int piece = group.rank(); piece < count; piece += kAhead * step) {
+      Vector<Value> vectors[kAhead];
 #pragma unroll
-      for (int i = 0; i < kPiecesAhead; ++i) vectors[i] = load(first_column(piece + i * step));
+      for (int i = 0; i < kAhead; ++i) vectors[i] = load(first_column(piece + i * step));
 #pragma unroll
-      for (int i = 0; i < kPiecesAhead; ++i) visit(first_column(piece + i * step), vectors[i]);
+      for (int i = 0; i < kAhead; ++i) visit(first_column(piece + i * step), vectors[i]);
     }
   }
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
-    for_each_piece(group, [&](int64_t first, Vector<Value> const& piece) {
+    for_each_piece(group, [&](int first, Vector<Value> const& piece) {
 #pragma unroll
       for (int i = 0; i < kPerPiece; ++i) {
         if (holds(first + i)) visit(first + i, piece.entries[i]);
@@ -169,7 +174,7 @@ struct ContiguousRow {
   template <class Group, class Result, class Function>
   __device__ void map(Group const& group, ContiguousRow<Result> const& result,
                       Function const& function) const {
-    for_each_piece(group, [&](int64_t first, Vector<Value> const& piece) {
+    for_each_piece(group, [&](int first, Vector<Value> const& piece) {
       result.store(first, mapped(piece, first, function));
     });
   }
@@ -179,16 +184,14 @@ struct ContiguousRow {
     Vector<Value> vector;
 #pragma unroll
     for (int i = 0; i < kPerPiece; ++i) vector.entries[i] = value;
-    int64_t const count = pieces();
-    for (int64_t piece = group.rank(); piece < count; piece += group.threads()) {
+    int const count = pieces();
+    for (int piece = group.rank(); piece < count; piece += group.threads()) {
       store(first_column(piece), vector);
     }
   }
 
   // The part from one column up to another.
-  __device__ ContiguousRow part(int64_t first, int64_t last) const {
-    return {begin + first, last - first};
-  }
+  __device__ ContiguousRow part(int first, int last) const { return {begin + first, last - first}; }
 };
 
 // Entries that may not be there, of a row that is taken in step with others.
@@ -203,14 +206,14 @@ struct EntriesIf {
   }
 };
 
-// Pieces of a contiguous row of less than 2^31 entries that a group's threads keep in registers.
+// Pieces of a contiguous row that a group's threads keep in registers.
 template <class Scalar, int Pieces>
 class Tile {
  public:
   // The pieces from `first_piece` on, as many as fit. What is not of the row is -inf.
   template <class Group>
-  __device__ Tile(Group const& group, ContiguousRow<Scalar const> const& row, int64_t first_piece)
-      : first_column_(static_cast<int>(row.first_column(first_piece + group.rank()))),
+  __device__ Tile(Group const& group, ContiguousRow<Scalar const> const& row, int first_piece)
+      : first_column_(row.first_column(first_piece + group.rank())),
         step_(group.threads() * ContiguousRow<Scalar>::kPerPiece) {
 #pragma unroll
     for (int i = 0; i < Pieces; ++i) pieces_[i] = row.load(first_column(i));

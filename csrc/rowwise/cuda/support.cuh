@@ -17,55 +17,32 @@ __device__ key_t<Scalar> selection_key(Scalar x) {
   return key == -1 ? key_t<Scalar>{0} : key;
 }
 
-template <class Mapping, class Scalar>
-struct Support {
-  typename Mapping::Threshold threshold;
-  int64_t size;
-  key_t<Scalar> smallest;  // entry of it
-};
-
-namespace detail {
-
-template <class Mapping, class Scalar>
-struct SumAndSmallest {
-  typename Mapping::Sum sum;
-  int64_t smallest = INT64_MAX;
-
-  __device__ void add(SumAndSmallest const& other) {
-    sum.add(other.sum);
-    if (other.smallest < smallest) smallest = other.smallest;
-  }
-};
-
-}  // namespace detail
-
-// Michelot's iteration (1986): each pass drops what lies below the threshold of the rest. It begins
-// with what lies above `start`, which is at most the threshold that it ends with.
+// The threshold of a row, by Michelot's iteration (1986): each pass drops what lies below the
+// threshold of the rest. It begins with what lies above `start`, which is at most what it ends
+// with.
 template <class Mapping, class Scalar, class Group, class Entries>
-__device__ Support<Mapping, Scalar> find_support(Group const& group, Mapping const& mapping,
-                                                 Entries const& entries,
-                                                 typename Mapping::Threshold const& start) {
-  Support<Mapping, Scalar> support = {start, 0, 0};
+__device__ typename Mapping::Threshold find_threshold(Group const& group, Mapping const& mapping,
+                                                      Entries const& entries,
+                                                      typename Mapping::Threshold const& start) {
+  auto threshold = start;
+  int64_t size = 0;
   bool is_found;
   do {
-    detail::SumAndSmallest<Mapping, Scalar> pass;
+    typename Mapping::Sum sum;
     entries.for_each(group, [&](auto, Scalar entry) {
       auto const logit = widen(entry);
       if (logit < mapping.lower_bound()) return;
       auto const term = mapping.term(logit);
-      if (!mapping.is_above(term, support.threshold)) return;
-      pass.sum.add(term);
-      int64_t const key = selection_key(entry);
-      if (key < pass.smallest) pass.smallest = key;
+      if (mapping.is_above(term, threshold)) sum.add(term);
     });
-    pass = group.reduce(pass);
-    is_found = pass.sum.count == support.size;
+    sum = group.reduce(sum);
+    is_found = sum.count == size;
     if (!is_found) {
-      support = {mapping.threshold(pass.sum), pass.sum.count,
-                 static_cast<key_t<Scalar>>(pass.smallest)};
+      threshold = mapping.threshold(sum);
+      size = sum.count;
     }
   } while (group.any(!is_found));
-  return support;
+  return threshold;
 }
 
 namespace detail {
@@ -161,21 +138,59 @@ struct ColumnsOfKey {
 
 }  // namespace detail
 
-// The k largest entries of a row, the lower columns first among equals. Of the entries, `count` are
-// not below `smallest`, and none is above `largest`; if they are k at most, all of these.
-template <class Scalar, class Group, class Entries>
-__device__ Selection<Scalar> select_largest(Group const& group, Entries const& entries,
-                                            Scalar smallest, Scalar largest, int64_t count,
-                                            int64_t k, int64_t length) {
+namespace detail {
+
+// How many entries may be in the support, and the least key among them.
+struct CountAndLeast {
+  int64_t count = 0;
+  int64_t least = INT64_MAX;
+
+  __device__ void add(CountAndLeast other) {
+    count += other.count;
+    if (other.least < least) least = other.least;
+  }
+};
+
+template <class Scalar, class Entries>
+struct Selected {
+  Entries const& entries;
+  Selection<Scalar> const& selection;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    entries.for_each(group, [&](auto column, Scalar entry) {
+      if (selection.includes(column, entry)) visit(column, entry);
+    });
+  }
+};
+
+}  // namespace detail
+
+// The k largest entries of a row, the lower columns first among equals; all, where fewer are within
+// reach of the support. `largest` is the row's maximum.
+template <class Mapping, class Scalar, class Group, class Entries>
+__device__ Selection<Scalar> select_largest(Group const& group, Mapping const& mapping,
+                                            Entries const& entries, Scalar largest, int64_t k,
+                                            int64_t length) {
+  detail::CountAndLeast candidates;
+  entries.for_each(group, [&](auto, Scalar entry) {
+    if (widen(entry) < mapping.lower_bound()) return;
+    candidates.add({1, selection_key(entry)});
+  });
+  candidates = group.reduce(candidates);
+  bool const are_too_many = candidates.count > k;
+  if (!group.any(are_too_many)) return {};
+
   using Keys = detail::Keys<Scalar, Entries>;
   using Key = typename Keys::Number;
-  auto const kth =
-      find_kth(group, Keys{entries}, k,
-               Range<Key>{Key{selection_key(smallest)}, Key{selection_key(largest)}, count});
+  auto const kth = find_kth(group, Keys{entries}, k,
+                            Range<Key>{static_cast<Key>(candidates.least),
+                                       Key{selection_key(largest)}, candidates.count});
   bool const has_ties = kth.not_below > k;
   auto const last =
       find_kth(group, detail::ColumnsOfKey<Scalar, Entries>{entries, kth.number}, k - kth.above,
                Range<int64_t>{has_ties ? 1 - length : 0, 0, kth.not_below - kth.above});
+  if (!are_too_many) return {};
   Selection<Scalar> selection = {static_cast<key_t<Scalar>>(kth.number)};
   if (has_ties) selection.last_column = -last.number;
   return selection;
@@ -204,26 +219,18 @@ class Weights {
   Selection<Scalar> selection_;
 };
 
-// `largest` is the key of the row's maximum, `start` as find_support() takes it.
-template <class Mapping, class Scalar, class Group, class Entries>
+// `largest` is the row's maximum. Of many entries, the threshold is estimated first.
+template <bool HasMany = false, class Mapping, class Scalar, class Group, class Entries>
 __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping const& mapping,
-                                                 Entries const& entries, key_t<Scalar> largest,
-                                                 int64_t k, int64_t length,
-                                                 typename Mapping::Threshold const& start) {
-  auto const support = find_support<Mapping, Scalar>(group, mapping, entries, start);
-  bool const is_capped = support.size > k;
-  if (!group.any(is_capped)) return {mapping, support.threshold, {}};
-  auto const selection = select_largest(group, entries, scalar_of<Scalar>(support.smallest),
-                                        scalar_of<Scalar>(largest), support.size, k, length);
-  typename Mapping::Sum sum;
-  entries.for_each(group, [&](auto column, Scalar entry) {
-    auto const logit = widen(entry);
-    if (logit >= mapping.lower_bound() && selection.includes(column, entry))
-      sum.add(mapping.term(logit));
-  });
-  sum = group.reduce(sum);
-  if (!is_capped) return {mapping, support.threshold, {}};
-  return {mapping, mapping.threshold(sum), selection};
+                                                 Entries const& entries, Scalar largest, int64_t k,
+                                                 int64_t length) {
+  auto const selection = select_largest(group, mapping, entries, largest, k, length);
+  detail::Selected<Scalar, Entries> const selected = {entries, selection};
+  auto start = mapping.lowest_threshold();
+  if constexpr (HasMany) {
+    start = estimate_threshold<Mapping, Scalar>(group, mapping, selected, length);
+  }
+  return {mapping, find_threshold<Mapping, Scalar>(group, mapping, selected, start), selection};
 }
 
 }  // namespace zeta::rowwise::cuda

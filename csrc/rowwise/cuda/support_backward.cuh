@@ -60,7 +60,8 @@ __global__ void __launch_bounds__(kMostThreads)
     int64_t const first = part.first(length);
     int64_t const last = part.last(length);
     if constexpr (IsContiguous) {
-      ContiguousRow<Scalar>{result.begin, length}.part(first, last).fill(group, background);
+      ContiguousRow<Scalar>{result.begin + first, static_cast<int>(last - first)}.fill(group,
+                                                                                       background);
     } else {
       result.fill(group, background);
     }

@@ -41,9 +41,6 @@ inline constexpr int kCandidatesPerBlock = 2048;
 // Shared memory of such a block beside its list, and what the system keeps of it.
 inline constexpr int kOtherSharedBytes = 4096;
 
-// Up to so many of them are left to one warp, which has no barriers to wait at.
-inline constexpr int kCandidatesOfOneWarp = 128;
-
 // Rows are split as long as there are fewer blocks than these, in parts of at least 16 KiB.
 inline constexpr int kBlocksPerMultiprocessor = 4;
 inline constexpr int64_t kSmallestPartBytes = int64_t{16} << 10;
@@ -67,6 +64,7 @@ inline constexpr int kMostEstimates = 8;
 
 // Reads that a thread has under way in a pass over a row where it lies.
 inline constexpr int kEntriesAhead = 4;
-inline constexpr int kPiecesAhead = 2;
+template <class Scalar>
+inline constexpr int kPiecesAhead = sizeof(Scalar) >= 4 ? 2 : 1;
 
 }  // namespace zeta::rowwise::cuda
