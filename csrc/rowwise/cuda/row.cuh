@@ -34,7 +34,14 @@ template <class Scalar>
 __device__ void store_vector(Scalar* aligned, Vector<Scalar> const& vector) {
   uint4 bits;
   memcpy(&bits, &vector, sizeof(bits));
+#ifdef __CUDA_ARCH__
+  // An assignment may be taken apart and joined with the stores of single entries nearby.
+  asm volatile("st.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(aligned), "r"(bits.x), "r"(bits.y),
+               "r"(bits.z), "r"(bits.w)
+               : "memory");
+#else
   *reinterpret_cast<uint4*>(aligned) = bits;
+#endif
 }
 
 template <class Scalar>

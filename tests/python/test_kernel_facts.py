@@ -1,0 +1,38 @@
+"""What the CUDA kernels' machine code has to have, whatever the compiler makes of them."""
+
+import shutil
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+import zeta
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+
+import kernel_facts
+
+HAS_TOOLS = shutil.which("nvcc") or Path("/usr/local/cuda/bin/nvcc").exists()
+pytestmark = [
+    pytest.mark.skipif(zeta._C.cuda_version is None, reason="needs a build with CUDA"),
+    pytest.mark.skipif(not HAS_TOOLS, reason="needs nvcc on the path or in /usr/local/cuda"),
+    pytest.mark.skipif(find_spec("triton") is None, reason="needs the disassembler of triton"),
+]
+
+
+@pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
+def test_streaming_kernels_spill_nothing_and_use_wide_accesses(scalar):
+    kernels = {kernel.title: kernel for kernel in kernel_facts.facts(scalar, "90")}
+    streaming = [
+        kernel
+        for title, kernel in kernels.items()
+        if title.startswith(("forward_lanes", "forward_block", "forward_split"))
+    ]
+    assert len(streaming) >= 6
+    for kernel in streaming:
+        assert kernel.spilled_bytes == 0, kernel.title
+        assert kernel.accesses["load 128"] > 0, kernel.title
+        assert kernel.accesses["store 128"] > 0, kernel.title
+    for rows in ("lanes", "blocks", "split"):
+        assert kernels[f"support_backward, {scalar}, {rows}, contiguous"].accesses["store 128"] > 0

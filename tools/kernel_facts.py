@@ -1,0 +1,145 @@
+"""What can be told of the CUDA kernels without a GPU, as a table: registers, spilled registers, shared
+memory and the widths of their accesses. Compiles them for one architecture, by default 9.0.
+
+    python tools/kernel_facts.py [architecture] > benchmarks/results/cuda/kernels.md
+"""
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parents[1]
+TYPES = ("float32", "bfloat16", "float16", "float64")
+WORDS = {  # of template arguments
+    "float": "float32",
+    "double": "float64",
+    "RowsOfLanes": "lanes",
+    "RowsOfBlocks": "blocks",
+    "RowsOfColumns": "columns",
+    "PartsOfRows": "split",
+    "true": "contiguous",
+    "false": "any layout",
+}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    name: str  # mangled
+    registers: int
+    spilled_bytes: int  # stored and loaded
+    shared_bytes: int
+    instructions: int
+    accesses: Counter[str]  # of global memory: "load 128", "store 32"
+
+    @cached_property
+    def title(self) -> str:
+        """As forward_lanes, float32, pieces: 2."""
+        text = output("c++filt", self.name)
+        match = re.search(r"(\w+)_kernel<([^()]*)>\(", text)
+        if match is None:
+            sys.exit(f"kernel_facts: expected the name of a kernel, but got {text}")
+        _, *arguments = (word.rpartition("::")[2] for word in match[2].split(", "))
+        words = (f"pieces: {word}" if word.isdigit() else word for word in arguments)
+        return ", ".join([match[1], *(WORDS.get(word, word.lower()) for word in words)])
+
+
+def output(*command: object) -> str:
+    words = [str(word) for word in command]
+    result = subprocess.run(words, check=False, capture_output=True, text=True)
+    if result.returncode != 0:
+        sys.exit(f"{command[0]} failed:\n{result.stdout}{result.stderr}")
+    return result.stdout + result.stderr
+
+
+def find_tool(name: str) -> str:
+    """On the path, in the toolkit, or beside triton, which brings the disassembler."""
+    spec = find_spec("triton")
+    places = [os.environ.get("PATH", ""), "/usr/local/cuda/bin"]
+    if spec and spec.origin:
+        places.append(str(Path(spec.origin).parent / "backends/nvidia/bin"))
+    found = shutil.which(name, path=os.pathsep.join(places))
+    if found is None:
+        sys.exit(
+            f"kernel_facts: {name} was not found on the path, in /usr/local/cuda or with triton"
+        )
+    return found
+
+
+def facts(scalar: str, architecture: str) -> list[Kernel]:
+    with TemporaryDirectory() as folder:
+        cubin = Path(folder, "kernels.cubin")
+        compiled = output(
+            *(find_tool("nvcc"), "-std=c++20", "--fmad=false", f"-I{ROOT}/csrc", "-cubin"),
+            *(f"-arch=sm_{architecture}", "-Xptxas=-v", "-o", cubin),
+            ROOT / "csrc/rowwise/cuda" / f"sparse_softmax_{scalar}.cu",
+        )
+        disassembled = output(find_tool("cuobjdump"), "-sass", cubin)
+    instructions = {
+        name: re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+(.*?);", body, re.MULTILINE)
+        for name, body in re.findall(
+            r"Function : (\w+)\n(.*?)(?=Function : |\Z)", disassembled, re.DOTALL
+        )
+    }
+    pattern = (
+        r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores, (\d+) bytes spill loads"
+        r".*?Used (\d+) registers(?:[^\n]*?, (\d+) bytes smem)?"
+    )
+    return [
+        Kernel(
+            name,
+            registers=int(registers),
+            spilled_bytes=int(stored) + int(loaded),
+            shared_bytes=int(shared or 0),
+            instructions=len(instructions[name]),
+            accesses=count_accesses(instructions[name]),
+        )
+        for name, stored, loaded, registers, shared in re.findall(pattern, compiled, re.DOTALL)
+    ]
+
+
+def count_accesses(instructions: list[str]) -> Counter[str]:
+    kinds = {"LDG": "load", "LD": "load", "STG": "store", "ST": "store"}
+    found: Counter[str] = Counter()
+    for instruction in instructions:
+        match = re.match(r"(?:@!?U?P\w+ )?(LDG|LD|STG|ST)\.E(\.\S+)?\s", instruction)
+        if match:
+            width = re.search(r"\.(128|64|U16|S16|U8)\b", match[2] or "")
+            bits = width[1].strip("US") if width else "32"
+            found[f"{kinds[match[1]]} {bits}"] += 1
+    return found
+
+
+def table(kernels: list[Kernel]) -> str:
+    head = (
+        *("kernel", "registers", "spilled, B", "shared, B", "instructions"),
+        *("128-bit loads", "128-bit stores"),
+    )
+    lines = [head, ("---",) * len(head)]
+    for kernel in kernels:
+        numbers = (kernel.registers, kernel.spilled_bytes, kernel.shared_bytes, kernel.instructions)
+        wide = (kernel.accesses["load 128"], kernel.accesses["store 128"])
+        lines.append((kernel.title, *map(str, (*numbers, *wide))))
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("architecture", nargs="?", default="90", help="as 80, 90 or 120")
+    architecture = parser.parse_args().architecture
+    kernels = [kernel for scalar in TYPES for kernel in facts(scalar, architecture)]
+    version = output(find_tool("nvcc"), "--version").partition("release ")[2].partition(",")[0]
+    print(f"By nvcc {version}, for architecture {architecture}.\n")
+    print(table(sorted(kernels, key=lambda kernel: kernel.title)), end="")
+
+
+if __name__ == "__main__":
+    main()
