@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(kColumnRows* kThreadsPerColumnRow, kBlocksOfCo
   bool const is_ordinary = range.is_ordinary();
   Mapping const mapping(range.maximum(), fixed);
   auto bound = mapping.lower_bound();
-  if (k <= kMostRounds) {
+  if (k <= kMostLargest && k <= group.threads()) {
     auto const kth =
         widen(scalar_of<Scalar>(key_of_kth_thread<Scalar>(group, own_range.largest, k)));
     if (kth > bound) bound = kth;

@@ -2,8 +2,10 @@
 
 #include <cmath>
 #include <cstdint>
+#include <type_traits>
 
 #include "rowwise/cuda/candidates.cuh"
+#include "rowwise/cuda/few_largest.cuh"
 #include "rowwise/cuda/forward_passes.cuh"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/operands.cuh"
@@ -68,7 +70,7 @@ __device__ void list_candidates(Lanes const& lanes, typename Mapping::Fixed cons
   weights.fill(lanes, narrow<Scalar>(is_ordinary ? 0 : NAN));
 
   auto bound = Mapping(range.maximum(), fixed).lower_bound();
-  if (k <= kMostRounds) {
+  if (k <= kMostLargest && k <= lanes.threads()) {
     auto const kth =
         widen(scalar_of<Scalar>(key_of_kth_thread<Scalar>(lanes, own_range.largest, k)));
     if (kth > bound) bound = kth;
@@ -118,13 +120,20 @@ __device__ void list_rows(Lanes const& lanes, typename Mapping::Fixed const& fix
   }
 }
 
-template <class Mapping, class Scalar>
+template <class Mapping, int Pieces, class Scalar>
 __device__ void solve_lists(typename Mapping::Fixed const& fixed, WarpRows<Scalar> const& rows,
                             WarpLists<Scalar> const& lists) {
   Lanes const lanes(kWarpThreads / lists.rows);
   int const number = lanes.group();
   auto const row = rows[number];
   auto const list = lists.of(number);
+  // For longer rows, solving the lists is a small part of the work.
+  if constexpr (Pieces == 1 && !std::is_same_v<Scalar, double>) {
+    if (lanes.threads() == 1 && rows.operands.k <= kMostLargest) {
+      write_few_largest<Mapping>(fixed, list, row.weights(), row.support, rows.operands.k);
+      return;
+    }
+  }
   auto const largest = scalar_of<Scalar>(lists.largest[number]);
   Mapping const mapping(widen(largest), fixed);
   auto const weights =
@@ -169,7 +178,7 @@ __global__ void __launch_bounds__(kWarpThreads* kWarpsPerBlock, blocks_of_warps(
   Lanes const lanes(shape.lanes_per_row);
   detail::list_rows<Mapping, Pieces>(lanes, fixed, rows, lists);
   __syncwarp();
-  detail::solve_lists<Mapping>(fixed, rows, lists);
+  detail::solve_lists<Mapping, Pieces>(fixed, rows, lists);
   detail::solve_rows_without_list<Mapping>(lanes, fixed, rows, lists);
 }
 

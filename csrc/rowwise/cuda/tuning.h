@@ -17,8 +17,9 @@ inline constexpr int kBlocksOfColumns = 2;
 // float32, so that nine blocks, 36 warps, fit into the smallest of the data-center GPUs' memories.
 inline constexpr int kCandidatesPerWarp = 1024;
 
-// Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds.
-inline constexpr int kMostRounds = 4;
+// Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds, and the k
+// largest of a list by insertion.
+inline constexpr int kMostLargest = 4;
 
 // Rows of up to so many pieces of 16 bytes for each lane go to a warp: 8 KiB. And of up to so many
 // entries, since entries of 16 bits take a register each.
