@@ -7,11 +7,14 @@
 #include <cstring>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
+#include "rowwise/cuda/plan.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 #include "simt/guarded_array.h"
+#include "simt/types.h"
 
 // Rows for the tests that run CUDA kernels on the CPU, and what is compared.
 namespace zeta::rowwise::cuda_rows {
@@ -184,6 +187,32 @@ struct Operand {
   int64_t row_stride;
   GuardedArray<Scalar> memory;
 };
+
+// Rows of every family for a kernel, and how it is run.
+struct Case {
+  cuda::Regime regime;
+  int64_t rows;
+  int64_t length;
+  int64_t k;
+  uint64_t seed;
+
+  simt::Stream stream() const {
+    return {.seed = seed, .resident_blocks = 1 + static_cast<int>(seed % 3)};
+  }
+  std::string text() const {
+    return std::string(cuda::kRegimeNames[static_cast<size_t>(regime)]) + ", length " +
+           std::to_string(length) + ", k " + std::to_string(k) + ", seed " + std::to_string(seed);
+  }
+};
+
+template <class Scalar>
+void fill_logits(Operand<Scalar>& logits, Case const& one, Random& random) {
+  for (int64_t row = 0; row < one.rows; ++row) {
+    auto const number = static_cast<uint64_t>(row) + one.seed;
+    auto const family = static_cast<Logits>(number % static_cast<uint64_t>(Logits::kCount));
+    logits.set_row(row, logits_of<Scalar>(family, one.length, random));
+  }
+}
 
 // The supports of rows of at most `capacity` weights, which nobody has written yet.
 struct Supports {

@@ -23,45 +23,30 @@ using cuda::Regime;
 using mappings::SparseSoftmax;
 using namespace cuda_rows;
 
-struct Case {
-  Regime regime;
-  int64_t rows;
-  int64_t length;
-  int64_t k;
-  uint64_t seed;
-
-  simt::Stream stream() const {
-    return {.seed = seed, .resident_blocks = 1 + static_cast<int>(seed % 3)};
+// Of the operand that has this number.
+Layout layout_of(Case const& one, int operand) {
+  bool const has_gaps = (one.seed >> operand) % 4 == 0;
+  if (one.regime == Regime::kColumns) {
+    return has_gaps ? with_gaps(one.length) : side_by_side(one.rows);
   }
-  // Of the operand that has this number.
-  Layout layout(int operand) const {
-    bool const has_gaps = (seed >> operand) % 4 == 0;
-    if (regime == Regime::kColumns) return has_gaps ? with_gaps(length) : side_by_side(rows);
-    if (regime == Regime::kPasses && has_gaps) return with_gaps(length);
-    return {1, length + (has_gaps ? 1 : 0)};
-  }
-  std::string text() const {
-    return std::string(cuda::kRegimeNames[static_cast<size_t>(regime)]) + ", length " +
-           std::to_string(length) + ", k " + std::to_string(k) + ", seed " + std::to_string(seed);
-  }
-};
+  if (one.regime == Regime::kPasses && has_gaps) return with_gaps(one.length);
+  return {1, one.length + (has_gaps ? 1 : 0)};
+}
 
 // A gradient and what it is a gradient of.
 template <class Scalar>
 struct Given {
   explicit Given(Case const& one)
-      : weights(one.rows, one.length, one.layout(2)),
-        grads(one.rows, one.length, one.layout(1)),
+      : weights(one.rows, one.length, layout_of(one, 2)),
+        grads(one.rows, one.length, layout_of(one, 1)),
         support(one.rows, std::min(one.k, one.length)) {
     Random random(one.seed);
     Operand<Scalar> logits(one.rows, one.length, contiguous(one.length));
+    fill_logits(logits, one, random);
     for (int64_t row = 0; row < one.rows; ++row) {
       auto const number = static_cast<uint64_t>(row) + one.seed;
-      auto const family = static_cast<Logits>(number % static_cast<uint64_t>(Logits::kCount));
-      logits.set_row(row, logits_of<Scalar>(family, one.length, random));
-      auto const of_grads =
-          static_cast<Gradients>(number % static_cast<uint64_t>(Gradients::kCount));
-      grads.set_row(row, gradients_of<Scalar>(of_grads, one.length, random));
+      auto const family = static_cast<Gradients>(number % static_cast<uint64_t>(Gradients::kCount));
+      grads.set_row(row, gradients_of<Scalar>(family, one.length, random));
     }
     cpu::sparse_softmax_with_support(geometry_of(one.rows, one.length, weights, logits, support),
                                      weights.memory.data(), logits.memory.data(),
@@ -94,13 +79,13 @@ void check_by_reference(Case const& one, Given<Scalar>& given, Operand<Scalar>& 
 template <class Scalar>
 void check(Case const& one) {
   Given<Scalar> given(one);
-  Operand<Scalar> expected(one.rows, one.length, one.layout(0));
+  Operand<Scalar> expected(one.rows, one.length, layout_of(one, 0));
   auto const geometry = geometry_of(one.rows, one.length, expected, given.grads, given.weights);
   cpu::sparse_softmax_backward(geometry, expected.memory.data(), given.grads.memory.data(),
                                given.weights.memory.data(), 0, one.rows);
   simt::Stream const stream = one.stream();
 
-  Operand<Scalar> from_weights(one.rows, one.length, one.layout(0));
+  Operand<Scalar> from_weights(one.rows, one.length, layout_of(one, 0));
   auto const shape = cuda::shape_of<3, Scalar>(
       geometry,
       {from_weights.memory.data(), given.grads.memory.data(), given.weights.memory.data()});
@@ -113,7 +98,7 @@ void check(Case const& one) {
   ASSERT_EQ(first_difference(from_weights, expected), -1) << one.text();
   check_by_reference(one, given, from_weights);
 
-  Operand<Scalar> from_support(one.rows, one.length, one.layout(0));
+  Operand<Scalar> from_support(one.rows, one.length, layout_of(one, 0));
   auto const support_geometry =
       geometry_of(one.rows, one.length, from_support, given.grads, given.support);
   auto const support_shape = cuda::shape_of<3, Scalar>(

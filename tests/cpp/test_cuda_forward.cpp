@@ -23,61 +23,39 @@ using cuda::Regime;
 using mappings::SparseSoftmax;
 using namespace cuda_rows;
 
-struct Case {
-  Regime regime;
-  int64_t rows;
-  int64_t length;
-  int64_t k;
-  uint64_t seed;
+cuda::Device device_of(Case const& one) {
+  return {1 + static_cast<int>(one.seed % 2), one.seed % 4 < 2 ? 228 << 10 : 100 << 10};
+}
 
-  simt::Stream stream() const {
-    return {.seed = seed, .resident_blocks = 1 + static_cast<int>(seed % 3)};
+Layout layout_of(Case const& one) {
+  if (one.regime == Regime::kColumns) {
+    return one.seed % 4 == 0 ? with_gaps(one.length) : side_by_side(one.rows);
   }
-  cuda::Device device() const {
-    return {1 + static_cast<int>(seed % 2), seed % 4 < 2 ? 228 << 10 : 100 << 10};
-  }
+  bool const has_gaps = one.regime == Regime::kPasses && one.seed % 4 != 0;
+  return has_gaps ? with_gaps(one.length) : contiguous(one.length);
+}
 
-  Layout layout() const {
-    if (regime == Regime::kColumns) {
-      return seed % 4 == 0 ? with_gaps(length) : side_by_side(rows);
-    }
-    return regime == Regime::kPasses && seed % 4 != 0 ? with_gaps(length) : contiguous(length);
-  }
-  // Regimes of contiguous rows meet rows that the two operands align differently.
-  Layout weights_layout() const {
-    return layout().stride == 1 && seed % 3 == 0 ? Layout{1, length + 1} : layout();
-  }
-
-  std::string text() const {
-    return std::string(cuda::kRegimeNames[static_cast<size_t>(regime)]) + ", length " +
-           std::to_string(length) + ", k " + std::to_string(k) + ", seed " + std::to_string(seed);
-  }
-};
-
-template <class Scalar>
-void fill_logits(Operand<Scalar>& logits, Case const& one) {
-  Random random(one.seed);
-  for (int64_t row = 0; row < one.rows; ++row) {
-    auto const number = static_cast<uint64_t>(row) + one.seed;
-    auto const family = static_cast<Logits>(number % static_cast<uint64_t>(Logits::kCount));
-    logits.set_row(row, logits_of<Scalar>(family, one.length, random));
-  }
+// Regimes of contiguous rows meet rows that the two operands align differently.
+Layout weights_layout_of(Case const& one) {
+  Layout const layout = layout_of(one);
+  return layout.stride == 1 && one.seed % 3 == 0 ? Layout{1, one.length + 1} : layout;
 }
 
 template <class Scalar>
 void check(Case const& one) {
   int64_t const capacity = std::min(one.k, one.length);
-  Operand<Scalar> logits(one.rows, one.length, one.layout());
-  fill_logits(logits, one);
-  Operand<Scalar> weights(one.rows, one.length, one.weights_layout());
-  Operand<Scalar> expected(one.rows, one.length, one.weights_layout());
+  Operand<Scalar> logits(one.rows, one.length, layout_of(one));
+  Random random(one.seed);
+  fill_logits(logits, one, random);
+  Operand<Scalar> weights(one.rows, one.length, weights_layout_of(one));
+  Operand<Scalar> expected(one.rows, one.length, weights_layout_of(one));
   Supports support(one.rows, capacity);
   Supports expected_support(one.rows, capacity);
   auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
   auto const shape =
       cuda::shape_of<3, Scalar>(geometry, {weights.memory.data(), logits.memory.data()});
   ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
-  Plan plan = cuda::plan_for(one.regime, shape, one.device());
+  Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
   if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 5);
   if (one.regime == Regime::kLanes && one.seed % 3 == 0) plan.rows_per_warp = 32;
 

@@ -92,7 +92,8 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
   }
   if (regime == Regime::kBlock) {
     // What the blocks that fit otherwise leave.
-    int64_t const list_bytes = kCandidatesPerBlock * (shape.element_bytes + sizeof(int));
+    int64_t const list_bytes =
+        int64_t{kCandidatesPerBlock} * (shape.element_bytes + static_cast<int>(sizeof(int)));
     int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
     int64_t const wanted = pieces(shape) * kPieceBytes;
     if (wanted <= left) plan.buffer_bytes = static_cast<int>(wanted);
