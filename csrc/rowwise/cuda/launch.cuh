@@ -74,9 +74,11 @@ template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_blocks(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                           Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
   auto* const kernel = forward_block_kernel<MappingOf, Scalar>;
-  auto const error =
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, plan.buffer_bytes);
-  if (error != cudaSuccess) return error;
+  if (plan.buffer_bytes > 0) {
+    auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                            plan.buffer_bytes);
+    if (error != cudaSuccess) return error;
+  }
   return launch_with(plan.buffer_bytes, kernel, blocks_for(geometry.rows, 1), kThreadsPerBlock,
                      stream, geometry, operands, plan.buffer_bytes > 0, fixed);
 }

@@ -43,7 +43,9 @@ struct Plan {
   int lanes_per_row;
   int rows_per_warp;
   int parts_per_row;
-  int buffer_bytes;  // of shared memory, for a row
+  // Of shared memory, for a row. The same for all rows that fit, since a kernel's limit for it is
+  // one that calls on other threads set, too.
+  int buffer_bytes;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -59,6 +61,14 @@ constexpr int64_t pieces(Shape const& shape) {
 
 constexpr int64_t most_pieces_per_lane(int element_bytes) {
   return std::min(kMostPiecesPerLane, kMostEntriesPerLane * element_bytes / kPieceBytes);
+}
+
+// What the blocks that fit otherwise leave of a multiprocessor's shared memory.
+constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
+  int64_t const list_bytes =
+      int64_t{kCandidatesPerBlock} * (element_bytes + static_cast<int>(sizeof(int)));
+  int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
+  return left / kPieceBytes * kPieceBytes;
 }
 
 constexpr bool is_possible(Regime regime, Shape const& shape) {
@@ -91,12 +101,8 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     plan.rows_per_warp = std::max(rows, 32 / plan.lanes_per_row);
   }
   if (regime == Regime::kBlock) {
-    // What the blocks that fit otherwise leave.
-    int64_t const list_bytes =
-        int64_t{kCandidatesPerBlock} * (shape.element_bytes + static_cast<int>(sizeof(int)));
-    int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
-    int64_t const wanted = pieces(shape) * kPieceBytes;
-    if (wanted <= left) plan.buffer_bytes = static_cast<int>(wanted);
+    int64_t const most = most_buffer_bytes(shape.element_bytes, device);
+    if (pieces(shape) * kPieceBytes <= most) plan.buffer_bytes = static_cast<int>(most);
   }
   if (regime == Regime::kSplit) {
     int64_t const blocks = int64_t{device.multiprocessors} * kBlocksPerMultiprocessor;
