@@ -98,15 +98,23 @@ void check(Case const& one) {
   ASSERT_EQ(first_difference(from_weights, expected), -1) << one.text();
   check_by_reference(one, given, from_weights);
 
+  // The gradient is read at the support alone, however it lies.
+  Operand<Scalar> grads(one.rows, one.length,
+                        one.seed % 2 == 0 ? with_gaps(one.length) : layout_of(one, 1));
+  for (int64_t row = 0; row < one.rows; ++row) {
+    for (int64_t column = 0; column < one.length; ++column) {
+      grads.at(row, column) = given.grads.at(row, column);
+    }
+  }
   Operand<Scalar> from_support(one.rows, one.length, layout_of(one, 0));
   auto const support_geometry =
-      geometry_of(one.rows, one.length, from_support, given.grads, given.support);
-  auto const support_shape = cuda::shape_of<3, Scalar>(
-      support_geometry, {from_support.memory.data(), given.grads.memory.data()});
+      geometry_of(one.rows, one.length, from_support, grads, given.support);
+  auto const support_shape =
+      cuda::shape_of<3, Scalar>(support_geometry, {from_support.memory.data()});
   Plan plan = cuda::plan_for(one.regime, support_shape, {4, 100 << 10});
   if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 4);
   ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
-                support_geometry, from_support.memory.data(), given.grads.memory.data(),
+                support_geometry, from_support.memory.data(), grads.memory.data(),
                 given.support.memory.data(), std::min(one.k, one.length), plan, &stream),
             cudaSuccess);
   ASSERT_EQ(first_difference(from_support, expected), -1) << one.text() << ", from the support";

@@ -61,7 +61,8 @@ constexpr auto kSupportBackward = [](rowwise::RowGeometry<3> const& geometry, au
                                      auto const* grad_weights, int32_t const* support,
                                      int64_t capacity) {
   using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
-  auto const plan = plan_of<Scalar>(geometry, {grad_logits, grad_weights});
+  // The gradient is read at the support alone, however it lies.
+  auto const plan = plan_of<Scalar>(geometry, {grad_logits});
   C10_CUDA_CHECK(engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights,
                                                          support, capacity, plan,
                                                          c10::cuda::getCurrentCUDAStream()));
