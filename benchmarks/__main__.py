@@ -32,12 +32,12 @@ def main() -> None:
         "--results",
         type=Path,
         help=f"folder of the results (default: {RESULTS.name}, {RESULTS.name}/cuda, or "
-        f"{RESULTS.name}/{PARTIAL.name} with --quick or --suite)",
+        f"{RESULTS.name}/{PARTIAL.name} with --quick or --suite, a folder for each device)",
     )
     arguments = parser.parse_args()
     device = arguments.device
     is_whole = not arguments.quick and not arguments.suite
-    folder = arguments.results or (FOLDERS[device] if is_whole else PARTIAL)
+    folder = arguments.results or (FOLDERS[device] if is_whole else PARTIAL / device)
     if not arguments.report:
         run(device, arguments.quick, arguments.suite).save(folder)
     report.write(Results.load(device, folder), folder)

@@ -9,7 +9,6 @@ namespace zeta::rowwise::cuda {
 template <int Threads>
 class Block {
  public:
-  static constexpr int kThreads = Threads;
   static constexpr int kWarps = Threads / kWarpThreads;
   static_assert(Threads % kWarpThreads == 0);
 

@@ -41,7 +41,7 @@ struct ContiguousGradientRow {
   __device__ void for_each(Group const& group, Visit const& visit) const {
     for_each_piece(group, [&](int first, auto const& piece, auto const& piece_grads) {
 #pragma unroll
-      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+      for (int i = 0; i < Piece<Scalar>::kEntries; ++i) {
         bool const is_in_support = weights.holds(first + i) && widen(piece.entries[i]) != 0;
         if (is_in_support) visit(first + i, piece.entries[i], piece_grads.entries[i]);
       }
@@ -52,7 +52,7 @@ struct ContiguousGradientRow {
   __device__ void map(Group const& group, Function const& function) const {
     for_each_piece(group, [&](int first, auto piece, auto const& piece_grads) {
 #pragma unroll
-      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
+      for (int i = 0; i < Piece<Scalar>::kEntries; ++i) {
         piece.entries[i] = widen(piece.entries[i]) != 0
                                ? function(piece.entries[i], piece_grads.entries[i])
                                : narrow<Scalar>(0);
@@ -62,21 +62,17 @@ struct ContiguousGradientRow {
   }
 
  private:
+  // Calls visit(first column, piece of weights, piece of grads).
   template <class Group, class Visit>
   __device__ void for_each_piece(Group const& group, Visit const& visit) const {
-    int const count = weights.pieces();
-    for (int piece = group.rank(); piece < count; piece += group.threads()) {
-      int const first = weights.first_column(piece);
-      auto const vector = weights.load(first);
+    weights.for_each_piece(group, [&](int first, Piece<Scalar> const& piece) {
       bool has_support = false;
 #pragma unroll
-      for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
-        has_support |= widen(vector.entries[i]) != 0;
+      for (int i = 0; i < Piece<Scalar>::kEntries; ++i) {
+        has_support |= widen(piece.entries[i]) != 0;
       }
-      Vector<Scalar> vector_grads = {};
-      if (has_support) vector_grads = grads.load(first);
-      visit(first, vector, vector_grads);
-    }
+      visit(first, piece, has_support ? grads.load(first) : Piece<Scalar>{});
+    });
   }
 };
 

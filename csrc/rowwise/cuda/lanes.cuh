@@ -3,14 +3,15 @@
 #include <cstdint>
 #include <cstring>
 
+#include "rowwise/cuda/tuning.h"
+
 // Groups of threads that work on one row together: some lanes of a warp, a block, or the threads of
 // a block that have one x. A group has reduce(), which adds up values of a type whose add() has no
-// order, running_sum(), count() and synchronize(), and any(), which says whether a loop goes on.
-// All threads that a group shares its barriers with, those of the warp or of the block, call each
-// of these at the same point.
+// order, running_sum(), last() and synchronize(), and any(), which says whether a loop goes on. All
+// threads that a group shares its barriers with, those of the warp or of the block, call each of
+// these at the same point.
 namespace zeta::rowwise::cuda {
 
-inline constexpr int kWarpThreads = 32;
 inline constexpr unsigned kAllLanes = 0xffffffffU;
 
 struct EntryCount {

@@ -50,9 +50,7 @@ struct Plan {
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
 
-constexpr int kPieceBytes = 16;
-
-// The 16-byte pieces that a row may have a part in.
+// The pieces that a row may have a part in.
 constexpr int64_t pieces(Shape const& shape) {
   int64_t const per_piece = kPieceBytes / shape.element_bytes;
   int64_t const slack = shape.is_aligned ? 0 : per_piece - 1;
@@ -76,7 +74,8 @@ constexpr bool is_possible(Regime regime, Shape const& shape) {
       shape.length < INT32_MAX - kThreadsPerBlock * kPiecesPerThread * kPieceBytes;
   switch (regime) {
     case Regime::kLanes:
-      return shape.is_contiguous && pieces(shape) <= 32 * most_pieces_per_lane(shape.element_bytes);
+      return shape.is_contiguous &&
+             pieces(shape) <= kWarpThreads * most_pieces_per_lane(shape.element_bytes);
     case Regime::kBlock:
       return shape.is_contiguous && has_int_columns;
     case Regime::kSplit:
@@ -92,13 +91,14 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
   Plan plan = {regime, 1, 1, 1, 1, 0};
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));
-    plan.lanes_per_row = static_cast<int>(std::min(32U, std::bit_ceil(count)));
-    plan.pieces_per_lane = static_cast<int>(std::bit_ceil((count + 31) / 32));
+    plan.lanes_per_row = static_cast<int>(std::min<unsigned>(kWarpThreads, std::bit_ceil(count)));
+    plan.pieces_per_lane =
+        static_cast<int>(std::bit_ceil((count + kWarpThreads - 1) / kWarpThreads));
     // As many rows to a warp as leave enough warps.
     int64_t const warps = int64_t{device.multiprocessors} * kWarpsPerMultiprocessor;
     auto const wanted = static_cast<uint64_t>(std::max<int64_t>(1, shape.rows / warps));
-    int const rows = static_cast<int>(std::min<uint64_t>(32, std::bit_floor(wanted)));
-    plan.rows_per_warp = std::max(rows, 32 / plan.lanes_per_row);
+    int const rows = static_cast<int>(std::min<uint64_t>(kWarpThreads, std::bit_floor(wanted)));
+    plan.rows_per_warp = std::max(rows, kWarpThreads / plan.lanes_per_row);
   }
   if (regime == Regime::kBlock) {
     int64_t const most = most_buffer_bytes(shape.element_bytes, device);

@@ -12,28 +12,27 @@
 // for_each(group, visit), which calls visit(column, entry) for those that fall to this thread.
 namespace zeta::rowwise::cuda {
 
-inline constexpr int kVectorBytes = 16;  // the widest access of one thread
-
+// What one thread reads or writes at once.
 template <class Scalar>
-struct alignas(kVectorBytes) Vector {
-  static constexpr int kEntries = kVectorBytes / sizeof(Scalar);
+struct alignas(kPieceBytes) Piece {
+  static constexpr int kEntries = kPieceBytes / sizeof(Scalar);
   Scalar entries[kEntries];
 };
 
 namespace detail {
 
 template <class Scalar>
-__device__ Vector<Scalar> load_vector(Scalar const* aligned) {
+__device__ Piece<Scalar> load_piece(Scalar const* aligned) {
   auto const bits = *reinterpret_cast<uint4 const*>(aligned);
-  Vector<Scalar> result;
+  Piece<Scalar> result;
   memcpy(&result, &bits, sizeof(bits));
   return result;
 }
 
 template <class Scalar>
-__device__ void store_vector(Scalar* aligned, Vector<Scalar> const& vector) {
+__device__ void store_piece(Scalar* aligned, Piece<Scalar> const& piece) {
   uint4 bits;
-  memcpy(&bits, &vector, sizeof(bits));
+  memcpy(&bits, &piece, sizeof(bits));
 #ifdef __CUDA_ARCH__
   // An assignment may be taken apart and joined with the stores of single entries nearby.
   asm volatile("st.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(aligned), "r"(bits.x), "r"(bits.y),
@@ -52,13 +51,12 @@ __device__ Scalar minus_infinity() {
 }  // namespace detail
 
 template <class Scalar, class Function>
-__device__ Vector<Scalar> mapped(Vector<Scalar> vector, int first_column,
-                                 Function const& function) {
+__device__ Piece<Scalar> mapped(Piece<Scalar> piece, int first_column, Function const& function) {
 #pragma unroll
-  for (int i = 0; i < Vector<Scalar>::kEntries; ++i) {
-    vector.entries[i] = function(first_column + i, vector.entries[i]);
+  for (int i = 0; i < Piece<Scalar>::kEntries; ++i) {
+    piece.entries[i] = function(first_column + i, piece.entries[i]);
   }
-  return vector;
+  return piece;
 }
 
 // A row with gaps between its entries.
@@ -109,7 +107,7 @@ struct StridedRow {
 template <class Scalar>
 struct ContiguousRow {
   using Value = std::remove_const_t<Scalar>;
-  static constexpr int kPerPiece = Vector<Value>::kEntries;
+  static constexpr int kPerPiece = Piece<Value>::kEntries;
 
   Scalar* begin;
   int length;
@@ -118,7 +116,7 @@ struct ContiguousRow {
 
   // Entries of the first piece that belong to what lies before the row.
   __device__ int shift() const {
-    return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kVectorBytes / sizeof(Scalar));
+    return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kPieceBytes / sizeof(Scalar));
   }
   __device__ int pieces() const { return (shift() + length + kPerPiece - 1) / kPerPiece; }
   __device__ int first_column(int piece) const { return piece * kPerPiece - shift(); }
@@ -129,9 +127,9 @@ struct ContiguousRow {
   __device__ bool holds(int column) const { return 0 <= column && column < length; }
 
   // As many entries as a piece has, with -inf for what is not of the row.
-  __device__ Vector<Value> load(int first_column) const {
-    if (is_piece_of_row(first_column)) return detail::load_vector<Value>(begin + first_column);
-    Vector<Value> result;
+  __device__ Piece<Value> load(int first_column) const {
+    if (is_piece_of_row(first_column)) return detail::load_piece<Value>(begin + first_column);
+    Piece<Value> result;
 #pragma unroll
     for (int i = 0; i < kPerPiece; ++i) {
       int const column = first_column + i;
@@ -140,15 +138,15 @@ struct ContiguousRow {
     return result;
   }
 
-  // Writes what of a vector lies in the row.
-  __device__ void store(int first_column, Vector<Value> const& vector) const {
+  // Writes what of that lies in the row.
+  __device__ void store(int first_column, Piece<Value> const& piece) const {
     if (is_piece_of_row(first_column)) {
-      detail::store_vector(begin + first_column, vector);
+      detail::store_piece(begin + first_column, piece);
       return;
     }
 #pragma unroll
     for (int i = 0; i < kPerPiece; ++i) {
-      if (holds(first_column + i)) begin[first_column + i] = vector.entries[i];
+      if (holds(first_column + i)) begin[first_column + i] = piece.entries[i];
     }
   }
 
@@ -160,17 +158,17 @@ struct ContiguousRow {
     int const step = group.threads();
 #pragma unroll 1
     for (int piece = group.rank(); piece < count; piece += kAhead * step) {
-      Vector<Value> vectors[kAhead];
+      Piece<Value> pieces[kAhead];
 #pragma unroll
-      for (int i = 0; i < kAhead; ++i) vectors[i] = load(first_column(piece + i * step));
+      for (int i = 0; i < kAhead; ++i) pieces[i] = load(first_column(piece + i * step));
 #pragma unroll
-      for (int i = 0; i < kAhead; ++i) visit(first_column(piece + i * step), vectors[i]);
+      for (int i = 0; i < kAhead; ++i) visit(first_column(piece + i * step), pieces[i]);
     }
   }
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
-    for_each_piece(group, [&](int first, Vector<Value> const& piece) {
+    for_each_piece(group, [&](int first, Piece<Value> const& piece) {
 #pragma unroll
       for (int i = 0; i < kPerPiece; ++i) {
         if (holds(first + i)) visit(first + i, piece.entries[i]);
@@ -181,19 +179,19 @@ struct ContiguousRow {
   template <class Group, class Result, class Function>
   __device__ void map(Group const& group, ContiguousRow<Result> const& result,
                       Function const& function) const {
-    for_each_piece(group, [&](int first, Vector<Value> const& piece) {
+    for_each_piece(group, [&](int first, Piece<Value> const& piece) {
       result.store(first, mapped(piece, first, function));
     });
   }
 
   template <class Group>
   __device__ void fill(Group const& group, Scalar value) const {
-    Vector<Value> vector;
+    Piece<Value> filled;
 #pragma unroll
-    for (int i = 0; i < kPerPiece; ++i) vector.entries[i] = value;
+    for (int i = 0; i < kPerPiece; ++i) filled.entries[i] = value;
     int const count = pieces();
     for (int piece = group.rank(); piece < count; piece += group.threads()) {
-      store(first_column(piece), vector);
+      store(first_column(piece), filled);
     }
   }
 
@@ -231,25 +229,16 @@ class Tile {
 #pragma unroll
     for (int i = 0; i < Pieces; ++i) {
 #pragma unroll
-      for (int j = 0; j < Vector<Scalar>::kEntries; ++j) {
+      for (int j = 0; j < Piece<Scalar>::kEntries; ++j) {
         visit(first_column(i) + j, pieces_[i].entries[j]);
       }
-    }
-  }
-
-  template <class Group, class Function>
-  __device__ void map(Group const&, ContiguousRow<Scalar> const& result,
-                      Function const& function) const {
-#pragma unroll
-    for (int i = 0; i < Pieces; ++i) {
-      result.store(first_column(i), mapped(pieces_[i], first_column(i), function));
     }
   }
 
  private:
   __device__ int first_column(int i) const { return first_column_ + i * step_; }
 
-  Vector<Scalar> pieces_[Pieces];
+  Piece<Scalar> pieces_[Pieces];
   int first_column_;
   int step_;
 };

@@ -30,10 +30,11 @@ struct Range {
   int64_t not_below_lowest;  // at least k
 };
 
-// By bisection.
+namespace detail {
+
 template <class Group, class Numbers, class Number>
-__device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int64_t k,
-                                Range<Number> const& range) {
+__device__ Kth<Number> bisect(Group const& group, Numbers const& numbers, int64_t k,
+                              Range<Number> const& range) {
   using Bits = std::make_unsigned_t<Number>;
   Kth<Number> kth = {range.lowest, range.not_below_lowest, 0};
   Number highest = range.highest;
@@ -59,8 +60,6 @@ __device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int6
   }
   return kth;
 }
-
-namespace detail {
 
 inline constexpr int kDigitBits = 8;
 inline constexpr int kDigits = 1 << kDigitBits;
@@ -89,7 +88,25 @@ __device__ inline Digit find_digit(int const (&histogram)[kDigits], int64_t k) {
   return digit;
 }
 
+// Of one search after another, whatever their numbers.
+struct DigitSearch {
+  int histogram[kDigits];
+  Digit found;
+};
+
+__device__ inline DigitSearch& digit_search() {
+  ZETA_SHARED_ARRAY(DigitSearch, search, 1);
+  return search[0];
+}
+
 }  // namespace detail
+
+// By bisection.
+template <class Group, class Numbers, class Number>
+__device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int64_t k,
+                                Range<Number> const& range) {
+  return detail::bisect(group, numbers, k, range);
+}
 
 // By digits, each found in a histogram: fewer passes, for a block.
 template <int Threads, class Numbers, class Number>
@@ -97,8 +114,9 @@ __device__ Kth<Number> find_kth(Block<Threads> const& block, Numbers const& numb
                                 Range<Number> const& range) {
   using Bits = std::make_unsigned_t<Number>;
   constexpr Bits kSign = static_cast<Bits>(kLeast<Number>);
-  ZETA_SHARED_ARRAY(int, histogram, detail::kDigits);
-  ZETA_SHARED_ARRAY(detail::Digit, found, 1);
+  // Digits are counted in 32 bits.
+  if (range.not_below_lowest > INT32_MAX) return detail::bisect(block, numbers, k, range);
+  auto& [histogram, found] = detail::digit_search();
 
   // The bits in which numbers of the range differ, of which `open` lower ones are not known yet.
   Bits known = static_cast<Bits>(range.highest) ^ kSign;
@@ -122,12 +140,12 @@ __device__ Kth<Number> find_kth(Block<Threads> const& block, Numbers const& numb
     __syncthreads();
     if (block.rank() < kWarpThreads) {
       auto const digit = detail::find_digit(histogram, k - above);
-      if (digit.value >= 0) found[0] = digit;
+      if (digit.value >= 0) found = digit;
     }
     __syncthreads();
-    known |= static_cast<Bits>(found[0].value) << low;
-    above += found[0].above;
-    not_below = above + found[0].count;
+    known |= static_cast<Bits>(found.value) << low;
+    above += found.above;
+    not_below = above + found.count;
     open = low;
   }
   // Where exactly k numbers are left, the open bits make no difference.

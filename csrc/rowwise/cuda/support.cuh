@@ -60,7 +60,7 @@ struct FloatSum {
 }  // namespace detail
 
 // A threshold at or below that of a row of many entries, and near it: the same iteration in float,
-// whose passes take a quarter of the instructions. What any of the entries imply is at most the
+// whose passes take fewer instructions. What any of the entries imply is at most the
 // threshold of all, so only the rounding of the sums has to be allowed for.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ typename Mapping::Threshold estimate_threshold(Group const& group,
@@ -135,10 +135,6 @@ struct ColumnsOfKey {
     });
   }
 };
-
-}  // namespace detail
-
-namespace detail {
 
 // How many entries may be in the support, and the least key among them.
 struct CountAndLeast {

@@ -5,23 +5,27 @@
 // The numbers that the kernels' shapes come from. None was measured for these kernels.
 namespace zeta::rowwise::cuda {
 
+// What the hardware has: lanes of a warp, and bytes of the widest access of one of them.
+inline constexpr int kWarpThreads = 32;
+inline constexpr int kPieceBytes = 16;
+
 // Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
 inline constexpr int kWarpsPerBlock = 4;
 
-// Blocks to a multiprocessor: for more, the compiler spills registers.
+// Blocks to a multiprocessor: for more, the compiler spills registers of some kernel of the kind.
 constexpr int blocks_of_warps(int pieces_per_lane) { return pieces_per_lane <= 4 ? 5 : 4; }
 inline constexpr int kBlocksOfThreads = 2;
-inline constexpr int kBlocksOfColumns = 2;
+inline constexpr int kBlocksOfColumns = 3;
 
-// Candidates that a warp lists, of all its rows together: 24 KiB of shared memory for a block of
-// float32, so that nine blocks, 36 warps, fit into the smallest of the data-center GPUs' memories.
+// Candidates that a warp lists, of all its rows together: 25 KiB of shared memory for a block of
+// float32, of which the 164 KiB of an A100 hold six.
 inline constexpr int kCandidatesPerWarp = 1024;
 
 // Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds, and the k
 // largest of a list by insertion.
 inline constexpr int kMostLargest = 4;
 
-// Rows of up to so many pieces of 16 bytes for each lane go to a warp: 8 KiB. And of up to so many
+// Rows of up to so many pieces for each lane go to a warp: 8 KiB. And of up to so many
 // entries, since entries of 16 bits take a register each.
 inline constexpr int kMostPiecesPerLane = 16;
 inline constexpr int kMostEntriesPerLane = 64;
@@ -32,7 +36,7 @@ inline constexpr int kMostPiecesOfNextRow = 2;
 // As long as a multiprocessor has so many warps, a warp takes more rows.
 inline constexpr int kWarpsPerMultiprocessor = 32;
 
-// Longer rows: blocks of so many threads, each with so many pieces of 16 bytes under way.
+// Longer rows: blocks of so many threads, each with so many pieces under way.
 inline constexpr int kThreadsPerBlock = 256;
 inline constexpr int kPiecesPerThread = 4;
 
@@ -51,16 +55,16 @@ inline constexpr int kMostPartsPerRow = 1024;
 inline constexpr int kCandidatesPerPart = kThreadsPerBlock;
 
 // Rows side by side: so many to a block, as many as a warp has lanes, and threads for each.
-inline constexpr int kColumnRows = 32;
+inline constexpr int kColumnRows = kWarpThreads;
 inline constexpr int kThreadsPerColumnRow = 8;
 inline constexpr int kCandidatesPerColumnRow = 64;
 
 // Of the blocks of all kernels.
 inline constexpr int kMostThreads = kThreadsPerBlock;
-static_assert(kWarpsPerBlock * 32 <= kMostThreads &&
+static_assert(kWarpsPerBlock * kWarpThreads <= kMostThreads &&
               kColumnRows * kThreadsPerColumnRow <= kMostThreads);
 
-// Passes in float before those that are exact. More would hardly drop another entry.
+// Passes in float before those that are exact, at most.
 inline constexpr int kMostEstimates = 8;
 
 // Reads that a thread has under way in a pass over a row where it lies.
