@@ -1,3 +1,4 @@
+#include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 #include <zeta/ops.h>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <stdexcept>
 #include <string>
+#include <vector>
 
 namespace {
 
@@ -90,6 +92,19 @@ TEST(SparseSoftmax, RunsOnMetaTensors) {
   EXPECT_EQ(weights.sizes(), z.sizes());
   EXPECT_EQ(weights.strides(), z.strides());
   EXPECT_NE(error_of([&] { zeta::sparse_softmax(z, -1); }), "");
+}
+
+TEST(SparseSoftmax, HasTheDtypeOfSoftmaxUnderAutocast) {
+  std::vector<c10::DeviceType> devices = {torch::kCPU};
+  if (torch::cuda::is_available()) devices.push_back(torch::kCUDA);
+  for (auto const device : devices) {
+    auto const z = torch::randn({4, 5}, torch::device(device).dtype(torch::kHalf));
+    at::autocast::set_autocast_enabled(device, true);
+    auto const dtype = zeta::sparse_softmax(z).scalar_type();
+    auto const dtype_of_softmax = torch::softmax(z, -1).scalar_type();
+    at::autocast::set_autocast_enabled(device, false);
+    EXPECT_EQ(dtype, dtype_of_softmax);
+  }
 }
 
 // Of rows enough for several threads: the error is the caller's, not one of theirs.

@@ -1,0 +1,18 @@
+#include "ops/sparse_softmax.h"
+
+#include <ATen/autocast_mode.h>
+#include <torch/library.h>
+
+namespace zeta::ops::sparse_softmax {
+
+// As torch.softmax: on CUDA the result is float32 unless dtype says otherwise, and the logits are
+// converted on the way. On the CPU autocast leaves torch.softmax alone, so there is no rule here.
+TORCH_LIBRARY_IMPL(zeta, AutocastCUDA, library) {
+  using at::autocast::CastPolicy;
+  using at::autocast::WrapFunction;
+  library.impl("sparse_softmax",
+               &WrapFunction<CastPolicy::fp32_set_opt_dtype, c10::DeviceType::CUDA,
+                             ForwardSignature, ForwardSignature, &forward>::type::call);
+}
+
+}  // namespace zeta::ops::sparse_softmax
