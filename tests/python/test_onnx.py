@@ -1,0 +1,225 @@
+"""Export to ONNX: the exported operators, run by onnxruntime, give the weights of the library's."""
+
+import functools
+import importlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from inputs import FAMILIES, limits
+from operator_table import TOLERANCE
+
+pytest.importorskip("onnxscript")  # is not on every machine that runs the tests for a GPU
+onnx = pytest.importorskip("onnx")
+onnxruntime = pytest.importorskip("onnxruntime")
+OpRun = importlib.import_module("onnx.reference.op_run").OpRun
+ReferenceEvaluator = importlib.import_module("onnx.reference").ReferenceEvaluator
+translations = importlib.import_module("zeta.onnx").translations
+
+DYNAMIC = torch.export.Dim.DYNAMIC
+
+
+class Function(torch.nn.Module):
+    """A function of tensors as a module, which is what can be exported."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *args):
+        return self.function(*args)
+
+
+def session(model):
+    return onnxruntime.InferenceSession(
+        model.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+
+
+def export(model, *args, dynamic_shapes=None, runtime=session):
+    """What runs the exported model, from tensors to a tensor."""
+    program = torch.onnx.export(
+        model.eval(),
+        args,
+        dynamo=True,
+        verbose=False,
+        dynamic_shapes=dynamic_shapes,
+        custom_translation_table=translations(),
+    )
+    exported = program.model_proto
+    onnx.checker.check_model(exported, full_check=True)
+    assert {node.domain for node in exported.graph.node} == {""}
+    names = [value.name for value in exported.graph.input]
+    runner = runtime(exported)
+
+    def run(*args):
+        [result] = runner.run(None, dict(zip(names, (x.numpy() for x in args), strict=True)))
+        return torch.from_numpy(result)
+
+    return run
+
+
+def export_function(function, *args, **kwargs):
+    """With every dimension dynamic."""
+    shapes = tuple({dim: DYNAMIC for dim in range(x.dim())} for x in args)
+    return export(Function(function), *args, dynamic_shapes=(shapes,), **kwargs)
+
+
+@functools.cache
+def exported(operator, dtype):
+    """The operator on rows of a dtype, of any number and length, with any k."""
+
+    def weights(z, one_for_each_kept):
+        return operator.function(z.to(dtype), one_for_each_kept.size(0)).double()
+
+    # numpy has no bfloat16, so the model converts.
+    run = export_function(weights, torch.randn(3, 10, dtype=torch.float64), torch.ones(4))
+    return lambda z, k: run(z.double(), torch.ones(k)).to(dtype)
+
+
+def assert_weights(actual, expected):
+    tolerance = TOLERANCE[expected.dtype]
+    torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance, equal_nan=True)
+    assert torch.equal(actual != 0, expected != 0)
+    assert not torch.signbit(actual.nan_to_num()).any()
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_rows(operator, dtype, family):
+    run = exported(operator, dtype)
+    for length in (1, 2, 9, 64, 257, 1000):
+        z = FAMILIES[family](5, length).to(dtype)
+        for k in limits(length):
+            assert_weights(run(z, k), operator.function(z, k))
+
+
+def unusual_rows(dtype):
+    inf, nan, lowest = torch.inf, torch.nan, torch.finfo(dtype).min
+    rows = [
+        [2, 0.5, nan, 1, 0, 0.9],
+        [nan, nan, nan, nan, nan, nan],
+        [-inf, -inf, -inf, -inf, -inf, nan],
+        [2, 0.5, 1, inf, 0, 0.9],
+        [-inf, inf, nan, -inf, inf, 0],
+        [-inf, -inf, -inf, -inf, -inf, -inf],
+        [-inf, -inf, 0.5, -inf, -inf, 0.3],
+        [-0.0, 0.0, -0.0, 0.0, -0.0, 0.0],
+        [-lowest, lowest, lowest, -lowest, 0, lowest],
+        [lowest, lowest, lowest, lowest, lowest, lowest],
+        [0.5, 0.25, 0.5, 0.25, 0.5, 0.25],
+    ]
+    return torch.tensor(rows, dtype=dtype)
+
+
+def test_unusual_rows(operator, dtype):
+    z = unusual_rows(dtype)
+    for k in (1, 2, 3, 4, 6, 7):
+        assert_weights(exported(operator, dtype)(z, k), operator.function(z, k))
+
+
+def runtime_that_loses_nan(model):
+    """ONNX does not say where TopK puts NaN, nor what ReduceMax and Relu make of it."""
+
+    class TopK(OpRun):
+        def _run(self, x, k, axis, **_):
+            indices = np.argsort(-x, axis=axis, kind="stable")  # NaN last
+            indices = indices.take(np.arange(k[0]), axis=axis)
+            return np.take_along_axis(x, indices, axis), indices
+
+    class ReduceMax(OpRun):
+        def _run(self, x, axes, **_):
+            return (np.fmax.reduce(x, axis=tuple(axes), keepdims=True),)
+
+    class Relu(OpRun):
+        def _run(self, x):
+            return (np.fmax(x, 0).astype(x.dtype),)
+
+    return ReferenceEvaluator(model, new_ops=[TopK, ReduceMax, Relu])
+
+
+@pytest.mark.filterwarnings("ignore:invalid value:RuntimeWarning")  # numpy's, of inf - inf
+def test_unusual_rows_where_the_runtime_loses_nan(operator):
+    z = unusual_rows(torch.float32)
+    run = export_function(lambda z: operator.function(z, 3), z, runtime=runtime_that_loses_nan)
+    assert_weights(run(z), operator.function(z, 3))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (3, 0), (0, 0)])
+def test_empty_tensors(operator, shape):
+    assert exported(operator, torch.float32)(torch.ones(shape), 3).shape == shape
+
+
+def test_k_below_1_is_refused_at_run_time(operator):
+    with pytest.raises(Exception, match="TopK"):
+        exported(operator, torch.float32)(torch.ones(2, 1), 0)
+
+
+@pytest.mark.parametrize("k", [1, 3, 100])
+@pytest.mark.parametrize("dim", [0, 1, -1, -3])
+def test_constant_k_along_each_dim(operator, dim, k):
+    run = export_function(lambda z: operator.function(z, k, dim), torch.randn(4, 5, 6))
+    for shape in ((4, 5, 6), (7, 2, 3)):
+        z = torch.randn(shape)
+        assert_weights(run(z), operator.function(z, k, dim))
+
+
+@pytest.mark.parametrize("z", [torch.tensor(3.0), torch.tensor(torch.inf)])
+def test_no_dimensions(operator, z):
+    assert_weights(export_function(operator.function, z)(z), operator.function(z))
+
+
+@pytest.mark.parametrize(
+    "z",
+    [
+        torch.arange(12).view(3, 4) // 5,
+        torch.eye(4).bool(),
+        torch.tensor([[8.001, 8.1, 7.994, 8.203]], dtype=torch.float64),  # float16 is coarse here
+    ],
+    ids=["int64", "bool", "float64"],
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+def test_dtype_argument(operator, dtype, z):
+    run = export_function(lambda z: operator.function(z, 3, dtype=dtype), z)
+    assert_weights(run(z), operator.function(z, 3, dtype=dtype))
+
+
+class Attention(torch.nn.Module):
+    def __init__(self, operator):
+        super().__init__()
+        self.weights = operator.module(k=4)
+        self.query = torch.nn.Linear(8, 8)
+
+    def forward(self, x):
+        return self.weights(self.query(x) @ x.mT) @ x
+
+
+def test_attention(operator):
+    model = Attention(operator)
+    run = export(model, torch.randn(3, 10, 8), dynamic_shapes=({0: DYNAMIC, 1: DYNAMIC},))
+    for batch, rows in ((3, 10), (1, 3), (2, 40)):
+        x = torch.randn(batch, rows, 8)
+        torch.testing.assert_close(run(x), model(x).detach())
+
+
+def test_only_the_export_needs_onnxscript():
+    code = """
+import sys
+sys.modules["onnxscript"] = None  # as if it were not installed
+import zeta
+print("imported")
+import zeta.onnx
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert result.stdout == "imported\n"
+    message = result.stderr.splitlines()[-1]
+    assert message.startswith("ImportError: zeta.onnx needs onnxscript")
+    assert message.endswith("pip install onnxscript")
+
+
+def test_translations_are_the_callers_own(operator):
+    translations().clear()
+    assert operator.raw in translations()
