@@ -17,6 +17,9 @@ template <int Operands>
 struct RowGeometry {
   int64_t rows = 1;
   int64_t length = 1;
+  // Of the rows that these are some entries of, which may be these themselves. Sums are scaled by
+  // it, so that the entries that matter have the bits that they have in the whole row.
+  int64_t full_length = 1;
   int64_t stride[Operands] = {};  // between neighbours in a row, in elements
 
   int batch_dimensions = 0;  // innermost first
@@ -62,6 +65,7 @@ ZETA_HOST_DEVICE RowGeometry<Kept> with_operands(RowGeometry<Operands> const& ge
   RowGeometry<Kept> result;
   result.rows = geometry.rows;
   result.length = geometry.length;
+  result.full_length = geometry.full_length;
   result.batch_dimensions = geometry.batch_dimensions;
   for (int operand = 0; operand < kShared; ++operand) {
     result.stride[operand] = geometry.stride[operand];
@@ -84,6 +88,7 @@ class RowGeometryBuilder {
 
   void set_row(int64_t size, Strides const& stride) {
     geometry_.length = size;
+    geometry_.full_length = size;
     std::copy(stride.begin(), stride.end(), geometry_.stride);
   }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 #include "../simt/guarded_array.h"
@@ -30,6 +31,50 @@ TYPED_TEST(CpuBackward, BackwardIsTheProjectionOfTheGradient) {
   EXPECT_GT(std::count_if(expected.begin(), expected.end(), [](auto x) { return x != 0; }), 1);
   for (size_t column = 0; column < kLength; ++column) {
     EXPECT_NEAR(widen(result[column]), expected[column], 4 * kTolerance<TypeParam>) << column;
+  }
+}
+
+// Of rows of 2^40 entries, whose products keep 22 bits, or twice as many.
+TYPED_TEST(CpuBackward, SumsAsInTheRowThatTheEntriesAreOf) {
+  constexpr int64_t kRows = 20;
+  double const unit = std::is_same_v<TypeParam, double> ? 0x1p-44 : 0x1p-22;
+  for (int64_t length : {5, 100, 3000}) {
+    auto const logits = normal_row<TypeParam>(kRows * length, 0.05, 31);
+    auto const grad = normal_row<TypeParam>(kRows * length, 1, 32);
+    std::vector<TypeParam> weights(logits.size());
+    cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), length, 0,
+                        kRows);
+    for (int64_t const stride : {int64_t{1}, kRows}) {
+      RowGeometryBuilder<3> builder;
+      builder.set_row(length, {stride, 1, 1});
+      builder.add_batch_dimension(kRows, {stride == 1 ? length : 1, length, length});
+      auto geometry = builder.build();
+      geometry.full_length = int64_t{1} << 40;
+      std::vector<TypeParam> result(logits.size());
+      cpu::sparse_softmax_backward(geometry, result.data(), grad.data(), weights.data(), 0, kRows);
+      for (int64_t row = 0; row < kRows; ++row) {
+        auto const of_row = [&](auto const& operand) {
+          auto const first = operand.begin() + row * length;
+          return widened(std::vector<TypeParam>(first, first + length));
+        };
+        auto const weight_row = of_row(weights);
+        auto const grad_row = of_row(grad);
+        double largest = 0;
+        for (int64_t i = 0; i < length; ++i) {
+          if (weight_row[i] != 0) largest = std::max(largest, std::abs(grad_row[i]));
+        }
+        double const step = std::exp2(std::floor(std::log2(largest)) + 1) * unit;
+        auto rounded = grad_row;
+        for (double& number : rounded) number = std::nearbyint(number / step) * step;
+        auto const expected = reference::backward_row(rounded, weight_row);
+        for (int64_t i = 0; i < length; ++i) {
+          long double const shift = weight_row[i] != 0 ? grad_row[i] - rounded[i] : 0;
+          int64_t const place = stride == 1 ? row * length + i : i * kRows + row;
+          ASSERT_NEAR(widen(result[place]), expected[i] + shift, 4 * kTolerance<TypeParam>)
+              << "length " << length << ", row " << row << ", column " << i;
+        }
+      }
+    }
   }
 }
 

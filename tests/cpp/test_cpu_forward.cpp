@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <random>
+#include <type_traits>
 #include <vector>
 
 #include "../simt/guarded_array.h"
@@ -36,6 +37,35 @@ TYPED_TEST(CpuForward, EqualsTheReference) {
         for (size_t column = 0; column < logits.size(); ++column) {
           ASSERT_NEAR(widen(weights[column]), expected[column], kTolerance<TypeParam>)
               << "length " << length << ", k " << k << ", scale " << scale << ", column " << column;
+        }
+      }
+    }
+  }
+}
+
+// Of rows of 2^40 entries, which leave 22 bits for the fractions of a term, or twice as many.
+TYPED_TEST(CpuForward, SumsAsInTheRowThatTheEntriesAreOf) {
+  constexpr int64_t kRows = 70;
+  double const unit = std::is_same_v<TypeParam, double> ? 0x1p-44 : 0x1p-22;
+  for (int64_t length : {2, 8, 20, 100, 600, 9000}) {
+    for (int64_t k : {int64_t{1}, int64_t{2}, int64_t{4}, int64_t{40}, length}) {
+      auto const logits = normal_row<TypeParam>(kRows * length, 0.3, static_cast<uint64_t>(k));
+      auto geometry = contiguous_rows(kRows, length);
+      geometry.full_length = int64_t{1} << 40;
+      std::vector<TypeParam> weights(logits.size());
+      cpu::sparse_softmax(geometry, weights.data(), logits.data(), k, 0, kRows);
+      for (int64_t row = 0; row < kRows; ++row) {
+        auto const first = logits.begin() + row * length;
+        auto rounded = widened(std::vector<TypeParam>(first, first + length));
+        double const maximum = *std::max_element(rounded.begin(), rounded.end());
+        for (double& logit : rounded) {
+          logit = maximum + std::nearbyint((logit - maximum) / unit) * unit;
+        }
+        auto const expected = reference::forward_row(rounded, k);
+        for (int64_t column = 0; column < length; ++column) {
+          ASSERT_NEAR(widen(weights[row * length + column]), expected[column],
+                      kTolerance<TypeParam>)
+              << "length " << length << ", k " << k << ", row " << row << ", column " << column;
         }
       }
     }

@@ -41,8 +41,9 @@ Layout weights_layout_of(Case const& one) {
   return layout.stride == 1 && one.seed % 3 == 0 ? Layout{1, one.length + 1} : layout;
 }
 
+// `full_length` is that of the rows that these are some entries of.
 template <class Scalar>
-void check(Case const& one) {
+void check(Case const& one, int64_t full_length) {
   int64_t const capacity = std::min(one.k, one.length);
   Operand<Scalar> logits(one.rows, one.length, layout_of(one));
   Random random(one.seed);
@@ -51,7 +52,8 @@ void check(Case const& one) {
   Operand<Scalar> expected(one.rows, one.length, weights_layout_of(one));
   Supports support(one.rows, capacity);
   Supports expected_support(one.rows, capacity);
-  auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
+  auto geometry = geometry_of(one.rows, one.length, weights, logits, support);
+  geometry.full_length = full_length;
   auto const shape =
       cuda::shape_of<3, Scalar>(geometry, {weights.memory.data(), logits.memory.data()});
   ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
@@ -76,11 +78,17 @@ void check(Case const& one) {
   for (size_t i = 0; wants_support && i < support.memory.size(); ++i) {
     ASSERT_EQ(support.memory[i], expected_support.memory[i]) << one.text() << ", place " << i;
   }
+  if (full_length != one.length) return;
   for (int64_t row = 0; row < one.rows; ++row) {
     auto const reference = reference::forward_row(logits.row(row, one.length), one.k);
     ASSERT_EQ(first_error(weights.row(row, one.length), reference, kRoundingError<Scalar>), -1)
         << one.text() << ", row " << row;
   }
+}
+
+template <class Scalar>
+void check(Case const& one) {
+  check<Scalar>(one, one.length);
 }
 
 // The lengths straddle pieces of 16 bytes, warps, the regimes' tiles and lists.
@@ -176,6 +184,14 @@ TYPED_TEST(CudaForward, EqualsTheCpuAndTheReference) {
       check<Scalar>({kRegime, rows_of(kRegime, length), length, k, ++seed});
       if (this->HasFatalFailure()) return;
     }
+  }
+}
+
+TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
+  using Scalar = typename TypeParam::Scalar;
+  for (int64_t k : {3, 40, 100}) {
+    check<Scalar>({TypeParam::kRegime, 35, 100, k, static_cast<uint64_t>(k)}, int64_t{1} << 40);
+    if (this->HasFatalFailure()) return;
   }
 }
 

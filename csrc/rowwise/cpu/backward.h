@@ -23,11 +23,11 @@ inline Scalar not_a_number() {
 template <template <class> class MappingOf, class Scalar>
 class RowBackward {
  public:
-  explicit RowBackward(int64_t length)
+  RowBackward(Integers<Scalar> const& integers, int64_t length)
       : length_(length),
         few_(std::max(kFew, length / kFewOf)),
-        gradient_(length, few_ + kPart),
-        groups_(length, (length + kStep - 1) / kStep) {}
+        gradient_(integers, few_ + kPart),
+        groups_(integers, (length + kStep - 1) / kStep) {}
 
   void operator()(Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     if (find_few(grad_weights, weights)) {
@@ -133,7 +133,7 @@ void backward_by_neighbours(RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                             int64_t last_row) {
   using Groups = GradientGroups<MappingOf, Scalar>;
-  Groups groups(geometry.length, geometry.length);
+  Groups groups(Integers<Scalar>(geometry.full_length), geometry.length);
   int64_t rows;
   for (int64_t row = first_row; row < last_row; row += rows) {
     int64_t offsets[3];
@@ -154,7 +154,8 @@ void backward(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const*
                                       last_row);
     return;
   }
-  RowBackward<MappingOf, Scalar> backward_row(geometry.length);
+  RowBackward<MappingOf, Scalar> backward_row(Integers<Scalar>(geometry.full_length),
+                                              geometry.length);
   RowBuffer<Scalar> result_row(geometry.length, geometry.stride[0]);
   RowBuffer<Scalar> grad_row(geometry.length, geometry.stride[1]);
   RowBuffer<Scalar> weight_row(geometry.length, geometry.stride[2]);

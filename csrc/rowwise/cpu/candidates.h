@@ -23,8 +23,8 @@ class Candidates {
   using Threshold = typename Mapping::Threshold;
 
   // The capacity has to be a few times k, or of as many entries as will be added.
-  Candidates(int64_t length, int64_t k, int64_t capacity)
-      : mapping_(0, length), k_(k), capacity_(capacity) {
+  Candidates(typename Mapping::Fixed const& fixed, int64_t k, int64_t capacity)
+      : mapping_(0, fixed), k_(k), capacity_(capacity) {
     logits_.reserve(capacity_ + kLanes<Real>);
     columns_.reserve(capacity_);
   }

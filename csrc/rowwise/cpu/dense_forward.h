@@ -17,8 +17,14 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 template <template <class> class MappingOf, class Scalar>
 class DenseForward {
  public:
-  DenseForward(int64_t length, int64_t k, bool streams)
-      : length_(length), k_(std::min(k, length)), streams_(streams), row_(length, k, streams) {}
+  using Fixed = typename MappingOf<widened_t<Scalar>>::Fixed;
+
+  DenseForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : fixed_(fixed),
+        length_(length),
+        k_(std::min(k, length)),
+        streams_(streams),
+        row_(fixed, length, k, streams) {}
 
   // `readable` entries from the first on may be read.
   void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
@@ -36,8 +42,8 @@ class DenseForward {
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
       auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
         if (k_ != K) return;
-        together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(length_, streams_));
-        together(LaneForward<MappingOf, Scalar, K, 1>(length_, streams_));
+        together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(fixed_, length_, streams_));
+        together(LaneForward<MappingOf, Scalar, K, 1>(fixed_, length_, streams_));
       };
       of_largest(std::integral_constant<int, 1>{});
       of_largest(std::integral_constant<int, 2>{});
@@ -45,9 +51,9 @@ class DenseForward {
       of_largest(std::integral_constant<int, 4>{});
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
       if (length_ <= tuning::kLongestRowOfTile) {
-        together(TileForward<MappingOf, Scalar>(length_, k_, streams_));
+        together(TileForward<MappingOf, Scalar>(fixed_, length_, k_, streams_));
       } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
-        together(GroupForward<MappingOf, Scalar>(length_, k_, streams_));
+        together(GroupForward<MappingOf, Scalar>(fixed_, length_, k_, streams_));
       }
     }
     for (; row < rows; ++row) row_(logits + row * length_, weights + row * length_);
@@ -55,6 +61,7 @@ class DenseForward {
   }
 
  private:
+  Fixed fixed_;
   int64_t length_;
   int64_t k_;
   bool streams_;

@@ -10,13 +10,19 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+template <template <class> class MappingOf, class Scalar>
+auto fixed_of(RowGeometry<2> const& geometry) {
+  return typename MappingOf<widened_t<Scalar>>::Fixed(geometry.full_length);
+}
+
 // Rows whose entries, or which themselves, do not lie side by side.
 template <template <class> class MappingOf, class Scalar>
 void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                      int64_t k, int64_t first_row, int64_t last_row, bool streams) {
   int64_t const length = geometry.length;
   int64_t const rows_together = RowCopies<Scalar>::rows_for(length);
-  DenseForward<MappingOf, Scalar> forward_dense(length, k, /*streams=*/false);
+  DenseForward<MappingOf, Scalar> forward_dense(fixed_of<MappingOf, Scalar>(geometry), length, k,
+                                                /*streams=*/false);
   RowCopies<Scalar> weight_copies(length, geometry.stride[0], rows_together, streams);
   RowCopies<Scalar> logit_copies(length, geometry.stride[1], rows_together);
   Scratch<int64_t> offsets;
@@ -44,7 +50,8 @@ void forward_rows(RowGeometry<2> const& geometry, Scalar* weights, Scalar const*
     return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row, streams);
   }
   int64_t const length = geometry.length;
-  DenseForward<MappingOf, Scalar> forward_dense(length, k, streams);
+  DenseForward<MappingOf, Scalar> forward_dense(fixed_of<MappingOf, Scalar>(geometry), length, k,
+                                                streams);
   forward_dense(logits + first_row * length, weights + first_row * length, last_row - first_row,
                 (geometry.rows - first_row) * length);
 }

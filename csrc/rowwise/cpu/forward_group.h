@@ -29,8 +29,8 @@ class GroupForward {
   using Mapping = MappingOf<float>;
   static constexpr int kRows = kLanes<float>;
 
-  GroupForward(int64_t length, int64_t k, bool streams)
-      : length_(length), k_(k), rows_(length), candidates_(rows_), supports_(length, k) {
+  GroupForward(typename Mapping::Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : length_(length), k_(k), rows_(length), candidates_(rows_), supports_(fixed, k) {
     if (streams) reserve_lines();
   }
 

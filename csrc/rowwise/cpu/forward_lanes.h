@@ -28,7 +28,8 @@ class LaneForward {
   using Weights = LaneWeights<Mapping, Scalar, K>;
   static constexpr int64_t kRows = Tiles * Weights::kRows;
 
-  LaneForward(int64_t length, bool streams) : length_(length), fixed_(length), streams_(streams) {
+  LaneForward(typename Mapping::Fixed const& fixed, int64_t length, bool streams)
+      : length_(length), fixed_(fixed), streams_(streams) {
     if (streams) block_.reserve(kLaneRows * length + kLaneRows);
   }
 

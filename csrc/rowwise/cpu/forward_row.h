@@ -24,12 +24,15 @@ class RowForward {
   using Real = widened_t<Scalar>;
   using Mapping = MappingOf<Real>;
 
-  RowForward(int64_t length, int64_t k, bool streams)
-      : length_(length),
+  using Fixed = typename Mapping::Fixed;
+
+  RowForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : fixed_(fixed),
+        length_(length),
         k_(std::min(k, length)),
         streams_(streams),
-        candidates_(length, k_, capacity()),
-        of_lanes_(length, k_, LaneExtremes<Scalar>::kCount) {
+        candidates_(fixed, k_, capacity()),
+        of_lanes_(fixed, k_, LaneExtremes<Scalar>::kCount) {
     values_.reserve(candidates_.capacity());
   }
 
@@ -58,7 +61,7 @@ class RowForward {
       if (!streams_) write_zeros(weights + first, end - first);
       range_.add(extremes.range());
       if (!range_.is_ordinary() || !has_list_) continue;
-      Mapping const mapping(range_.maximum(), length_);
+      Mapping const mapping(range_.maximum(), fixed_);
       is_begun ? candidates_.raise_maximum(mapping) : candidates_.begin_row(mapping);
       is_begun = true;
       raise_bound(mapping, extremes);
@@ -72,13 +75,13 @@ class RowForward {
     has_list_ = has_list_ && part.has_list_ && has_room;
     range_.add(part.range_);
     if (!has_list_ || !range_.is_ordinary()) return;
-    candidates_.raise_maximum(Mapping(range_.maximum(), length_));
+    candidates_.raise_maximum(Mapping(range_.maximum(), fixed_));
     candidates_.add(part.candidates_);
   }
 
   void write_parts(Scalar const* logits, Scalar* weights) {
     if (!range_.is_ordinary()) return fill_with_nan(weights);
-    Mapping const mapping(range_.maximum(), length_);
+    Mapping const mapping(range_.maximum(), fixed_);
     if (!has_list_) return write_by_estimate(mapping, logits, weights, mapping.lowest_threshold());
     candidates_.raise_maximum(mapping);
     auto const support = candidates_.reduce_to_support();
@@ -113,7 +116,7 @@ class RowForward {
     }
     LaneExtremes<Scalar> const extremes(logits, length_);
     if (!extremes.range().is_ordinary()) return fill_with_nan(weights);
-    Mapping const mapping(extremes.range().maximum(), length_);
+    Mapping const mapping(extremes.range().maximum(), fixed_);
     auto threshold = mapping.lowest_threshold();
     if (!needs_estimate_) {
       candidates_.begin_row(mapping);
@@ -176,7 +179,7 @@ class RowForward {
     auto const extremes = LaneExtremes<Scalar>::of_sample(logits, length, tuning::kSampledVectors);
     range_.add(extremes.range());
     if (!range_.is_ordinary()) return false;
-    Mapping const mapping(range_.maximum(), length_);
+    Mapping const mapping(range_.maximum(), fixed_);
     candidates_.begin_row(mapping);
     raise_bound(mapping, extremes);
     return true;
@@ -208,7 +211,7 @@ class RowForward {
   void forward_short(Scalar const* logits, Scalar* weights) {
     auto const range = range_of(logits, length_);
     if (!range.is_ordinary()) return fill_with_nan(weights);
-    Mapping const mapping(range.maximum(), length_);
+    Mapping const mapping(range.maximum(), fixed_);
     candidates_.begin_row(mapping);
     for (int64_t column = 0; column < length_; ++column) {
       if (key_of(logits[column]) < candidates_.bound()) continue;
@@ -234,6 +237,7 @@ class RowForward {
 
   void fill_with_nan(Scalar* weights) { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
 
+  Fixed fixed_;
   int64_t length_;
   int64_t k_;
   bool streams_;

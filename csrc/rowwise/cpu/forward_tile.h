@@ -22,8 +22,8 @@ class TileForward {
   using Mapping = MappingOf<float>;
   static constexpr int kRows = kLanes<float>;
 
-  TileForward(int64_t length, int64_t k, bool streams)
-      : length_(length), streams_(streams), supports_(length, k) {
+  TileForward(typename Mapping::Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : length_(length), streams_(streams), supports_(fixed, k) {
     int64_t const vectors = (length + kRows - 1) / kRows;
     columns_.reserve(vectors * kRows * kRows);
     block_.reserve(kRows * length + kRows);

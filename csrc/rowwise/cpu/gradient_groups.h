@@ -20,8 +20,8 @@ class GradientGroups {
   using WeightedMean = mappings::WeightedMean<Real>;
   static constexpr int kCount = std::max(16, kLanes<key_t<Scalar>>);
 
-  GradientGroups(int64_t length, int64_t most_groups)
-      : integers_(length), most_groups_(most_groups) {}
+  GradientGroups(typename WeightedMean::Integers const& integers, int64_t most_groups)
+      : integers_(integers), most_groups_(most_groups) {}
 
   void clear() {
     groups_.reserve(most_groups_);

@@ -55,7 +55,7 @@ class LaneSupports {
  public:
   using Fixed = typename Mapping::Fixed;
 
-  LaneSupports(int64_t length, int64_t k) : fixed_(length), k_(static_cast<int32_t>(k)) {}
+  LaneSupports(Fixed const& fixed, int64_t k) : fixed_(fixed), k_(static_cast<int32_t>(k)) {}
 
   // `columns` holds the entries of each row that may be in its support, in order, and then -inf.
   // `lowest` are thresholds at or below the rows', relative to their maxima. A maximum of NaN

@@ -33,7 +33,8 @@ void forward_split(Scalar* weights, Scalar const* logits, int64_t length, int64_
         auto& all = *static_cast<Split*>(context);
         int64_t const first = all.length / all.parts * part;
         int64_t const last = part + 1 == all.parts ? all.length : first + all.length / all.parts;
-        all.rows[part].reset(new Row(all.length, all.k, /*streams=*/false));
+        all.rows[part].reset(
+            new Row(typename Row::Fixed(all.length), all.length, all.k, /*streams=*/false));
         all.rows[part]->scan_part(all.logits, all.weights, first, last);
       },
       &split);

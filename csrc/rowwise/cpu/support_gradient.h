@@ -8,13 +8,17 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+// What sums over a row of gradients are made of.
+template <class Scalar>
+using Integers = typename mappings::WeightedMean<widened_t<Scalar>>::Integers;
+
 // The gradient of one row on a support of few entries.
 template <class Scalar>
 class SupportGradient {
  public:
   using WeightedMean = mappings::WeightedMean<widened_t<Scalar>>;
 
-  SupportGradient(int64_t length, int64_t capacity) : integers_(length) {
+  SupportGradient(Integers<Scalar> const& integers, int64_t capacity) : integers_(integers) {
     columns_.reserve(capacity);
     grads_.reserve(capacity);
   }
@@ -48,7 +52,7 @@ class SupportGradient {
   }
 
  private:
-  typename WeightedMean::Integers integers_;
+  Integers<Scalar> integers_;
   int64_t count_ = 0;
   Scratch<int64_t> columns_;
   Scratch<double> grads_;

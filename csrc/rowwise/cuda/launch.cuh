@@ -2,7 +2,6 @@
 
 #include <cuda_runtime.h>
 
-#include <algorithm>
 #include <cstdint>
 #include <type_traits>
 
@@ -12,6 +11,7 @@
 #include "rowwise/cuda/forward_lanes.cuh"
 #include "rowwise/cuda/forward_passes.cuh"
 #include "rowwise/cuda/forward_split.cuh"
+#include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/plan.h"
 #include "rowwise/cuda/split_workspace.h"
 #include "rowwise/cuda/support_backward.cuh"
@@ -21,29 +21,6 @@
 namespace zeta::rowwise::cuda {
 
 namespace detail {
-
-// Blocks for `count` things; beyond the limit of a grid's x dimension each takes several.
-inline unsigned blocks_for(int64_t count, int64_t per_block) {
-  return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
-}
-
-// Queues a kernel. It is no <<<>>>, which a host compiler cannot parse.
-template <class... Parameters>
-cudaError_t launch_with(int shared_bytes, void (*kernel)(Parameters...), dim3 grid, dim3 block,
-                        cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
-  cudaLaunchConfig_t config = {};
-  config.gridDim = grid;
-  config.blockDim = block;
-  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
-  config.stream = stream;
-  return cudaLaunchKernelEx(&config, kernel, arguments...);
-}
-
-template <class... Parameters>
-cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
-                   std::type_identity_t<Parameters>... arguments) {
-  return launch_with(0, kernel, grid, block, stream, arguments...);
-}
 
 inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
 inline dim3 grid_of_parts(int64_t rows, Plan const& plan) {
@@ -95,7 +72,7 @@ int64_t workspace_bytes(RowGeometry<3> const& geometry, Plan const& plan) {
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                            Plan const& plan, void* workspace, cudaStream_t stream) {
-  typename MappingOf<widened_t<Scalar>>::Fixed const fixed(geometry.length);
+  typename MappingOf<widened_t<Scalar>>::Fixed const fixed(geometry.full_length);
   switch (plan.regime) {
     case Regime::kLanes:
       return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
@@ -148,7 +125,7 @@ template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights, Plan const& plan,
                             cudaStream_t stream) {
-  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.length);
+  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
   return detail::with_rows(
       geometry.rows, plan,
       [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
@@ -162,7 +139,7 @@ template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, int32_t const* support,
                                     int64_t capacity, Plan const& plan, cudaStream_t stream) {
-  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.length);
+  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
   auto const launch = [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
                                                          std::bool_constant<IsContiguous>) {
     return detail::launch(support_backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid,

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <type_traits>
+
+namespace zeta::rowwise::cuda::detail {
+
+// Blocks for `count` things; beyond the limit of a grid's x dimension each takes several.
+inline unsigned blocks_for(int64_t count, int64_t per_block) {
+  return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
+}
+
+// Queues a kernel. It is no <<<>>>, which a host compiler cannot parse.
+template <class... Parameters>
+cudaError_t launch_with(int shared_bytes, void (*kernel)(Parameters...), dim3 grid, dim3 block,
+                        cudaStream_t stream, std::type_identity_t<Parameters>... arguments) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = grid;
+  config.blockDim = block;
+  config.dynamicSmemBytes = static_cast<size_t>(shared_bytes);
+  config.stream = stream;
+  return cudaLaunchKernelEx(&config, kernel, arguments...);
+}
+
+template <class... Parameters>
+cudaError_t launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, cudaStream_t stream,
+                   std::type_identity_t<Parameters>... arguments) {
+  return launch_with(0, kernel, grid, block, stream, arguments...);
+}
+
+}  // namespace zeta::rowwise::cuda::detail
