@@ -45,11 +45,13 @@ inline at::Tensor fresh_like(at::Tensor const& tensor, at::ScalarType dtype) {
   return result;
 }
 
+// `full_length` is that of the rows which these are entries of, if that is not their own.
 template <class Launch>
 void launch_forward(at::Tensor const& weights, at::Tensor const& logits, int64_t k, int64_t dim,
-                    Launch const& launch) {
+                    Launch const& launch, std::optional<int64_t> full_length = std::nullopt) {
   if (weights.numel() == 0) return;
-  auto const geometry = row_geometry<2>({weights, logits}, dim);
+  auto geometry = row_geometry<2>({weights, logits}, dim);
+  geometry.full_length = full_length.value_or(geometry.length);
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
     using Scalar = typename EngineScalar<scalar_t>::type;
     launch(geometry, static_cast<Scalar*>(weights.mutable_data_ptr()),
@@ -80,13 +82,25 @@ at::Tensor& run_forward_out(char const* name, at::Tensor const& z, int64_t k, in
 }
 
 template <class Launch>
+at::Tensor run_forward_of_candidates(char const* name, at::Tensor const& candidates, int64_t k,
+                                     int64_t dim, int64_t length, Launch const& launch) {
+  auto const arguments = check_of_candidates(name, candidates, k, dim, length);
+  c10::DeviceGuard const guard(candidates.device());
+  at::Tensor weights = fresh_like(candidates, arguments.dtype);
+  launch_forward(weights, candidates, k, arguments.dim, launch, length);
+  return weights;
+}
+
+template <class Launch>
 at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
-                        int64_t dim, at::ScalarType input_dtype, Launch const& launch) {
+                        int64_t dim, at::ScalarType input_dtype, Launch const& launch,
+                        std::optional<int64_t> full_length = std::nullopt) {
   int64_t const row_dim = check_backward(name, grad_output, output, dim, input_dtype);
   c10::DeviceGuard const guard(output.device());
   at::Tensor const grad_input = fresh_like(output, output.scalar_type());
   if (grad_input.numel() != 0) {
-    auto const geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
+    auto geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
+    geometry.full_length = full_length.value_or(geometry.length);
     AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, output.scalar_type(), "zeta", [&] {
       using Scalar = typename EngineScalar<scalar_t>::type;
       launch(geometry, static_cast<Scalar*>(grad_input.mutable_data_ptr()),
@@ -137,6 +151,23 @@ at::Tensor run_support_backward(char const* name, at::Tensor const& grad_output,
         });
   }
   return grad_input.to(input_dtype);
+}
+
+template <class Launch>
+at::Tensor run_largest(char const* name, at::Tensor const& z, int64_t k, int64_t dim,
+                       Launch const& launch) {
+  int64_t const row_dim = check_largest(name, z, k, dim);
+  c10::DeviceGuard const guard(z.device());
+  at::Tensor columns = empty_columns(z, k, row_dim);
+  if (columns.numel() == 0) return columns;
+  auto geometry = row_geometry<2>({columns, z}, row_dim);
+  geometry.length = z.size(row_dim);
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, z.scalar_type(), "zeta", [&] {
+    using Scalar = typename EngineScalar<scalar_t>::type;
+    launch(geometry, columns.mutable_data_ptr<int64_t>(),
+           static_cast<Scalar const*>(z.const_data_ptr()), columns.size(row_dim));
+  });
+  return columns;
 }
 
 }  // namespace zeta::ops

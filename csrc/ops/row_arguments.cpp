@@ -1,6 +1,7 @@
 #include "ops/row_arguments.h"
 
 #include <ATen/MemoryOverlap.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/SymBool.h>
 #include <c10/util/Exception.h>
@@ -148,6 +149,23 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
     check_shape(i == row_dim ? size.sym_ge(1) : size.sym_eq(grad_output.sym_size(i)));
   }
   return row_dim;
+}
+
+RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
+                                 c10::SymInt const& k, int64_t dim, c10::SymInt const& length) {
+  TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ", length);
+  return check_forward(name, candidates, k, dim, std::nullopt);
+}
+
+int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
+  TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
+  return check_forward(name, z, k, dim, std::nullopt).dim;
+}
+
+at::Tensor empty_columns(at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
+  auto sizes = z.sym_sizes().vec();
+  sizes[dim] = k.min(sizes[dim]);
+  return at::empty_symint(sizes, z.options().dtype(at::kLong));
 }
 
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {

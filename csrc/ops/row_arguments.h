@@ -42,6 +42,16 @@ RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
                                at::Tensor const& support, int64_t dim, at::ScalarType input_dtype);
 
+// As check_forward, for entries of rows of `length`.
+RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
+                                 c10::SymInt const& k, int64_t dim, c10::SymInt const& length);
+
+// Returns the dim, not negative.
+int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+
+// Memory for the columns of the min(k, n) largest entries of rows.
+at::Tensor empty_columns(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+
 // After `out` was resized: that writing one element of it changes no other, nor z.
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);
 

@@ -70,6 +70,16 @@ TORCH_LIBRARY_FRAGMENT(zeta, library) {
       "_sparse_softmax_support_backward(Tensor grad_output, Tensor support, int dim, "
       "ScalarType input_dtype) -> Tensor",
       tags);
+  // Of the k largest entries of the parts of rows of `length` entries, in the order of their
+  // columns, and any number of -inf: the bits that they have in the whole row.
+  library.def(
+      "_sparse_softmax_of_candidates(Tensor candidates, SymInt k, int dim, SymInt length) -> "
+      "Tensor",
+      tags);
+  library.def(
+      "_sparse_softmax_of_candidates_backward(Tensor grad_output, Tensor output, int dim, "
+      "SymInt length) -> Tensor",
+      tags);
 }
 
 }  // namespace zeta::ops::sparse_softmax

@@ -15,6 +15,8 @@ inline constexpr char const* kName = "sparse_softmax";
 inline constexpr char const* kBackwardName = "_sparse_softmax_backward";
 inline constexpr char const* kWithSupportName = "_sparse_softmax_with_support";
 inline constexpr char const* kSupportBackwardName = "_sparse_softmax_support_backward";
+inline constexpr char const* kOfCandidatesName = "_sparse_softmax_of_candidates";
+inline constexpr char const* kOfCandidatesBackwardName = "_sparse_softmax_of_candidates_backward";
 
 using ForwardSignature = at::Tensor(at::Tensor const& z, c10::SymInt k, int64_t dim,
                                     std::optional<at::ScalarType> dtype);

@@ -91,6 +91,20 @@ ZETA_HOST_DEVICE Scalar scalar_of(key_t<Scalar> key) {
   return detail::from_signed_bits<Scalar>(detail::reorder(key));
 }
 
+// As key_of, but -0.0 equals +0.0.
+template <class Scalar>
+ZETA_HOST_DEVICE key_t<Scalar> selection_key(Scalar x) {
+  auto const key = key_of(x);
+  return key == -1 ? key_t<Scalar>{0} : key;
+}
+
+// x, but NaN of either sign as the one whose key is the greatest.
+template <class Scalar>
+ZETA_HOST_DEVICE Scalar with_greatest_nan(Scalar x) {
+  key_t<Scalar> const minus_infinity = key_of(narrow<Scalar>(-static_cast<double>(INFINITY)));
+  return key_of(x) < minus_infinity ? scalar_of<Scalar>(kGreatest<key_t<Scalar>>) : x;
+}
+
 // The smallest and the largest key of a row tell its maximum and whether the row is ordinary.
 template <class Scalar>
 struct KeyRange {

@@ -24,6 +24,15 @@ SCHEMAS = {
         "zeta::_sparse_softmax_support_backward(Tensor grad_output, Tensor support, int dim, "
         "ScalarType input_dtype) -> Tensor"
     ),
+    "_sparse_softmax_of_candidates": (
+        "zeta::_sparse_softmax_of_candidates(Tensor candidates, SymInt k, int dim, "
+        "SymInt length) -> Tensor"
+    ),
+    "_sparse_softmax_of_candidates_backward": (
+        "zeta::_sparse_softmax_of_candidates_backward(Tensor grad_output, Tensor output, int dim, "
+        "SymInt length) -> Tensor"
+    ),
+    "_largest": "zeta::_largest(Tensor z, SymInt k, int dim) -> Tensor",
 }
 LAYOUT_TAGS = {
     torch.Tag.flexible_layout,

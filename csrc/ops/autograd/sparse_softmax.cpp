@@ -135,6 +135,10 @@ TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
   library.impl("sparse_softmax", &forward_autograd);
   library.impl("sparse_softmax.out", &forward_out_autograd);
   library.impl("_sparse_softmax_backward", &backward_autograd);
+  // zeta.distributed differentiates these.
+  auto const raise_if_differentiated = torch::autograd::autogradNotImplementedFallback;
+  library.impl("_sparse_softmax_of_candidates", raise_if_differentiated());
+  library.impl("_sparse_softmax_of_candidates_backward", raise_if_differentiated());
 }
 
 TORCH_LIBRARY_IMPL(zeta, ADInplaceOrView, library) {

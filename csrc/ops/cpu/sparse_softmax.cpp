@@ -1,43 +1,20 @@
 #include "rowwise/cpu/sparse_softmax.h"
 
 #include <ATen/Parallel.h>
-#include <torch/csrc/stable/c/shim.h>
 #include <torch/library.h>
 
 #include <algorithm>
 #include <cstring>
 
+#include "ops/cpu/parallel.h"
 #include "ops/driver.h"
 #include "ops/sparse_softmax.h"
-#include "rowwise/cpu/capability.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
 
-// A task of fewer entries costs less than handing it to another thread.
-constexpr int64_t kEntriesPerTask = 65536;
-
-// Calls function(first, last) for ranges that make up 0 to count - 1, on all of torch's threads if
-// that pays. at::parallel_for is a template, and runs on one thread where it is compiled without
-// OpenMP. This one was compiled with torch.
-template <class Function>
-void for_each_range(int64_t count, int64_t smallest_range, Function const& function) {
-  rowwise::cpu::capability();  // Throws here, not in a thread, if the environment names none.
-  auto const call = [](int64_t first, int64_t last, void* context) {
-    (*static_cast<Function const*>(context))(first, last);
-  };
-  auto const error = torch_parallel_for(0, count, smallest_range, call,
-                                        const_cast<void*>(static_cast<void const*>(&function)));
-  TORCH_CHECK(error == AOTI_TORCH_SUCCESS, kName, ": a thread failed; its own message is above");
-}
-
-template <class Geometry, class Function>
-void for_each_row_range(Geometry const& geometry, Function const& function) {
-  for_each_range(geometry.rows, std::max<int64_t>(1, kEntriesPerTask / geometry.length), function);
-}
-
 void run_in_parallel(int64_t count, void (*task)(void* context, int64_t i), void* context) {
-  for_each_range(count, 1, [&](int64_t first, int64_t last) {
+  for_each_range(kName, count, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) task(context, i);
   });
 }
@@ -47,7 +24,8 @@ template <class Geometry>
 int64_t parts_of_row(Geometry const& geometry) {
   int64_t const threads = at::get_num_threads();
   bool const is_contiguous = geometry.stride[0] == 1 && geometry.stride[1] == 1;
-  if (geometry.rows >= threads || !is_contiguous) return 1;
+  bool const is_whole = geometry.full_length == geometry.length;
+  if (geometry.rows >= threads || !is_contiguous || !is_whole) return 1;
   return std::min(threads, geometry.length / kEntriesPerTask);
 }
 
@@ -60,14 +38,14 @@ constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* lo
                                        k, parts, &run_in_parallel);
   }
   if (parts > 1) return;
-  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax(geometry, weights, logits, k, first, last);
   });
 };
 
 constexpr auto kBackward = [](auto const& geometry, auto* grad_logits, auto const* grad_weights,
                               auto const* weights) {
-  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first,
                                           last);
   });
@@ -75,7 +53,7 @@ constexpr auto kBackward = [](auto const& geometry, auto* grad_logits, auto cons
 
 constexpr auto kForwardWithSupport = [](auto const& geometry, auto* weights, auto const* logits,
                                         int32_t* support, int64_t k) {
-  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_with_support(geometry, weights, logits, support, k, first, last);
   });
 };
@@ -84,13 +62,13 @@ constexpr auto kSupportBackward = [](auto const& geometry, auto* grad_logits,
                                      auto const* grad_weights, int32_t const* support,
                                      int64_t capacity) {
   if (geometry.stride[0] != 1) {
-    for_each_range(geometry.rows * geometry.length, kEntriesPerTask,
+    for_each_range(kName, geometry.rows * geometry.length, kEntriesPerTask,
                    [&](int64_t first, int64_t last) {
                      std::memset(static_cast<void*>(grad_logits + first), 0,
                                  (last - first) * sizeof(*grad_logits));
                    });
   }
-  for_each_row_range(geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,
                                                   capacity, first, last);
   });
@@ -123,6 +101,16 @@ at::Tensor support_backward_cpu(at::Tensor const& grad_output, at::Tensor const&
                               kSupportBackward);
 }
 
+at::Tensor of_candidates_cpu(at::Tensor const& candidates, int64_t k, int64_t dim, int64_t length) {
+  return run_forward_of_candidates(kOfCandidatesName, candidates, k, dim, length, kForward);
+}
+
+at::Tensor of_candidates_backward_cpu(at::Tensor const& grad_output, at::Tensor const& output,
+                                      int64_t dim, int64_t length) {
+  return run_backward(kOfCandidatesBackwardName, grad_output, output, dim, output.scalar_type(),
+                      kBackward, length);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CPU, library) {
@@ -131,6 +119,8 @@ TORCH_LIBRARY_IMPL(zeta, CPU, library) {
   library.impl("_sparse_softmax_backward", &backward_cpu);
   library.impl("_sparse_softmax_with_support", &forward_with_support_cpu);
   library.impl("_sparse_softmax_support_backward", &support_backward_cpu);
+  library.impl("_sparse_softmax_of_candidates", &of_candidates_cpu);
+  library.impl("_sparse_softmax_of_candidates_backward", &of_candidates_backward_cpu);
 }
 
 }  // namespace zeta::ops::sparse_softmax

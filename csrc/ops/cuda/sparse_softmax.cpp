@@ -95,6 +95,17 @@ at::Tensor support_backward_cuda(at::Tensor const& grad_output, at::Tensor const
                               kSupportBackward);
 }
 
+at::Tensor of_candidates_cuda(at::Tensor const& candidates, int64_t k, int64_t dim,
+                              int64_t length) {
+  return run_forward_of_candidates(kOfCandidatesName, candidates, k, dim, length, kForward);
+}
+
+at::Tensor of_candidates_backward_cuda(at::Tensor const& grad_output, at::Tensor const& output,
+                                       int64_t dim, int64_t length) {
+  return run_backward(kOfCandidatesBackwardName, grad_output, output, dim, output.scalar_type(),
+                      kBackward, length);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
@@ -103,6 +114,8 @@ TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
   library.impl("_sparse_softmax_backward", &backward_cuda);
   library.impl("_sparse_softmax_with_support", &forward_with_support_cuda);
   library.impl("_sparse_softmax_support_backward", &support_backward_cuda);
+  library.impl("_sparse_softmax_of_candidates", &of_candidates_cuda);
+  library.impl("_sparse_softmax_of_candidates_backward", &of_candidates_backward_cuda);
 }
 
 }  // namespace zeta::ops::sparse_softmax

@@ -1,6 +1,7 @@
 #include <c10/util/Exception.h>
 #include <torch/library.h>
 
+#include "ops/largest.h"
 #include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -34,6 +35,18 @@ at::Tensor support_backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, 
   throw_built_without_cuda(kSupportBackwardName);
 }
 
+at::Tensor of_candidates_cuda(at::Tensor const&, int64_t, int64_t, int64_t) {
+  throw_built_without_cuda(kOfCandidatesName);
+}
+
+at::Tensor of_candidates_backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, int64_t) {
+  throw_built_without_cuda(kOfCandidatesBackwardName);
+}
+
+at::Tensor largest_cuda(at::Tensor const&, int64_t, int64_t) {
+  throw_built_without_cuda(largest::kName);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
@@ -42,6 +55,9 @@ TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
   library.impl("_sparse_softmax_backward", &backward_cuda);
   library.impl("_sparse_softmax_with_support", &forward_with_support_cuda);
   library.impl("_sparse_softmax_support_backward", &support_backward_cuda);
+  library.impl("_sparse_softmax_of_candidates", &of_candidates_cuda);
+  library.impl("_sparse_softmax_of_candidates_backward", &of_candidates_backward_cuda);
+  library.impl("_largest", &largest_cuda);
 }
 
 }  // namespace zeta::ops::sparse_softmax

@@ -43,6 +43,18 @@ at::Tensor support_backward_meta(at::Tensor const& grad_output, at::Tensor const
   return at::empty_like(grad_output, grad_output.options().dtype(input_dtype));
 }
 
+at::Tensor of_candidates_meta(at::Tensor const& candidates, c10::SymInt k, int64_t dim,
+                              c10::SymInt length) {
+  check_of_candidates(kOfCandidatesName, candidates, k, dim, length);
+  return at::empty_like(candidates);
+}
+
+at::Tensor of_candidates_backward_meta(at::Tensor const& grad_output, at::Tensor const& output,
+                                       int64_t dim, c10::SymInt) {
+  check_backward(kOfCandidatesBackwardName, grad_output, output, dim, output.scalar_type());
+  return at::empty_like(output);
+}
+
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Meta, library) {
@@ -51,6 +63,8 @@ TORCH_LIBRARY_IMPL(zeta, Meta, library) {
   library.impl("_sparse_softmax_backward", &backward_meta);
   library.impl("_sparse_softmax_with_support", &forward_with_support_meta);
   library.impl("_sparse_softmax_support_backward", &support_backward_meta);
+  library.impl("_sparse_softmax_of_candidates", &of_candidates_meta);
+  library.impl("_sparse_softmax_of_candidates_backward", &of_candidates_backward_meta);
 }
 
 }  // namespace zeta::ops::sparse_softmax

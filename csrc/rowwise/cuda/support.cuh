@@ -10,13 +10,6 @@
 // From a row's entries, or from candidates among them that include all of its support, to weights.
 namespace zeta::rowwise::cuda {
 
-// As key_of, but -0.0 equals +0.0.
-template <class Scalar>
-__device__ key_t<Scalar> selection_key(Scalar x) {
-  auto const key = key_of(x);
-  return key == -1 ? key_t<Scalar>{0} : key;
-}
-
 // The threshold of a row, by Michelot's iteration (1986): each pass drops what lies below the
 // threshold of the rest. It begins with what lies above `start`, which is at most what it ends
 // with.
@@ -162,12 +155,27 @@ struct Selected {
 
 }  // namespace detail
 
-// The k largest entries of a row, the lower columns first among equals; all, where fewer are within
-// reach of the support. `largest` is the row's maximum.
+// The k largest entries of a row, the lower columns first among equals, given a range of keys that
+// holds the k-th.
+template <class Scalar, class Group, class Entries, class Key>
+__device__ Selection<Scalar> select_largest(Group const& group, Entries const& entries, int64_t k,
+                                            Range<Key> const& range, int64_t length) {
+  auto const kth = find_kth(group, detail::Keys<Scalar, Entries>{entries}, k, range);
+  bool const has_ties = kth.not_below > k;
+  auto const last =
+      find_kth(group, detail::ColumnsOfKey<Scalar, Entries>{entries, kth.number}, k - kth.above,
+               Range<int64_t>{has_ties ? 1 - length : 0, 0, kth.not_below - kth.above});
+  Selection<Scalar> selection = {static_cast<key_t<Scalar>>(kth.number)};
+  if (has_ties) selection.last_column = -last.number;
+  return selection;
+}
+
+// The k largest of the entries within reach of the support; all, where these are fewer. `largest`
+// is the row's maximum.
 template <class Mapping, class Scalar, class Group, class Entries>
-__device__ Selection<Scalar> select_largest(Group const& group, Mapping const& mapping,
-                                            Entries const& entries, Scalar largest, int64_t k,
-                                            int64_t length) {
+__device__ Selection<Scalar> select_candidates(Group const& group, Mapping const& mapping,
+                                               Entries const& entries, Scalar largest, int64_t k,
+                                               int64_t length) {
   detail::CountAndLeast candidates;
   entries.for_each(group, [&](auto, Scalar entry) {
     if (widen(entry) < mapping.lower_bound()) return;
@@ -177,19 +185,11 @@ __device__ Selection<Scalar> select_largest(Group const& group, Mapping const& m
   bool const are_too_many = candidates.count > k;
   if (!group.any(are_too_many)) return {};
 
-  using Keys = detail::Keys<Scalar, Entries>;
-  using Key = typename Keys::Number;
-  auto const kth = find_kth(group, Keys{entries}, k,
-                            Range<Key>{static_cast<Key>(candidates.least),
-                                       Key{selection_key(largest)}, candidates.count});
-  bool const has_ties = kth.not_below > k;
-  auto const last =
-      find_kth(group, detail::ColumnsOfKey<Scalar, Entries>{entries, kth.number}, k - kth.above,
-               Range<int64_t>{has_ties ? 1 - length : 0, 0, kth.not_below - kth.above});
-  if (!are_too_many) return {};
-  Selection<Scalar> selection = {static_cast<key_t<Scalar>>(kth.number)};
-  if (has_ties) selection.last_column = -last.number;
-  return selection;
+  using Key = typename detail::Keys<Scalar, Entries>::Number;
+  Range<Key> const range = {static_cast<Key>(candidates.least), Key{selection_key(largest)},
+                            candidates.count};
+  auto const selection = select_largest<Scalar>(group, entries, k, range, length);
+  return are_too_many ? selection : Selection<Scalar>{};
 }
 
 // The weight of each of a row's entries.
@@ -220,7 +220,7 @@ template <bool HasMany = false, class Mapping, class Scalar, class Group, class 
 __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping const& mapping,
                                                  Entries const& entries, Scalar largest, int64_t k,
                                                  int64_t length) {
-  auto const selection = select_largest(group, mapping, entries, largest, k, length);
+  auto const selection = select_candidates(group, mapping, entries, largest, k, length);
   detail::Selected<Scalar, Entries> const selected = {entries, selection};
   auto start = mapping.lowest_threshold();
   if constexpr (HasMany) {

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/list_columns.cuh"
 #include "rowwise/float16.h"
 #include "rowwise/saved_support.h"
 
@@ -30,15 +31,10 @@ struct SupportRow {
   __device__ void list_nonzero(Group const& group, Row const& weights, int64_t length,
                                bool is_ordinary) const {
     group.synchronize();
-    int64_t count = 0;
-    for (int64_t first = 0; group.any(first < length); first += group.threads()) {
-      int64_t const column = first + group.rank();
-      bool const is_listed =
-          exists && is_ordinary && column < length && widen(weights[column]) != 0;
-      int const place = group.running_sum(is_listed ? 1 : 0);
-      if (is_listed) begin[count + place] = static_cast<int32_t>(column);
-      count += group.last(place);
-    }
+    int64_t const count = list_columns(
+        group, length,
+        [&](int64_t column) { return exists && is_ordinary && widen(weights[column]) != 0; },
+        [&](int64_t place, int64_t column) { begin[1 + place] = static_cast<int32_t>(column); });
     close(group, count, is_ordinary);
   }
 };

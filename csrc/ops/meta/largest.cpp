@@ -1,0 +1,18 @@
+#include "ops/largest.h"
+
+#include <torch/library.h>
+
+#include "ops/row_arguments.h"
+
+namespace zeta::ops::largest {
+namespace {
+
+at::Tensor forward_meta(at::Tensor const& z, c10::SymInt k, int64_t dim) {
+  return empty_columns(z, k, check_largest(kName, z, k, dim));
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(zeta, Meta, library) { library.impl("_largest", &forward_meta); }
+
+}  // namespace zeta::ops::largest

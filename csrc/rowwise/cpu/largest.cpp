@@ -1,0 +1,111 @@
+#include "rowwise/cpu/largest.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <vector>
+
+#include "rowwise/ordered_key.h"
+
+namespace zeta::rowwise::cpu {
+namespace {
+
+// The largest of the entries of a row, which is read once. Whenever the list is full, what can no
+// longer be among them is dropped, so that a row takes time linear in its length.
+template <class Scalar>
+class Largest {
+ public:
+  explicit Largest(int64_t count) : count_(static_cast<size_t>(count)) {
+    listed_.reserve(capacity());
+  }
+
+  void read(Scalar const* row, int64_t stride, int64_t length) {
+    listed_.clear();
+    bound_ = kLeast<Key>;
+    int64_t first = 0;
+    for (; first + kBlock <= length; first += kBlock) {
+      if (any_is_above_bound(row + first * stride, stride)) add(row, stride, first, first + kBlock);
+    }
+    add(row, stride, first, length);
+    if (listed_.size() > count_) drop();
+  }
+
+  void write_columns(int64_t* columns, int64_t stride) {
+    std::sort(listed_.begin(), listed_.end(),
+              [](Entry const& a, Entry const& b) { return a.column < b.column; });
+    for (size_t i = 0; i < count_; ++i)
+      columns[static_cast<int64_t>(i) * stride] = listed_[i].column;
+  }
+
+ private:
+  using Key = key_t<Scalar>;
+  static constexpr int64_t kBlock = 64;  // compared at once, by vectors
+
+  struct Entry {
+    Key key;
+    int64_t column;
+  };
+
+  static Key key_of_entry(Scalar x) { return selection_key(with_greatest_nan(x)); }
+
+  size_t capacity() const { return 2 * count_ + kBlock; }
+
+  bool any_is_above_bound(Scalar const* block, int64_t stride) const {
+    bool result = false;
+    if (stride == 1) {
+      for (int64_t i = 0; i < kBlock; ++i) result |= key_of_entry(block[i]) > bound_;
+    } else {
+      for (int64_t i = 0; i < kBlock; ++i) result |= key_of_entry(block[i * stride]) > bound_;
+    }
+    return result;
+  }
+
+  void add(Scalar const* row, int64_t stride, int64_t first, int64_t last) {
+    for (int64_t column = first; column < last; ++column) {
+      Key const key = key_of_entry(row[column * stride]);
+      if (key <= bound_) continue;
+      listed_.push_back({key, column});
+      if (listed_.size() == capacity()) drop();
+    }
+  }
+
+  // Entries that come later have to be above the least of those that stay.
+  void drop() {
+    auto const least = listed_.begin() + static_cast<std::ptrdiff_t>(count_) - 1;
+    std::nth_element(listed_.begin(), least, listed_.end(), [](Entry const& a, Entry const& b) {
+      return a.key != b.key ? a.key > b.key : a.column < b.column;
+    });
+    bound_ = least->key;
+    listed_.resize(count_);
+  }
+
+  size_t count_;
+  Key bound_ = kLeast<Key>;
+  std::vector<Entry> listed_;
+};
+
+}  // namespace
+
+template <class Scalar>
+void largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* entries, int64_t count,
+             int64_t first_row, int64_t last_row) {
+  Largest<Scalar> of_row(count);
+  for (int64_t row = first_row; row < last_row; ++row) {
+    int64_t offsets[2];
+    geometry.offsets(row, offsets);
+    of_row.read(entries + offsets[1], geometry.stride[1], geometry.length);
+    of_row.write_columns(columns + offsets[0], geometry.stride[0]);
+  }
+}
+
+// NOLINTBEGIN(bugprone-macro-parentheses): types take none.
+#define ZETA_INSTANTIATE(Scalar)                                                                  \
+  template void largest<Scalar>(RowGeometry<2> const&, int64_t*, Scalar const*, int64_t, int64_t, \
+                                int64_t)
+// NOLINTEND(bugprone-macro-parentheses)
+
+ZETA_INSTANTIATE(float);
+ZETA_INSTANTIATE(double);
+ZETA_INSTANTIATE(Float16);
+ZETA_INSTANTIATE(BFloat16);
+
+}  // namespace zeta::rowwise::cpu

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/cuda/block.cuh"
+#include "rowwise/cuda/launch_kernel.cuh"
+#include "rowwise/cuda/list_columns.cuh"
+#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/support.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+#include "rowwise/row_geometry.h"
+
+namespace zeta::rowwise::cuda {
+
+namespace detail {
+
+// The entries of a row in which a NaN is larger than all numbers.
+template <class Scalar>
+struct RankedRow {
+  StridedRow<Scalar const> row;
+
+  __device__ Scalar operator[](int64_t column) const { return with_greatest_nan(row[column]); }
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    row.for_each(group,
+                 [&](int64_t column, Scalar entry) { visit(column, with_greatest_nan(entry)); });
+  }
+};
+
+}  // namespace detail
+
+// Operands of the geometry: columns, entries. Each block takes every gridDim.x-th row, and passes
+// over it where it lies.
+template <class Scalar>
+__global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
+    largest_kernel(__grid_constant__ RowGeometry<2> const geometry, int64_t* columns,
+                   Scalar const* entries, int64_t count) {
+  using Row = detail::RankedRow<Scalar>;
+  using Key = typename detail::Keys<Scalar, Row>::Number;
+  Block<kThreadsPerBlock> const block;
+  for (int64_t number = blockIdx.x; number < geometry.rows; number += gridDim.x) {
+    int64_t offsets[2];
+    geometry.offsets(number, offsets);
+    Row const row = {{entries + offsets[1], geometry.stride[1], geometry.length}};
+    Range<Key> const all = {Key{kLeast<key_t<Scalar>>}, Key{kGreatest<key_t<Scalar>>},
+                            geometry.length};
+    auto const selection = select_largest<Scalar>(block, row, count, all, geometry.length);
+    int64_t* const result = columns + offsets[0];
+    list_columns(
+        block, geometry.length,
+        [&](int64_t column) { return selection.includes(column, row[column]); },
+        [&](int64_t place, int64_t column) { result[place * geometry.stride[0]] = column; });
+  }
+}
+
+template <class Scalar>
+cudaError_t launch_largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* entries,
+                           int64_t count, cudaStream_t stream) {
+  return detail::launch(largest_kernel<Scalar>, detail::blocks_for(geometry.rows, 1),
+                        kThreadsPerBlock, stream, geometry, columns, entries, count);
+}
+
+}  // namespace zeta::rowwise::cuda

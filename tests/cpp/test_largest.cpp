@@ -1,0 +1,89 @@
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <vector>
+
+#include "cuda_rows.h"
+#include "rows.h"
+#include "rowwise/cpu/largest.h"
+#include "rowwise/cuda/largest.cuh"
+
+// The columns of the largest entries, by the CPU and by the CUDA kernel run on it.
+namespace zeta::rowwise {
+namespace {
+
+using namespace cuda_rows;
+
+// By sorting.
+std::vector<int64_t> columns_of_largest(std::vector<double> const& row, int64_t count) {
+  auto const rank = [&](int64_t column) {
+    double const entry = row[static_cast<size_t>(column)];
+    return std::isnan(entry) ? std::vector<double>{1, 0} : std::vector<double>{0, entry};
+  };
+  std::vector<int64_t> columns(row.size());
+  std::iota(columns.begin(), columns.end(), int64_t{0});
+  std::stable_sort(columns.begin(), columns.end(),
+                   [&](int64_t a, int64_t b) { return rank(a) > rank(b); });
+  columns.resize(static_cast<size_t>(count));
+  std::sort(columns.begin(), columns.end());
+  return columns;
+}
+
+template <class Scalar>
+class LargestEntries : public testing::Test {};
+TYPED_TEST_SUITE(LargestEntries, Scalars);
+
+struct Columns {
+  Columns(int64_t rows, int64_t count, Layout const& layout)
+      : stride(layout.stride),
+        row_stride(layout.row_stride),
+        memory(static_cast<size_t>((rows - 1) * row_stride + (count - 1) * stride + 1), -7) {}
+
+  int64_t at(int64_t row, int64_t place) {
+    return memory[static_cast<size_t>(row * row_stride + place * stride)];
+  }
+
+  int64_t stride;
+  int64_t row_stride;
+  GuardedArray<int64_t> memory;
+};
+
+TYPED_TEST(LargestEntries, AreThoseThatSortingFinds) {
+  constexpr auto kRows = static_cast<int64_t>(Logits::kCount) + 2;
+  uint64_t seed = 0;
+  for (int64_t length : {1, 2, 31, 63, 64, 65, 200, 255, 256, 257, 1000, 3000}) {
+    for (int64_t count : {int64_t{1}, int64_t{3}, int64_t{40}, length - 1, length}) {
+      if (count < 1 || count > length) continue;
+      Case const one = {cuda::Regime::kPasses, kRows, length, count, ++seed};
+      Random random(seed);
+      bool const has_gaps = seed % 2 == 0;
+      Operand<TypeParam> entries(kRows, length, has_gaps ? with_gaps(length) : contiguous(length));
+      fill_logits(entries, one, random);
+      Layout const layout = seed % 3 == 0 ? side_by_side(kRows) : contiguous(count);
+      Columns by_cpu(kRows, count, layout);
+      Columns by_cuda(kRows, count, layout);
+      auto const geometry = geometry_of(kRows, length, by_cpu, entries);
+      cpu::largest(geometry, by_cpu.memory.data(), entries.memory.data(), count, 0, kRows);
+      simt::Stream const stream = one.stream();
+      ASSERT_EQ(cuda::launch_largest(geometry, by_cuda.memory.data(), entries.memory.data(), count,
+                                     &stream),
+                cudaSuccess);
+      for (int64_t row = 0; row < kRows; ++row) {
+        auto const expected = columns_of_largest(entries.row(row, length), count);
+        for (int64_t place = 0; place < count; ++place) {
+          auto const column = expected[static_cast<size_t>(place)];
+          ASSERT_EQ(by_cpu.at(row, place), column) << one.text() << ", row " << row;
+          ASSERT_EQ(by_cuda.at(row, place), column) << one.text() << ", row " << row;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace zeta::rowwise

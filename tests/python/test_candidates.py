@@ -1,0 +1,108 @@
+"""The operators of zeta.distributed: the largest entries of a part of a row, and the projection of
+those of all parts."""
+
+import math
+
+import pytest
+import torch
+from torch.library import opcheck
+
+import zeta
+
+largest = torch.ops.zeta._largest.default
+of_candidates = torch.ops.zeta._sparse_softmax_of_candidates.default
+of_candidates_backward = torch.ops.zeta._sparse_softmax_of_candidates_backward.default
+
+LAYOUTS = {
+    "contiguous": lambda z: z,
+    "transposed": lambda z: z.mT.contiguous().mT,
+    "sliced": lambda z: z.repeat_interleave(2, 1)[:, ::2],
+    "expanded": lambda z: z[:1].expand(len(z), -1),
+}
+
+
+def odd_rows(rows, length):
+    """Among others with NaN of either sign, infinities, and zeros of either sign."""
+    z = torch.randint(-4, 5, (rows, length)).double() / 4
+    z[0, length // 2] = -math.nan
+    z[1, length // 3] = math.nan
+    z[2, -1] = math.inf
+    z[3] = -math.inf
+    z[4] = torch.where(torch.rand(length) < 0.5, -0.0, 0.0)
+    return z
+
+
+def by_sorting(z, k, dim):
+    order = torch.where(z.isnan(), math.nan, z.double()).sort(dim=dim, descending=True, stable=True)
+    return order.indices.narrow(dim, 0, min(k, z.shape[dim])).sort(dim).values
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 129, 1000, 70001])
+def test_largest(device, dtype, layout, length):
+    z = LAYOUTS[layout](odd_rows(7, length).to(device, dtype))
+    for k in (1, 3, 100, length, length + 1):
+        assert torch.equal(largest(z, k, -1), by_sorting(z, k, 1))
+        assert torch.equal(largest(z.mT, k, 0), by_sorting(z.mT, k, 0))
+
+
+def test_largest_of_nothing(device):
+    assert largest(torch.empty(0, 4, device=device), 3, 1).shape == (0, 3)
+    assert largest(torch.empty(4, 0, device=device), 3, 1).shape == (4, 0)
+
+
+@pytest.mark.parametrize("scale", [0.01, 1])
+@pytest.mark.parametrize("k", [3, 500, 40000])
+def test_candidates_have_the_bits_of_the_row(device, dtype, scale, k):
+    """Also where sums over long rows are made of fewer bits than sums over short ones."""
+    z = torch.randn(4, 40000, device=device, dtype=torch.float64).mul(scale).to(dtype)
+    columns = largest(z, k, 1)
+    weights = zeta.ops.sparse_softmax(z, k)
+    result = of_candidates(z.gather(1, columns), k, 1, z.shape[1])
+    assert torch.equal(result, weights.gather(1, columns))
+    grad = torch.randn_like(z)
+    expected = torch.ops.zeta._sparse_softmax_backward(grad, weights, 1, dtype)
+    backward = of_candidates_backward(grad.gather(1, columns), result, 1, z.shape[1])
+    assert torch.equal(backward, expected.gather(1, columns))
+
+
+def test_padding_changes_no_bit(device, dtype):
+    z = torch.randn(5, 40, device=device, dtype=dtype)
+    padded = torch.nn.functional.pad(z, (0, 9), value=-math.inf)
+    result = of_candidates(padded, 6, 1, 40)
+    assert torch.equal(result[:, :40], zeta.ops.sparse_softmax(z, 6))
+    assert (result[:, 40:] == 0).all()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("dim", [0, 1])
+def test_opcheck(device, dtype, layout, dim):
+    z = LAYOUTS[layout](torch.randn(5, 8, device=device, dtype=dtype))
+    opcheck(largest, (z, 3, dim))
+    opcheck(of_candidates, (z, 3, dim, 100))
+    opcheck(of_candidates_backward, (torch.randn_like(z), of_candidates(z, 3, dim, 9), dim, 9))
+
+
+def test_derivatives_are_left_to_the_caller(device):
+    z = torch.randn(5, 8, device=device, requires_grad=True)
+    assert not largest(z, 3, 1).requires_grad
+    with pytest.raises(RuntimeError, match="derivative for zeta::_sparse_softmax_of_candidates"):
+        of_candidates(z, 3, 1, 8).sum().backward()
+
+
+@pytest.mark.parametrize("device", ["cpu", "meta"])
+def test_errors(device):
+    z = torch.randn(5, 8, device=device)
+    with pytest.raises(RuntimeError, match="^_largest: expected k to be at least 1, but got 0"):
+        largest(z, 0, 1)
+    with pytest.raises(RuntimeError, match="^_largest: expected z to have a dimension"):
+        largest(z[0, 0], 1, 0)
+    with pytest.raises(IndexError, match="^_largest: Dimension out of range"):
+        largest(z, 1, 2)
+    name = "_sparse_softmax_of_candidates"
+    with pytest.raises(RuntimeError, match=f"^{name}: expected length to be at least 1, but got 0"):
+        of_candidates(z, 3, 1, 0)
+    with pytest.raises(RuntimeError, match=f"^{name}: expected k to be at least 1"):
+        of_candidates(z, 0, 1, 8)
+    with pytest.raises(RuntimeError, match=f"^{name}_backward: expected grad_output to have the"):
+        of_candidates_backward(z[:1], z, 1, 8)
