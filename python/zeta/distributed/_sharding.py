@@ -1,0 +1,30 @@
+"""Sharding rules: rows may lie on any rank, but each as a whole."""
+
+from typing import Any
+
+import torch
+from torch.distributed.tensor import Replicate, Shard
+from torch.distributed.tensor.experimental import register_sharding
+
+Shardings = list[tuple[list[Any], list[Any]]]
+
+
+def _whole_rows(dimensions: int, dim: int, tensors: int, others: int) -> Shardings:
+    """All tensors, the result too, sharded alike along a dim that is not the rows', or not at all.
+    Other arguments have no placement."""
+    shards = [Shard(i) for i in range(dimensions) if i != dim % dimensions]
+    return [([at], [at] * tensors + [None] * others) for at in (Replicate(), *shards)]
+
+
+@register_sharding(torch.ops.zeta.sparse_softmax.default)
+def _sparse_softmax(
+    z: Any, k: int = 3, dim: int = -1, *, dtype: torch.dtype | None = None
+) -> Shardings:
+    return _whole_rows(z.ndim, dim, tensors=1, others=2)
+
+
+@register_sharding(torch.ops.zeta._sparse_softmax_backward.default)
+def _sparse_softmax_backward(
+    grad_output: Any, output: Any, dim: int, input_dtype: torch.dtype
+) -> Shardings:
+    return _whole_rows(output.ndim, dim, tensors=2, others=2)

@@ -1,0 +1,71 @@
+"""Rows whose entries lie on several ranks."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.tensor import DTensor, Placement, Replicate, Shard
+from torch.nn.functional import pad
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """The rows along ``dim`` of a DTensor of this shape, which is sharded along it, too. Each rank
+    has chosen ``most`` entries of its part of each row, or all that it has."""
+
+    mesh: DeviceMesh
+    placements: Sequence[Placement]
+    shape: torch.Size
+    dim: int
+    most: int
+
+    @property
+    def length(self) -> int:
+        """Of a row, on all ranks together."""
+        return self.shape[self.dim]
+
+    @cached_property
+    def count(self) -> int:
+        longest_part = self.length
+        for ranks in self._ranks:
+            longest_part = math.ceil(longest_part / ranks)
+        return min(self.most, longest_part)
+
+    def gather(self, chosen: Tensor) -> Tensor:
+        """What all ranks have of each row, in the order of its entries, with -inf after what a rank
+        has less than others."""
+        missing = self.count - chosen.shape[self.dim]
+        padding = [0, 0] * (chosen.dim() - 1 - self.dim) + [0, missing]
+        chosen = pad(chosen, padding, value=-math.inf)
+        sharded = self._distribute(chosen, self.placements)
+        return sharded.redistribute(placements=self._gathered).to_local()
+
+    def spread(self, gathered: Tensor, columns: Tensor, is_nan: Tensor, part: Tensor) -> Tensor:
+        """This rank's part of the rows, like ``part``: of what was gathered, its own, in the
+        columns where it is from. Elsewhere 0, or NaN in the rows that are."""
+        replicated = self._distribute(gathered, self._gathered)
+        own = replicated.redistribute(placements=self.placements).to_local()
+        result = torch.empty_like(part).copy_(torch.where(is_nan, math.nan, 0.0))
+        return result.scatter_(self.dim, columns, own.narrow(self.dim, 0, columns.shape[self.dim]))
+
+    @cached_property
+    def _ranks(self) -> list[int]:
+        """Among how many each mesh dimension splits what it is given of a row."""
+        mesh = zip(self.mesh.shape, self.placements, strict=True)
+        return [ranks for ranks, place in mesh if place == Shard(self.dim)]
+
+    @cached_property
+    def _gathered(self) -> list[Placement]:
+        return [Replicate() if place == Shard(self.dim) else place for place in self.placements]
+
+    def _distribute(self, local: Tensor, placements: Sequence[Placement]) -> DTensor:
+        sizes = list(self.shape)
+        sizes[self.dim] = self.count * math.prod(self._ranks)
+        stride = torch.empty(sizes, device="meta").stride()
+        local = local.contiguous()
+        shape = torch.Size(sizes)
+        return DTensor.from_local(local, self.mesh, placements, shape=shape, stride=stride)

@@ -1,0 +1,100 @@
+"""The projection of rows whose entries may lie on several ranks."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.distributed.tensor import DTensor, Replicate, Shard
+
+from zeta.distributed._split_rows import SplitRows
+
+
+def sparse_softmax(
+    z: DTensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+) -> DTensor:
+    """As :func:`zeta.ops.sparse_softmax`, without gathering rows that are sharded along ``dim``.
+
+    Only the ``k`` largest entries that a rank has of a row can have a weight. So each rank sends
+    these, its candidates, in one all-gather for each mesh dimension that ``dim`` is sharded along.
+    It projects the candidates of all ranks and writes its own part of the weights. The backward
+    gathers the gradients of the candidates, as many numbers again.
+
+    The weights and gradients are the same bits as on one rank, for any mesh. Rows that lie on one
+    rank as a whole are not sent.
+
+    Args:
+        z: The logits. What is a partial sum is reduced first.
+        k: The most entries of a row that may be non-zero, at least 1.
+        dim: The dimension the rows lie along.
+        dtype: If given, ``z`` is converted to it first.
+
+    Returns:
+        The weights, sharded as ``z`` is, and differentiable in reverse mode any number of times.
+
+    Raises:
+        TypeError: If ``z`` is not a DTensor.
+        RuntimeError, IndexError: As :func:`zeta.ops.sparse_softmax`.
+    """
+    if not isinstance(z, DTensor):
+        raise TypeError(f"sparse_softmax: expected z to be a DTensor, but got {type(z).__name__}")
+    # Checks the arguments before any rank waits for another.
+    meta = torch.empty_strided(z.shape, z.stride(), dtype=z.dtype, device="meta")
+    result = torch.ops.zeta.sparse_softmax(meta, k, dim, dtype=dtype)
+    placements = [place if type(place) is Shard else Replicate() for place in z.placements]
+    logits: Any = z.to(result.dtype)  # for type checkers a mere Tensor
+    logits = logits.redistribute(placements=placements)
+    dim %= max(z.dim(), 1)
+    if Shard(dim) not in placements:
+        weights: DTensor = torch.ops.zeta.sparse_softmax(logits, k, dim)
+        return weights
+    rows = SplitRows(z.device_mesh, placements, z.shape, dim, most=k)
+    part = logits.to_local()
+    part = part.clone() if z.numel() == 0 else _Projection.apply(part, k, rows)
+    return DTensor.from_local(
+        part, z.device_mesh, placements, shape=result.shape, stride=result.stride()
+    )
+
+
+class _Projection(Function):
+    """From one rank's part of the logits to its part of the weights."""
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, k: int, rows: SplitRows) -> Tensor:
+        columns = torch.ops.zeta._largest(logits, rows.count, rows.dim)
+        candidates = rows.gather(logits.gather(rows.dim, columns))
+        weights = torch.ops.zeta._sparse_softmax_of_candidates(candidates, k, rows.dim, rows.length)
+        ctx.rows = rows
+        ctx.save_for_backward(columns, weights)
+        return _spread(weights, weights, columns, logits, rows)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+        return _Gradient.apply(grad, *ctx.saved_tensors, ctx.rows), None, None
+
+
+class _Gradient(Function):
+    """The same for gradients. It is its own derivative: linear, and symmetric on the support."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, grad: Tensor, columns: Tensor, weights: Tensor, rows: SplitRows
+    ) -> Tensor:
+        ctx.rows = rows
+        ctx.save_for_backward(columns, weights)
+        gathered = rows.gather(grad.gather(rows.dim, columns))
+        grads = torch.ops.zeta._sparse_softmax_of_candidates_backward(
+            gathered, weights, rows.dim, rows.length
+        )
+        return _spread(grads, weights, columns, grad, rows)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+        return _Gradient.apply(grad, *ctx.saved_tensors, ctx.rows), None, None, None
+
+
+def _spread(
+    gathered: Tensor, weights: Tensor, columns: Tensor, part: Tensor, rows: SplitRows
+) -> Tensor:
+    is_nan = weights.narrow(rows.dim, 0, 1).isnan()
+    return rows.spread(gathered, columns, is_nan, part)

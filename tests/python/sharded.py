@@ -1,0 +1,165 @@
+"""What each rank does in the tests of sharded tensors. Every rank has the whole tensors, too, and
+compares its part with what one rank computes from them."""
+
+import math
+
+import torch
+import torch.distributed
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard, distribute_tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+
+import zeta
+import zeta.distributed
+
+MESHES = {
+    "rows split": lambda size, dim: ((size,), [Shard(dim)]),
+    "whole rows": lambda size, dim: ((size,), [Shard(1 - dim)]),
+    "replicated": lambda size, dim: ((size,), [Replicate()]),
+    "both": lambda size, dim: ((2, size // 2), [Shard(1 - dim), Shard(dim)]),
+    "rows split twice": lambda size, dim: ((2, size // 2), [Shard(dim), Shard(dim)]),
+    "rows split, replicated": lambda size, dim: ((size // 2, 2), [Shard(dim), Replicate()]),
+}
+
+
+class Sent(TorchDispatchMode):
+    """Counts what is given to collectives."""
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        if any(issubclass(kind, DTensor) for kind in types):
+            return NotImplemented  # until DTensor has taken the call apart
+        if any(argument.name == "group_name" for argument in function._schema.arguments):
+            self.bytes.append(args[0].nbytes)
+        return function(*args, **(kwargs or {}))
+
+
+def mesh_of(name, dim):
+    shape, placements = MESHES[name](torch.distributed.get_world_size(), dim)
+    return init_device_mesh("cpu", shape), placements
+
+
+def distribute(tensor, mesh, placements):
+    return distribute_tensor(tensor, mesh, placements, src_data_rank=None)
+
+
+def assert_same_bits(actual, expected):
+    """Of this rank's part, and of all parts together."""
+    assert actual.placements == expected.placements, (actual.placements, expected.placements)
+    assert actual.shape == expected.shape and actual.dtype == expected.dtype
+    for mine, its in (
+        (actual.to_local(), expected.to_local()),
+        (actual.full_tensor(), expected.full_tensor()),
+    ):
+        mine, its = (torch.where(x.isnan(), 7, x).contiguous() for x in (mine, its))
+        assert torch.equal(mine.view(torch.uint8), its.view(torch.uint8)), (mine - its).abs().max()
+
+
+def logits(shape, dim, dtype, kind):
+    torch.manual_seed(0)
+    z = torch.randn(shape, dtype=torch.float64) * {"wide": 1, "narrow": 0.01}.get(kind, 0.3)
+    z = z.movedim(dim, -1)
+    if kind == "ties":
+        z = (z * 4).round() / 4
+    if kind == "odd":
+        z[0, -1] = math.nan
+        z[1, 0] = -math.nan
+        z[2, z.shape[1] // 2] = math.inf
+        z[3] = -math.inf
+        z[4, 3:] = -math.inf
+        z[5, ::2] = torch.finfo(torch.float32).min
+    return z.movedim(-1, dim).to(dtype)
+
+
+def projection(mesh_name, shape, dim, k, dtype, kind):
+    mesh, placements = mesh_of(mesh_name, dim)
+    whole = logits(shape, dim, dtype, kind).requires_grad_()
+    weights = zeta.ops.sparse_softmax(whole, k, dim)
+    grad = torch.randn_like(weights)
+    [whole_grad] = torch.autograd.grad(weights, whole, grad)
+
+    z = distribute(whole.detach(), mesh, placements).requires_grad_()
+    result = zeta.distributed.sparse_softmax(z, k, dim)
+    assert_same_bits(result.detach(), distribute(weights.detach(), mesh, placements))
+    [result_grad] = torch.autograd.grad(result, z, distribute(grad, mesh, placements))
+    assert_same_bits(result_grad, distribute(whole_grad, mesh, placements))
+
+
+def sent(mesh_name, shape, dim, k, dtype):
+    """The bytes of each collective of the forward, and of the backward."""
+    mesh, placements = mesh_of(mesh_name, dim)
+    z = distribute(logits(shape, dim, dtype, "wide"), mesh, placements).requires_grad_()
+    with Sent() as forward:
+        weights = zeta.distributed.sparse_softmax(z, k, dim)
+    grad = distribute(torch.ones(shape, dtype=dtype), mesh, placements)
+    with Sent() as backward:
+        torch.autograd.grad(weights, z, grad)
+    return forward.bytes, backward.bytes
+
+
+def sent_by_operator(shape, dim, shard):
+    """Of torch.ops.zeta.sparse_softmax, and whether its result and gradient are right."""
+    mesh = init_device_mesh("cpu", (torch.distributed.get_world_size(),))
+    whole = logits(shape, dim, torch.float32, "wide").requires_grad_()
+    weights = torch.ops.zeta.sparse_softmax(whole, 3, dim)
+    [whole_grad] = torch.autograd.grad(weights.square().sum(), whole)
+    z = distribute(whole.detach(), mesh, [Shard(shard)]).requires_grad_()
+    with Sent() as all_sent:
+        result = torch.ops.zeta.sparse_softmax(z, 3, dim)
+        [result_grad] = torch.autograd.grad(result, z, 2 * result.detach())
+    assert torch.equal(result.full_tensor(), weights)
+    assert torch.equal(result_grad.full_tensor(), whole_grad)
+    return all_sent.bytes, result.placements
+
+
+def second_derivative(shape, dim, k):
+    mesh, placements = mesh_of("rows split", dim)
+    whole = logits(shape, dim, torch.float64, "wide").requires_grad_()
+    grad = torch.randn(shape, dtype=torch.float64).requires_grad_()
+    direction = torch.randn(shape, dtype=torch.float64)
+
+    def derivative(function, z, grad, direction):
+        [first] = torch.autograd.grad(function(z, k, dim), z, grad, create_graph=True)
+        return torch.autograd.grad(first, grad, direction)[0]
+
+    expected = derivative(zeta.ops.sparse_softmax, whole, grad, direction)
+    parts = [distribute(x.detach(), mesh, placements) for x in (whole, grad, direction)]
+    result = derivative(
+        zeta.distributed.sparse_softmax, *(x.requires_grad_() for x in parts[:2]), parts[2]
+    )
+    assert_same_bits(result, distribute(expected, mesh, placements))
+
+
+def partial_sums(shape, k):
+    mesh = init_device_mesh("cpu", (torch.distributed.get_world_size(),))
+    rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
+    share = logits(shape, 1, torch.float64, "wide") * (rank + 1)
+    z = DTensor.from_local(share, mesh, [Partial()])
+    expected = zeta.ops.sparse_softmax(
+        logits(shape, 1, torch.float64, "wide") * (size * (size + 1) // 2), k
+    )
+    torch.testing.assert_close(zeta.distributed.sparse_softmax(z, k).full_tensor(), expected)
+
+
+def conversion(shape, k):
+    mesh, placements = mesh_of("rows split", 1)
+    z = distribute(logits(shape, 1, torch.float16, "wide"), mesh, placements).requires_grad_()
+    weights = zeta.distributed.sparse_softmax(z, k, dtype=torch.float32)
+    expected = zeta.ops.sparse_softmax(z.full_tensor().detach(), k, dtype=torch.float32)
+    assert torch.equal(weights.full_tensor().detach(), expected)
+    assert weights.square().sum().backward() is None and z.grad.dtype == torch.float16
+
+
+def error(*args):
+    """What a bad call says, before any rank waits for another."""
+    mesh, placements = mesh_of("rows split", 1)
+    z = distribute(torch.randn(4, 8), mesh, placements)
+    with Sent() as all_sent:
+        try:
+            zeta.distributed.sparse_softmax(z, *args)
+        except (RuntimeError, IndexError) as raised:
+            assert not all_sent.bytes
+            return str(raised)

@@ -1,0 +1,91 @@
+"""Sharded tensors: on 2 and 4 ranks the same bits as on one, and as few bytes sent as can be."""
+
+import pytest
+import sharded
+import torch
+from ranks import Ranks
+
+import zeta
+
+# gloo and DTensor warn of what is theirs.
+pytestmark = pytest.mark.skipif(
+    not torch.distributed.is_available(), reason="needs a torch with distributed"
+)
+
+
+@pytest.fixture(scope="module", params=[2, 4])
+def ranks(request):
+    with Ranks(request.param) as ranks:
+        yield ranks
+
+
+@pytest.mark.parametrize("mesh", sharded.MESHES)
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("k", [1, 3, 40, 5000])
+def test_projection_along_any_sharding(ranks, mesh, dim, k):
+    shape = (7, 50) if dim == 1 else (50, 7)
+    ranks.run(sharded.projection, mesh, shape, dim, k, torch.float32, "wide")
+
+
+@pytest.mark.parametrize("kind", ["wide", "narrow", "ties", "odd"])
+def test_dtypes_and_odd_rows(ranks, dtype, kind):
+    for k in (2, 30):
+        ranks.run(sharded.projection, "rows split", (8, 90), 1, k, dtype, kind)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 9, 4097, 100001])
+def test_lengths_that_ranks_do_not_divide(ranks, length):
+    for k in (1, 2, 6, 3000):
+        ranks.run(sharded.projection, "rows split", (3, length), 1, k, torch.float64, "narrow")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_each_rank_sends_its_candidates(ranks, dtype, dim):
+    shape = (6, 1000) if dim == 1 else (1000, 6)
+    expected = [6 * 5 * dtype.itemsize]
+    for forward, backward in ranks.run(sharded.sent, "rows split", shape, dim, 5, dtype):
+        assert forward == backward == expected
+
+
+def test_whole_rows_are_not_sent(ranks):
+    for forward, backward in ranks.run(sharded.sent, "whole rows", (6, 40), 1, 5, torch.float32):
+        assert forward == backward == []
+    for sent, placements in ranks.run(sharded.sent_by_operator, (8, 40), 1, 0):
+        assert sent == [] and placements == (torch.distributed.tensor.Shard(0),)
+
+
+def test_operator_gathers_rows_that_are_split(ranks):
+    for sent, placements in ranks.run(sharded.sent_by_operator, (8, 40), 1, 1):
+        assert sum(sent) > 0 and placements == (torch.distributed.tensor.Replicate(),)
+
+
+def test_second_derivative(ranks):
+    ranks.run(sharded.second_derivative, (5, 40), 1, 4)
+
+
+def test_partial_sums_are_reduced_first(ranks):
+    ranks.run(sharded.partial_sums, (5, 40), 4)
+
+
+def test_dtype_converts_first(ranks):
+    ranks.run(sharded.conversion, (5, 40), 4)
+
+
+def test_empty(ranks):
+    ranks.run(sharded.projection, "rows split", (0, 8), 1, 3, torch.float32, "wide")
+
+
+def test_errors_come_before_anything_is_sent(ranks):
+    for message in ranks.run(sharded.error, 0):
+        assert message.startswith("sparse_softmax: expected k to be at least 1, but got 0")
+    for message in ranks.run(sharded.error, 3, 2):
+        assert message.startswith("sparse_softmax: Dimension out of range")
+    for message in ranks.run(sharded.error, 3, 1, torch.int32):
+        assert message.startswith("sparse_softmax: expected dtype to be")
+
+
+def test_tensor_that_is_not_distributed_is_refused():
+    with pytest.raises(TypeError, match="^sparse_softmax: expected z to be a DTensor, but got Ten"):
+        __import__("zeta.distributed")
+        zeta.distributed.sparse_softmax(torch.randn(3))
