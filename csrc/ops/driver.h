@@ -1,6 +1,7 @@
 #pragma once
 
 #include <ATen/Dispatch.h>
+#include <ATen/EmptyTensor.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/native/Resize.h>
 #include <ATen/ops/empty_like.h>
@@ -37,12 +38,18 @@ struct EngineScalar<at::BFloat16> {
 
 // Memory for a result, not written yet.
 inline at::Tensor fresh_like(at::Tensor const& tensor, at::ScalarType dtype) {
-  at::Tensor result = at::empty_like(tensor, tensor.options().dtype(dtype));
-  if (result.is_cpu()) {
-    rowwise::cpu::advise_huge_pages(result.mutable_data_ptr(),
-                                    static_cast<int64_t>(result.nbytes()));
-  }
+  if (!tensor.is_cpu()) return at::empty_like(tensor, tensor.options().dtype(dtype));
+  // What empty_like comes to, without the way there through the dispatcher.
+  at::Tensor result =
+      tensor.is_non_overlapping_and_dense()
+          ? at::Tensor(at::detail::empty_strided_cpu(tensor.sizes(), tensor.strides(), dtype))
+          : at::empty_like(tensor, tensor.options().dtype(dtype));
+  rowwise::cpu::advise_huge_pages(result.mutable_data_ptr(), static_cast<int64_t>(result.nbytes()));
   return result;
+}
+
+inline at::Tensor converted(at::Tensor const& tensor, at::ScalarType dtype) {
+  return tensor.scalar_type() == dtype ? tensor : tensor.to(dtype);
 }
 
 // `full_length` is that of the rows which these are entries of, if that is not their own.
@@ -65,7 +72,7 @@ at::Tensor run_forward(char const* name, at::Tensor const& z, int64_t k, int64_t
   auto const arguments = check_forward(name, z, k, dim, dtype);
   c10::DeviceGuard const guard(z.device());
   at::Tensor weights = fresh_like(z, arguments.dtype);
-  launch_forward(weights, z.to(arguments.dtype), k, arguments.dim, launch);
+  launch_forward(weights, converted(z, arguments.dtype), k, arguments.dim, launch);
   return weights;
 }
 
@@ -77,7 +84,7 @@ at::Tensor& run_forward_out(char const* name, at::Tensor const& z, int64_t k, in
   c10::DeviceGuard const guard(z.device());
   at::native::resize_output(out, z.sizes());
   check_no_overlap(name, z, out);
-  launch_forward(out, z.to(arguments.dtype), k, arguments.dim, launch);
+  launch_forward(out, converted(z, arguments.dtype), k, arguments.dim, launch);
   return out;
 }
 
@@ -108,7 +115,7 @@ at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Ten
              static_cast<Scalar const*>(output.const_data_ptr()));
     });
   }
-  return grad_input.to(input_dtype);
+  return converted(grad_input, input_dtype);
 }
 
 template <class Launch>
@@ -121,7 +128,7 @@ std::tuple<at::Tensor, at::Tensor> run_forward_with_support(char const* name, at
   at::Tensor weights = fresh_like(z, arguments.dtype);
   at::Tensor support = empty_support(z, k, arguments.dim);
   if (weights.numel() == 0) return {weights, support.zero_()};
-  at::Tensor const logits = z.to(arguments.dtype);
+  at::Tensor const logits = converted(z, arguments.dtype);
   auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
   AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
     using Scalar = typename EngineScalar<scalar_t>::type;
@@ -150,7 +157,7 @@ at::Tensor run_support_backward(char const* name, at::Tensor const& grad_output,
                  support.const_data_ptr<int32_t>(), capacity);
         });
   }
-  return grad_input.to(input_dtype);
+  return converted(grad_input, input_dtype);
 }
 
 template <class Launch>

@@ -26,6 +26,10 @@ inline constexpr int kTiles = 4;
 // group 106, at n = 32 51 and 45.
 inline constexpr int64_t kLongestRowOfTile = 24;
 
+// Up to this length, fewer rows than a tile has are taken as one that is filled with zeros. A call
+// for 15 rows of 64 then takes half the time, and one for a single row no more.
+inline constexpr int64_t kLongestPaddedRow = 64;
+
 // The largest rows, in bytes, of a group: longer ones would leave the second cache before they are
 // read again.
 inline constexpr int64_t kLargestRowOfGroup = 16384;
