@@ -13,10 +13,11 @@
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
-namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
+
+// Profilers and grad_fn show these names.
 
 // The gradient with respect to the gradient: the operator is linear in it and symmetric on the
 // support, so it is its own derivative. The support has none.
@@ -63,6 +64,8 @@ struct SparseSoftmax : torch::autograd::Function<SparseSoftmax> {
     return {sparse_softmax::backward(grads[0], output, dim, input_dtype), {}, {}, {}};
   }
 };
+
+namespace {
 
 // Whether the call goes straight to the kernel of a CPU or GPU: under no mode, transform or trace,
 // and z not of a subclass that would see it. What else there may be saves the output, which graphs

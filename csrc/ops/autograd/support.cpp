@@ -11,7 +11,6 @@
 #include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
-namespace {
 
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
@@ -63,6 +62,8 @@ struct SparseSoftmaxWithSupport : torch::autograd::Function<SparseSoftmaxWithSup
     return {sparse_softmax::support_backward(grads[0], support, dim, input_dtype), {}, {}, {}};
   }
 };
+
+namespace {
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support_autograd(
     at::Tensor const& z, c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype) {
