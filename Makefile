@@ -1,5 +1,5 @@
-# make demo, make test, make bench, make gpu-check, make lint, make format, make tidy, make wheel,
-# make clean.
+# make demo, make test, make works-with, make bench, make bench-engine, make bench-calls,
+# make gpu-check, make lint, make format, make tidy, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
@@ -12,7 +12,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test bench bench-engine gpu-check lint format tidy wheel clean
+.PHONY: build demo test works-with bench bench-engine bench-calls gpu-check lint format tidy wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
@@ -77,12 +77,16 @@ test: $(zeta)
 	cmake --build $(build)
 	@set -o pipefail; \
 	ctest --test-dir $(build) --output-on-failure --no-tests=error \
-	  --parallel $(CMAKE_BUILD_PARALLEL_LEVEL) | tee $(build)/ctest.log; cpp=$$?; \
-	$(python) -m pytest | tee $(build)/pytest.log; python=$$?; \
+	  --parallel $(CMAKE_BUILD_PARALLEL_LEVEL) --output-junit ctest.xml | tee $(build)/ctest.log; cpp=$$?; \
+	$(python) -m pytest --junit-xml=$(build)/pytest.xml | tee $(build)/pytest.log; python=$$?; \
 	printf '\nC++    (ctest):  %s\nPython (pytest): %s\n' \
 	  "$$(grep 'tests passed' $(build)/ctest.log || echo none ran)" \
 	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \
 	exit $$((cpp || python))
+
+# Of the runs of `make test` with both versions.
+works-with: $(packages)
+	$(python) -m tools.works_with $(build) build/torch-2.11.0-cuda-OFF
 
 $(stamps)/bench: $(packages)
 	$(pip) install torch==$(TORCH) --group bench
@@ -97,7 +101,12 @@ kept_engine = '--benchmark_filter=/cache/(float32|bfloat16)/N.0,1./' \
 bench-engine: $(zeta)
 	cmake -B $(build) -DZETA_BUILD_BENCHMARKS=ON
 	cmake --build $(build) --target benchmark_engine
-	$(build)/benchmarks/engine/benchmark_engine $(if $(KEEP),$(kept_engine),$(ENGINE))
+	$(build)/benchmarks/benchmark_engine $(if $(KEEP),$(kept_engine),$(ENGINE))
+
+bench-calls: $(zeta) $(stamps)/bench
+	cmake -B $(build) -DZETA_BUILD_BENCHMARKS=ON
+	cmake --build $(build) --target benchmark_calls
+	$(python) -m benchmarks.calls $(build)/benchmarks/benchmark_calls
 
 # With the torch that is found, not that of an environment made here.
 gpu-check:

@@ -180,14 +180,14 @@ def write(results: Results, folder: Path) -> None:
         quote(FOLDER / "README.md", folder / REGIMES[results.device])
 
 
-def quote(document: Path, source: Path) -> None:
+def quote(document: Path, source: Path, command: str = "make bench") -> None:
     """Replaces what stands between the source's two marks in the document by the source."""
-    before, _, after = split_at_quotation(document.read_text(), source.name)
+    before, _, after = split_at_quotation(document.read_text(), source.name, command)
     document.write_text(f"{before}{source.read_text()}{after}")
 
 
-def split_at_quotation(text: str, name: str) -> tuple[str, str, str]:
-    begin, end = f"<!-- {name}, written by make bench -->\n", f"<!-- end of {name} -->"
+def split_at_quotation(text: str, name: str, command: str) -> tuple[str, str, str]:
+    begin, end = f"<!-- {name}, written by {command} -->\n", f"<!-- end of {name} -->"
     before, rest = text.split(begin)
     quoted, after = rest.split(end)
     return before + begin, quoted, end + after

@@ -220,16 +220,17 @@ def test_geometric_mean():
 
 
 @pytest.mark.parametrize(
-    ("document", "source"),
+    ("document", "source", "command"),
     [
-        (README, RESULTS / "cpu.md"),
-        (README, FOLDERS["cuda"] / "cuda.md"),
-        (FOLDER / "README.md", RESULTS / "regimes.md"),
-        (FOLDER / "README.md", RESULTS / "engine.md"),
-        (FOLDER / "README.md", FOLDERS["cuda"] / "cuda_regimes.md"),
+        (README, RESULTS / "cpu.md", "make bench"),
+        (README, FOLDERS["cuda"] / "cuda.md", "make bench"),
+        (FOLDER / "README.md", RESULTS / "regimes.md", "make bench"),
+        (FOLDER / "README.md", RESULTS / "engine.md", "make bench"),
+        (FOLDER / "README.md", RESULTS / "calls.md", "make bench-calls"),
+        (FOLDER / "README.md", FOLDERS["cuda"] / "cuda_regimes.md", "make bench"),
     ],
-    ids=lambda path: path.name,
+    ids=lambda value: getattr(value, "name", None),
 )
-def test_documents_quote_the_results(document, source):
-    _, quoted, _ = split_at_quotation(document.read_text(), source.name)
+def test_documents_quote_the_results(document, source, command):
+    _, quoted, _ = split_at_quotation(document.read_text(), source.name, command)
     assert quoted == source.read_text()
