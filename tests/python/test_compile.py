@@ -1,9 +1,20 @@
 """opcheck, torch.compile, compiled autograd and torch.export."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.library import opcheck
+
+
+@pytest.fixture(autouse=True)
+def nothing_compiled() -> None:
+    """Dynamo counts what it compiles of one function in all tests."""
+    torch._dynamo.reset()
+
 
 LAYOUTS = {
     "contiguous": lambda z: z,
@@ -79,6 +90,41 @@ def test_k_from_a_shape(operator):
     assert counter.frame_count == 1
 
 
+def test_k_as_an_argument(operator):
+    counter = CompileCounterWithBackend("aot_eager")
+    compiled = torch.compile(operator.function, backend=counter, fullgraph=True, dynamic=True)
+    z = torch.randn(3, 40, requires_grad=True)
+    for k in (2, 5, 40, 41):
+        assert torch.equal(compiled(z, k), operator.function(z, k))
+    assert counter.frame_count == 1
+
+
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_inductor_gives_the_same_bits(operator, device, dtype, dim):
+    counter = CompileCounterWithBackend("inductor")
+    compiled = torch.compile(operator.function, backend=counter, fullgraph=True, dynamic=True)
+    for rows, length in ((3, 8), (5, 70), (9, 1030)):
+        z = torch.randn(rows, length, 2, device=device, dtype=dtype, requires_grad=True)
+        weights, expected = compiled(z, 3, dim), operator.function(z, 3, dim)
+        assert torch.equal(weights, expected)
+        direction = torch.randn_like(z)
+        result = torch.autograd.grad(weights, z, direction)[0]
+        assert torch.equal(result, torch.autograd.grad(expected, z, direction)[0])
+    assert counter.frame_count == 1
+
+
+def test_inductor_makes_no_copy_of_a_transposed_input(operator):
+    from torch._inductor import metrics
+
+    metrics.reset()
+    z = torch.randn(40, 50)
+    compiled = torch.compile(lambda z: operator.function(z.mT, 2), fullgraph=True)
+    assert torch.equal(compiled(z), operator.function(z.mT, 2))
+    assert metrics.generated_kernel_count == 0  # the operator is called, and nothing else
+    torch.compile(lambda z: operator.function(z.mT + 1, 2), fullgraph=True)(z)
+    assert metrics.generated_kernel_count == 1
+
+
 def test_transposed_input_is_not_copied(operator):
     graphs = []
 
@@ -107,6 +153,36 @@ def test_compiled_autograd(operator):
             result = gradients(model, x, model.parameters())
         torch.testing.assert_close(result, expected)
     assert counter.frame_count == 1
+
+
+CACHED_STEP = """
+import sys, torch, zeta
+from torch._dynamo.utils import counters
+tag = torch.compiler.config.cache_key_tag
+assert zeta._C.build_id in tag
+if len(sys.argv) > 1:  # as another build of the library would tag it
+    torch.compiler.config.cache_key_tag = tag.replace(zeta._C.build_id, sys.argv[1])
+z = torch.linspace(0, 1, 60).view(6, 10).requires_grad_()
+torch.compile(zeta.ops.sparse_softmax, fullgraph=True)(z).square().sum().backward()
+found = counters["aot_autograd"]
+print(found["autograd_cache_hit"], found["autograd_cache_miss"])
+"""
+
+
+def test_cache_holds_for_one_build_alone(tmp_path):
+    """The formula of the gradient is compiled into the library, which the cache does not look at."""
+    variables = {k: v for k, v in os.environ.items() if k != "TORCHINDUCTOR_FORCE_DISABLE_CACHES"}
+    variables |= {"TORCHINDUCTOR_CACHE_DIR": str(tmp_path)}
+
+    def step(*arguments):
+        command = [sys.executable, "-c", CACHED_STEP, *arguments]
+        return subprocess.run(
+            command, check=True, env=variables, capture_output=True, text=True, timeout=300
+        ).stdout
+
+    assert step() == "0 1\n"
+    assert step() == "1 0\n"
+    assert step("another") == "0 1\n"
 
 
 def test_export(operator):

@@ -111,6 +111,62 @@ def test_vmap_of_grad_and_grad_of_vmap(loss):
     torch.testing.assert_close(leaf.grad, one_by_one)
 
 
+HESSIANS_OF_SAMPLES = {
+    "vmap of hessian": lambda loss: vmap(hessian(loss)),
+    "vmap, forward over reverse": lambda loss: vmap(jacfwd(jacrev(loss))),
+    "vmap, reverse over forward": lambda loss: vmap(jacrev(jacfwd(loss))),
+    "vmap, forward over forward": lambda loss: vmap(jacfwd(jacfwd(loss))),
+    "jvp of vmap of grad": lambda loss: (
+        lambda z: torch.stack(
+            [jvp(vmap(grad(loss)), (z,), (unit.expand_as(z),))[1] for unit in units(z)], -1
+        )
+    ),
+    "vjp of vmap of grad": lambda loss: (
+        lambda z: torch.stack(
+            [vjp(vmap(grad(loss)), z)[1](unit.expand_as(z))[0] for unit in units(z)], -2
+        )
+    ),
+    "jvp of grad of vmap": lambda loss: (
+        lambda z: torch.stack(
+            [
+                jvp(grad(lambda z: vmap(loss)(z).sum()), (z,), (unit.expand_as(z),))[1]
+                for unit in units(z)
+            ],
+            -1,
+        )
+    ),
+}
+
+
+def units(z):
+    return torch.eye(z.shape[-1], dtype=z.dtype)
+
+
+@pytest.mark.parametrize("name", HESSIANS_OF_SAMPLES)
+def test_transforms_in_every_order(loss, name):
+    batch = torch.stack([away_from_kinks(6, k=3) for _ in range(5)])
+    expected = torch.stack([torch.autograd.functional.hessian(loss, z) for z in batch])
+    torch.testing.assert_close(HESSIANS_OF_SAMPLES[name](loss)(batch), expected)
+
+
+def test_vmap_over_two_dims_with_grad_between(loss):
+    batch = torch.stack([away_from_kinks(6, k=3) for _ in range(6)]).view(2, 3, 6)
+    one_by_one = torch.stack([grad(loss)(z) for z in batch.view(6, 6)]).view(2, 3, 6)
+    torch.testing.assert_close(vmap(vmap(grad(loss)))(batch), one_by_one)
+    torch.testing.assert_close(vmap(grad(lambda z: vmap(loss)(z).sum()))(batch), one_by_one)
+    outer = grad(lambda z: vmap(vmap(loss), in_dims=1)(z).sum())
+    torch.testing.assert_close(outer(batch), one_by_one)
+
+
+def test_compiled_transforms(loss):
+    batch = torch.stack([away_from_kinks(6, k=3) for _ in range(5)])
+    # Of softmax, too, Dynamo compiles no vmap of forward mode.
+    functions = (vmap(grad(loss)), vmap(jacrev(jacrev(loss))), lambda z: hessian(loss)(z[0]))
+    for function in functions:
+        compiled = torch.compile(function, backend="aot_eager", fullgraph=True)
+        torch.testing.assert_close(compiled(batch), function(batch))
+
+
 def test_autograd_over_vmap_of_grad(loss):
     batch = torch.stack([away_from_kinks(6, k=3) for _ in range(5)])
     leaf = batch.clone().requires_grad_()

@@ -44,13 +44,17 @@ class SplitRows:
         sharded = self._distribute(chosen, self.placements)
         return sharded.redistribute(placements=self._gathered).to_local()
 
-    def spread(self, gathered: Tensor, columns: Tensor, is_nan: Tensor, part: Tensor) -> Tensor:
-        """This rank's part of the rows, like ``part``: of what was gathered, its own, in the
-        columns where it is from. Elsewhere 0, or NaN in the rows that are."""
+    def spread(self, gathered: Tensor, columns: Tensor, is_nan: Tensor, like: DTensor) -> DTensor:
+        """Of what was gathered, what each rank has chosen, in the columns where that is from.
+        Elsewhere 0, or NaN in the rows that are."""
         replicated = self._distribute(gathered, self._gathered)
         own = replicated.redistribute(placements=self.placements).to_local()
-        result = torch.empty_like(part).copy_(torch.where(is_nan, math.nan, 0.0))
-        return result.scatter_(self.dim, columns, own.narrow(self.dim, 0, columns.shape[self.dim]))
+        part = torch.empty_like(like.to_local()).copy_(torch.where(is_nan, math.nan, 0.0))
+        part.scatter_(self.dim, columns, own.narrow(self.dim, 0, columns.shape[self.dim]))
+        whole = torch.empty_like(torch.empty_strided(like.shape, like.stride(), device="meta"))
+        return DTensor.from_local(
+            part, self.mesh, self.placements, shape=whole.shape, stride=whole.stride()
+        )
 
     @cached_property
     def _ranks(self) -> list[int]:
@@ -65,7 +69,7 @@ class SplitRows:
     def _distribute(self, local: Tensor, placements: Sequence[Placement]) -> DTensor:
         sizes = list(self.shape)
         sizes[self.dim] = self.count * math.prod(self._ranks)
-        stride = torch.empty(sizes, device="meta").stride()
-        local = local.contiguous()
-        shape = torch.Size(sizes)
-        return DTensor.from_local(local, self.mesh, placements, shape=shape, stride=stride)
+        whole = torch.empty(sizes, device="meta")
+        return DTensor.from_local(
+            local.contiguous(), self.mesh, placements, shape=whole.shape, stride=whole.stride()
+        )

@@ -39,62 +39,56 @@ def sparse_softmax(
     if not isinstance(z, DTensor):
         raise TypeError(f"sparse_softmax: expected z to be a DTensor, but got {type(z).__name__}")
     # Checks the arguments before any rank waits for another.
-    meta = torch.empty_strided(z.shape, z.stride(), dtype=z.dtype, device="meta")
-    result = torch.ops.zeta.sparse_softmax(meta, k, dim, dtype=dtype)
+    meta = torch.empty(z.shape, dtype=z.dtype, device="meta")
+    dtype = torch.ops.zeta.sparse_softmax(meta, k, dim, dtype=dtype).dtype
     placements = [place if type(place) is Shard else Replicate() for place in z.placements]
-    logits: Any = z.to(result.dtype)  # for type checkers a mere Tensor
+    logits: Any = z.to(dtype)  # for type checkers a mere Tensor
     logits = logits.redistribute(placements=placements)
     dim %= max(z.dim(), 1)
     if Shard(dim) not in placements:
         weights: DTensor = torch.ops.zeta.sparse_softmax(logits, k, dim)
         return weights
     rows = SplitRows(z.device_mesh, placements, z.shape, dim, most=k)
-    part = logits.to_local()
-    part = part.clone() if z.numel() == 0 else _Projection.apply(part, k, rows)
-    return DTensor.from_local(
-        part, z.device_mesh, placements, shape=result.shape, stride=result.stride()
-    )
+    part: DTensor = logits.clone() if z.numel() == 0 else _Projection.apply(logits, k, rows)
+    return part
 
 
 class _Projection(Function):
-    """From one rank's part of the logits to its part of the weights."""
-
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, k: int, rows: SplitRows) -> Tensor:
-        columns = torch.ops.zeta._largest(logits, rows.count, rows.dim)
-        candidates = rows.gather(logits.gather(rows.dim, columns))
+    def forward(ctx: Any, logits: DTensor, k: int, rows: SplitRows) -> DTensor:
+        part = logits.to_local()
+        columns = torch.ops.zeta._largest(part, rows.count, rows.dim)
+        candidates = rows.gather(part.gather(rows.dim, columns))
         weights = torch.ops.zeta._sparse_softmax_of_candidates(candidates, k, rows.dim, rows.length)
         ctx.rows = rows
         ctx.save_for_backward(columns, weights)
-        return _spread(weights, weights, columns, logits, rows)
+        return rows.spread(weights, columns, _is_nan(weights, rows), logits)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None]:
+    def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None]:
         return _Gradient.apply(grad, *ctx.saved_tensors, ctx.rows), None, None
 
 
 class _Gradient(Function):
-    """The same for gradients. It is its own derivative: linear, and symmetric on the support."""
+    """Of the projection. It is its own derivative: linear, and symmetric on the support."""
 
     @staticmethod
     def forward(
-        ctx: Any, grad: Tensor, columns: Tensor, weights: Tensor, rows: SplitRows
-    ) -> Tensor:
-        ctx.rows = rows
-        ctx.save_for_backward(columns, weights)
-        gathered = rows.gather(grad.gather(rows.dim, columns))
+        ctx: Any, grad: DTensor, columns: Tensor, weights: Tensor, rows: SplitRows
+    ) -> DTensor:
+        grad = grad.redistribute(placements=rows.placements)
+        gathered = rows.gather(grad.to_local().gather(rows.dim, columns))
         grads = torch.ops.zeta._sparse_softmax_of_candidates_backward(
             gathered, weights, rows.dim, rows.length
         )
-        return _spread(grads, weights, columns, grad, rows)
+        ctx.rows = rows
+        ctx.save_for_backward(columns, weights)
+        return rows.spread(grads, columns, _is_nan(weights, rows), grad)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None, None]:
         return _Gradient.apply(grad, *ctx.saved_tensors, ctx.rows), None, None, None
 
 
-def _spread(
-    gathered: Tensor, weights: Tensor, columns: Tensor, part: Tensor, rows: SplitRows
-) -> Tensor:
-    is_nan = weights.narrow(rows.dim, 0, 1).isnan()
-    return rows.spread(gathered, columns, is_nan, part)
+def _is_nan(weights: Tensor, rows: SplitRows) -> Tensor:
+    return weights.narrow(rows.dim, 0, 1).isnan()

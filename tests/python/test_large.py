@@ -1,0 +1,29 @@
+"""More elements than 32 bits count: 4 GiB of logits, where these are not one row expanded, and 4 GiB
+of weights."""
+
+import os
+
+import pytest
+import torch
+
+GIBIBYTES = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_AVPHYS_PAGES") / 2**30
+
+pytestmark = pytest.mark.skipif(GIBIBYTES < 12, reason="needs 12 GiB of free memory")
+
+
+def test_more_rows_than_32_bits_count(operator):
+    row = torch.randn(1030, dtype=torch.bfloat16)
+    z = row.expand(2**21 + 3, 1030)
+    assert z.numel() > 2**31
+    weights = operator.function(z)
+    expected = operator.function(row)
+    assert all((part == expected).all() for part in weights.split(2**17))
+
+
+def test_a_row_longer_than_32_bits_count(operator):
+    z = torch.zeros(2**31 + 11, dtype=torch.bfloat16)
+    z[7], z[-1] = 2.5, 3.0
+    weights = operator.function(z)
+    assert weights[7] == 0.25 and weights[-1] == 0.75
+    weights[7] = weights[-1] = 0
+    assert not any(part.any() for part in weights.split(2**28))
