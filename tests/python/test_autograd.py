@@ -32,6 +32,8 @@ def test_gradgradcheck(operator, device, shape, k, dim):
         z,
         gen_non_contig_grad_outputs=True,
         check_batched_grad=True,
+        check_undefined_grad=True,
+        check_grad_dtypes=True,
         check_fwd_over_rev=True,
         check_rev_over_rev=True,
     )

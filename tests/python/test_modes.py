@@ -37,7 +37,7 @@ def test_checkpoint_keeps_nothing_of_the_operator(operator, z):
     saved = []
     with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
         checkpoint(operator.function, z, use_reentrant=False)
-    assert [tensor.data_ptr() for tensor in saved] == [z.data_ptr()]
+    assert [tensor.data_ptr() for tensor in saved if tensor.numel()] == [z.data_ptr()]
 
 
 def saved_and_loaded(model):

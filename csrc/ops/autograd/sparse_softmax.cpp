@@ -17,7 +17,7 @@ namespace zeta::ops::sparse_softmax {
 using torch::autograd::AutogradContext;
 using torch::autograd::variable_list;
 
-// Profilers and grad_fn show these names.
+// In no unnamed namespace, since profilers and grad_fn show the names of the functions.
 
 // The gradient with respect to the gradient: the operator is linear in it and symmetric on the
 // support, so it is its own derivative. The support has none.

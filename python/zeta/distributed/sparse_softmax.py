@@ -43,7 +43,8 @@ def sparse_softmax(
     dtype = torch.ops.zeta.sparse_softmax(meta, k, dim, dtype=dtype).dtype
     placements = [place if type(place) is Shard else Replicate() for place in z.placements]
     logits: Any = z.to(dtype)  # for type checkers a mere Tensor
-    logits = logits.redistribute(placements=placements)
+    if placements != list(z.placements):  # redistribute() need not have a second derivative
+        logits = logits.redistribute(placements=placements)
     dim %= max(z.dim(), 1)
     if Shard(dim) not in placements:
         weights: DTensor = torch.ops.zeta.sparse_softmax(logits, k, dim)
