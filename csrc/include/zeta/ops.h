@@ -18,9 +18,9 @@ namespace zeta {
 /// j = kappa. Among equal entries the one of lowest index comes first. k > n means k = n.
 ///
 /// `z` is float32, float64, float16 or bfloat16, of any shape and strides; with `dtype` it is
-/// converted first, as by torch.softmax. The result has the shape of `z` and the strides of
-/// `empty_like(z)`. A row with a NaN, with +inf, or of -inf alone is NaN throughout.
-/// Differentiable any number of times.
+/// converted first, as by torch.softmax, and without it to float32 under autocast on CUDA. The
+/// result has the shape of `z` and the strides of `empty_like(z)`. A row with a NaN, with +inf, or
+/// of -inf alone is NaN throughout. Differentiable any number of times.
 ///
 /// Throws c10::IndexError for a `dim` out of range and c10::Error for k < 1 or a dtype not named
 /// above.

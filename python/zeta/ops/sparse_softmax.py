@@ -27,7 +27,8 @@ def sparse_softmax(
         z: The logits: any shape, any strides, on any device the library was built for.
         k: The most entries of a row that may be non-zero, at least 1. A ``k`` above n acts as n.
         dim: The dimension the rows lie along.
-        dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`.
+        dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
+            on CUDA it is float32 if not given, as there.
 
     Returns:
         The weights: of the shape and device of ``z``, and of its dtype or of ``dtype``.
