@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import torch
+from attention import Attention
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.library import opcheck
 
@@ -48,16 +49,6 @@ def test_opcheck_of_odd_shapes(operator, device, shape):
 def test_opcheck_of_out(operator, device, dtype):
     z = torch.randn(4, 6, device=device, dtype=dtype)
     opcheck(operator.out, (z, 2, 0), {"out": torch.empty_like(z)})
-
-
-class Attention(torch.nn.Module):
-    def __init__(self, operator):
-        super().__init__()
-        self.weights = operator.module(k=4)
-        self.query = torch.nn.Linear(8, 8)
-
-    def forward(self, x):
-        return self.weights(self.query(x) @ x.mT) @ x
 
 
 def gradients(function, x, parameters):

@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from attention import Attention
 from inputs import FAMILIES, limits
 from operator_table import TOLERANCE
 
@@ -183,16 +184,6 @@ def test_no_dimensions(operator, z):
 def test_dtype_argument(operator, dtype, z):
     run = export_function(lambda z: operator.function(z, 3, dtype=dtype), z)
     assert_weights(run(z), operator.function(z, 3, dtype=dtype))
-
-
-class Attention(torch.nn.Module):
-    def __init__(self, operator):
-        super().__init__()
-        self.weights = operator.module(k=4)
-        self.query = torch.nn.Linear(8, 8)
-
-    def forward(self, x):
-        return self.weights(self.query(x) @ x.mT) @ x
 
 
 def test_attention(operator):
