@@ -154,6 +154,21 @@ def conversion(shape, k):
     assert z.grad.dtype == torch.float16
 
 
+def compiled(shape, k):
+    mesh, placements = mesh_of("rows split", 1)
+    whole = logits(shape, 1, torch.float32, "wide").requires_grad_()
+    z = distribute(whole.detach(), mesh, placements).requires_grad_()
+    function = torch.compile(
+        lambda z: zeta.distributed.sparse_softmax(z, k), backend="aot_eager", fullgraph=True
+    )
+    weights, expected = function(z), zeta.ops.sparse_softmax(whole, k)
+    assert_same_bits(weights.detach(), distribute(expected.detach(), mesh, placements))
+    direction = torch.randn_like(expected)
+    [result] = torch.autograd.grad(weights, z, distribute(direction, mesh, placements))
+    expected_grad = torch.autograd.grad(expected, whole, direction)[0]
+    assert_same_bits(result, distribute(expected_grad, mesh, placements))
+
+
 def error(*args):
     """What a bad call says, before any rank waits for another."""
     mesh, placements = mesh_of("rows split", 1)

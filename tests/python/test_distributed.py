@@ -7,7 +7,6 @@ from ranks import Ranks
 
 import zeta
 
-# gloo and DTensor warn of what is theirs.
 pytestmark = pytest.mark.skipif(
     not torch.distributed.is_available(), reason="needs a torch with distributed"
 )
@@ -62,6 +61,10 @@ def test_operator_gathers_rows_that_are_split(ranks):
 
 def test_second_derivative(ranks):
     ranks.run(sharded.second_derivative, (5, 40), 1, 4)
+
+
+def test_compiled(ranks):
+    ranks.run(sharded.compiled, (5, 41), 4)
 
 
 def test_partial_sums_are_reduced_first(ranks):

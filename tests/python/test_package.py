@@ -30,6 +30,15 @@ def test_import_needs_no_torch_first():
     assert run_python(code).startswith("zeta::sparse_softmax(Tensor z, SymInt k=3, int dim=-1")
 
 
+def test_every_module_is_there_and_none_is_imported_that_is_not_asked_for():
+    code = """
+import sys, zeta
+print([name for name in ("onnxscript", "torch.distributed.tensor") if name in sys.modules])
+import zeta.distributed, zeta.nn, zeta.onnx, zeta.ops
+"""
+    assert run_python(code) == "[]\n"
+
+
 def test_facts_of_the_build_need_no_torch():
     # Read from the folder: importing zeta itself imports torch.
     code = f"""

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -28,7 +27,7 @@ class SplitRows:
         """Of a row, on all ranks together."""
         return self.shape[self.dim]
 
-    @cached_property
+    @property
     def count(self) -> int:
         longest_part = self.length
         for ranks in self._ranks:
@@ -56,13 +55,13 @@ class SplitRows:
             part, self.mesh, self.placements, shape=whole.shape, stride=whole.stride()
         )
 
-    @cached_property
+    @property
     def _ranks(self) -> list[int]:
         """Among how many each mesh dimension splits what it is given of a row."""
-        mesh = zip(self.mesh.shape, self.placements, strict=True)
-        return [ranks for ranks, place in mesh if place == Shard(self.dim)]
+        splits = (i for i, place in enumerate(self.placements) if place == Shard(self.dim))
+        return [self.mesh.size(i) for i in splits]
 
-    @cached_property
+    @property
     def _gathered(self) -> list[Placement]:
         return [Replicate() if place == Shard(self.dim) else place for place in self.placements]
 

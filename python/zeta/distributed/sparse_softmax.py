@@ -21,7 +21,7 @@ def sparse_softmax(
     gathers the gradients of the candidates, as many numbers again.
 
     The weights and gradients are the same bits as on one rank, for any mesh. Rows that lie on one
-    rank as a whole are not sent.
+    rank as a whole are not sent. :func:`torch.compile` makes one graph of it.
 
     Args:
         z: The logits. What is a partial sum is reduced first.
