@@ -4,8 +4,9 @@ from pathlib import Path
 
 from zeta import _library, _vmap, nn, ops  # in this order: _library loads the operators
 from zeta._C import version as __version__
+from zeta._config import show_config
 
-__all__ = ["__version__", "cmake_prefix_path", "nn", "ops"]
+__all__ = ["__version__", "cmake_prefix_path", "nn", "ops", "show_config"]
 
 cmake_prefix_path = str(Path(__file__).parent / "share" / "cmake")
 """For C++ programs: find_package(Zeta) with this in CMAKE_PREFIX_PATH. torch.utils has the like."""

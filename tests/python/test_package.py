@@ -50,6 +50,33 @@ print(_C.torch_version, "torch" in sys.modules)
     assert run_python(code).split() == [_C.torch_version, "False"]
 
 
+def test_configuration_is_shown(monkeypatch):
+    monkeypatch.setenv("ZETA_CPU_CAPABILITY", "default")
+    monkeypatch.setenv("ZETA_HUGE_PAGES", "0")
+    shown = run_python("import zeta; print(zeta.show_config())").splitlines()
+    cuda = f"CUDA {_C.cuda_version} for {', '.join(_C.cuda_architectures)}"
+    assert shown == [
+        f"zeta {zeta.__version__} built with:",
+        f"  - build {_C.build_id}",
+        f"  - torch {_C.torch_version}",
+        f"  - {_C.compiler}",
+        f"  - {cuda if _C.cuda_version else 'no CUDA kernels'}",
+        "  - CPU kernels in use: default",
+        "  - huge pages: not asked for",
+    ]
+
+
+STRONG = "TDBR"  # symbols of nm that are not copies of what a header has
+
+
+def test_library_exports_nothing_but_its_interface():
+    command = ["nm", "--dynamic", "--defined-only", "--demangle", _library.LIBRARY]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    symbols = [line.split(maxsplit=2)[1:] for line in printed.splitlines()]
+    exported = {name.partition("(")[0] for kind, name in symbols if kind in STRONG}
+    assert exported == {"zeta::sparse_softmax", "zeta::sparse_softmax_out"}
+
+
 def test_import_twice_is_harmless():
     run_python("import importlib, zeta; importlib.reload(zeta); importlib.reload(zeta._library)")
 
