@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "ops/second_copy.h"
+
 namespace zeta::ops::sparse_softmax {
 namespace {
 
@@ -49,6 +51,7 @@ at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& sup
 }
 
 TORCH_LIBRARY_FRAGMENT(zeta, library) {
+  if (is_second_copy()) return;
   // flexible_layout: any strides are taken as they are, so Inductor need not copy an input.
   std::vector<at::Tag> const tags = {at::Tag::pt2_compliant_tag, at::Tag::flexible_layout};
   library.def(

@@ -66,6 +66,21 @@ def test_configuration_is_shown(monkeypatch):
     ]
 
 
+def test_second_copy_of_the_library_leaves_the_operators_to_the_first(tmp_path):
+    other = shutil.copy(_library.LIBRARY, tmp_path / "other.so")
+    code = f"""
+import torch, zeta
+torch.ops.load_library({str(other)!r})
+z = torch.tensor([1.0, 1.0], requires_grad=True)
+print(torch.ops.zeta.sparse_softmax(z).tolist())
+torch.vmap(zeta.ops.sparse_softmax)(z.view(2, 1)).sum().backward()
+"""
+    command = [sys.executable, "-c", code]
+    result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    assert result.stdout == "[0.5, 0.5]\n"
+    assert f"expected one copy of libzeta.so in a process, but {other} was loaded" in result.stderr
+
+
 STRONG = "TDBR"  # symbols of nm that are not copies of what a header has
 
 

@@ -3,11 +3,14 @@
 #include <ATen/autocast_mode.h>
 #include <torch/library.h>
 
+#include "ops/second_copy.h"
+
 namespace zeta::ops::sparse_softmax {
 
 // As torch.softmax: on CUDA the result is float32 unless dtype says otherwise, and the logits are
 // converted on the way. On the CPU autocast leaves torch.softmax alone, so there is no rule here.
 TORCH_LIBRARY_IMPL(zeta, AutocastCUDA, library) {
+  if (is_second_copy()) return;
   using at::autocast::CastPolicy;
   using at::autocast::WrapFunction;
   library.impl("sparse_softmax",

@@ -1,10 +1,13 @@
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/library.h>
 
+#include "ops/second_copy.h"
+
 namespace zeta::ops::largest {
 
 // Integers have no gradient.
 TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
+  if (is_second_copy()) return;
   library.impl("_largest", torch::autograd::autogradNotImplementedFallback());
 }
 

@@ -10,6 +10,7 @@
 
 #include "ops/autograd/differentiable_projection.h"
 #include "ops/row_arguments.h"
+#include "ops/second_copy.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -135,6 +136,7 @@ at::Tensor& forward_out_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
+  if (is_second_copy()) return;
   library.impl("sparse_softmax", &forward_autograd);
   library.impl("sparse_softmax.out", &forward_out_autograd);
   library.impl("_sparse_softmax_backward", &backward_autograd);
@@ -145,6 +147,7 @@ TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
 }
 
 TORCH_LIBRARY_IMPL(zeta, ADInplaceOrView, library) {
+  if (is_second_copy()) return;
   // Raises the version of `out`.
   library.impl("sparse_softmax.out",
                torch::autograd::autogradNotImplementedInplaceOrViewFallback());

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ops/autograd/differentiable_projection.h"
+#include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -101,6 +102,7 @@ at::Tensor support_backward_autograd(at::Tensor const& grad_output, at::Tensor c
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
+  if (is_second_copy()) return;
   library.impl("_sparse_softmax_with_support", &forward_with_support_autograd);
   library.impl("_sparse_softmax_support_backward", &support_backward_autograd);
 }

@@ -4,6 +4,7 @@
 
 #include "ops/cpu/parallel.h"
 #include "ops/driver.h"
+#include "ops/second_copy.h"
 #include "rowwise/cpu/largest.h"
 
 namespace zeta::ops::largest {
@@ -22,6 +23,9 @@ at::Tensor forward_cpu(at::Tensor const& z, int64_t k, int64_t dim) {
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(zeta, CPU, library) { library.impl("_largest", &forward_cpu); }
+TORCH_LIBRARY_IMPL(zeta, CPU, library) {
+  if (is_second_copy()) return;
+  library.impl("_largest", &forward_cpu);
+}
 
 }  // namespace zeta::ops::largest

@@ -8,6 +8,7 @@
 
 #include "ops/cpu/parallel.h"
 #include "ops/driver.h"
+#include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -114,6 +115,7 @@ at::Tensor of_candidates_backward_cpu(at::Tensor const& grad_output, at::Tensor 
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CPU, library) {
+  if (is_second_copy()) return;
   library.impl("sparse_softmax", &forward_cpu);
   library.impl("sparse_softmax.out", &forward_out_cpu);
   library.impl("_sparse_softmax_backward", &backward_cpu);

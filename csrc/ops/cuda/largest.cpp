@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include "ops/driver.h"
+#include "ops/second_copy.h"
 #include "rowwise/cuda/largest.h"
 
 namespace zeta::ops::largest {
@@ -22,6 +23,9 @@ at::Tensor forward_cuda(at::Tensor const& z, int64_t k, int64_t dim) {
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(zeta, CUDA, library) { library.impl("_largest", &forward_cuda); }
+TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
+  if (is_second_copy()) return;
+  library.impl("_largest", &forward_cuda);
+}
 
 }  // namespace zeta::ops::largest

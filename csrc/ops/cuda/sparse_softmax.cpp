@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "ops/driver.h"
+#include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
 #include "rowwise/cuda/plan.h"
 #include "rowwise/row_geometry.h"
@@ -109,6 +110,7 @@ at::Tensor of_candidates_backward_cuda(at::Tensor const& grad_output, at::Tensor
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
+  if (is_second_copy()) return;
   library.impl("sparse_softmax", &forward_cuda);
   library.impl("sparse_softmax.out", &forward_out_cuda);
   library.impl("_sparse_softmax_backward", &backward_cuda);

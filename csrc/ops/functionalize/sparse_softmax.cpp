@@ -6,6 +6,8 @@
 
 #include <utility>
 
+#include "ops/second_copy.h"
+
 namespace zeta::ops::sparse_softmax {
 namespace {
 
@@ -42,6 +44,7 @@ at::Tensor& forward_out_functionalize(at::Tensor const& z, c10::SymInt k, int64_
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Functionalize, library) {
+  if (is_second_copy()) return;
   library.impl("sparse_softmax.out", &forward_out_functionalize);
 }
 

@@ -3,6 +3,7 @@
 #include <torch/library.h>
 
 #include "ops/row_arguments.h"
+#include "ops/second_copy.h"
 
 namespace zeta::ops::largest {
 namespace {
@@ -13,6 +14,9 @@ at::Tensor forward_meta(at::Tensor const& z, c10::SymInt k, int64_t dim) {
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(zeta, Meta, library) { library.impl("_largest", &forward_meta); }
+TORCH_LIBRARY_IMPL(zeta, Meta, library) {
+  if (is_second_copy()) return;
+  library.impl("_largest", &forward_meta);
+}
 
 }  // namespace zeta::ops::largest

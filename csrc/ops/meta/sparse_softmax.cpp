@@ -5,6 +5,7 @@
 #include <torch/library.h>
 
 #include "ops/row_arguments.h"
+#include "ops/second_copy.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -58,6 +59,7 @@ at::Tensor of_candidates_backward_meta(at::Tensor const& grad_output, at::Tensor
 }  // namespace
 
 TORCH_LIBRARY_IMPL(zeta, Meta, library) {
+  if (is_second_copy()) return;
   library.impl("sparse_softmax", &forward_meta);
   library.impl("sparse_softmax.out", &forward_out_meta);
   library.impl("_sparse_softmax_backward", &backward_meta);
