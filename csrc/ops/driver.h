@@ -12,6 +12,7 @@
 #include <optional>
 #include <tuple>
 
+#include "ops/largest.h"
 #include "ops/row_arguments.h"
 #include "ops/support.h"
 #include "rowwise/cpu/huge_pages.h"
@@ -165,7 +166,7 @@ at::Tensor run_largest(char const* name, at::Tensor const& z, int64_t k, int64_t
                        Launch const& launch) {
   int64_t const row_dim = check_largest(name, z, k, dim);
   c10::DeviceGuard const guard(z.device());
-  at::Tensor columns = empty_columns(z, k, row_dim);
+  at::Tensor columns = largest::empty_columns(z, k, row_dim);
   if (columns.numel() == 0) return columns;
   auto geometry = row_geometry<2>({columns, z}, row_dim);
   geometry.length = z.size(row_dim);

@@ -1,7 +1,6 @@
 #include "ops/row_arguments.h"
 
 #include <ATen/MemoryOverlap.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/zeros.h>
 #include <c10/core/SymBool.h>
 #include <c10/util/Exception.h>
@@ -160,12 +159,6 @@ RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
   TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
   return check_forward(name, z, k, dim, std::nullopt).dim;
-}
-
-at::Tensor empty_columns(at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
-  auto sizes = z.sym_sizes().vec();
-  sizes[dim] = k.min(sizes[dim]);
-  return at::empty_symint(sizes, z.options().dtype(at::kLong));
 }
 
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {

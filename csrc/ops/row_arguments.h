@@ -49,9 +49,6 @@ RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
 // Returns the dim, not negative.
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);
 
-// Memory for the columns of the min(k, n) largest entries of rows.
-at::Tensor empty_columns(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
-
 // After `out` was resized: that writing one element of it changes no other, nor z.
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);
 

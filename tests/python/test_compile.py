@@ -46,8 +46,9 @@ def test_opcheck_of_odd_shapes(operator, device, shape):
     opcheck(operator.raw, (torch.randn(shape, device=device, requires_grad=True),))
 
 
-def test_opcheck_of_out(operator, device, dtype):
-    z = torch.randn(4, 6, device=device, dtype=dtype)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_opcheck_of_out(operator, device, dtype, layout):
+    z = LAYOUTS[layout](torch.randn(4, 6, device=device, dtype=dtype))
     opcheck(operator.out, (z, 2, 0), {"out": torch.empty_like(z)})
 
 
