@@ -24,6 +24,7 @@ RUN = Run(
         (["test_a.py"], "", "pass"),
         (["Suite.Typed"], "", "pass"),
         (["test_a.py::test_other"], "", "not run"),
+        (["test_a.py::test_one", "test_a.py::test_other"], "", "not run"),
         (["test_a.py::test_one", "Suite.Failing"], "", "failed"),
         (["Suite.Failing"], "known", "failed"),
         (["test_a.py::test_one"], "half of it", "short: half of it"),
