@@ -9,7 +9,14 @@ LIBRARY = Path(__file__).parent / "lib" / "libzeta.so"
 REBUILD = "run `pip install --no-deps --force-reinstall .` in the folder of zeta's source"
 
 try:
-    from zeta._C import build_id, cpu_capability, torch_version, uses_huge_pages, version
+    from zeta._C import (
+        build_id,
+        cpu_capability,
+        cuda_version,
+        torch_version,
+        uses_huge_pages,
+        version,
+    )
 except ImportError as error:
     raise ImportError(
         f"zeta is not built for this Python: {error}. To build it, {REBUILD}"
@@ -23,6 +30,20 @@ def check_torch(found: str) -> None:
             f"zeta {version} was built for torch {torch_version}, but torch {found} is installed. "
             f"Install torch {minor(torch_version)}, or to rebuild zeta for torch {found}, {REBUILD}"
         )
+
+
+def check_cuda(found: str | None) -> None:
+    """Raises ImportError if libzeta.so holds kernels for another CUDA than that of torch."""
+    if cuda_version and (not found or major(found) != major(cuda_version)):
+        raise ImportError(
+            f"zeta {version} was built with CUDA {cuda_version}, but torch {torch.__version__} "
+            f"{f'with CUDA {found}' if found else 'without CUDA'} is installed. Install a torch "
+            f"with CUDA {major(cuda_version)}, or to rebuild zeta for this one, {REBUILD}"
+        )
+
+
+def major(full: str) -> str:
+    return full.split(".")[0]
 
 
 def minor(full: str) -> str:
@@ -58,6 +79,7 @@ def tag_compile_cache() -> None:
 
 
 check_torch(torch.__version__)
+check_cuda(torch.version.cuda)
 check_environment()
 load(LIBRARY)
 tag_compile_cache()
