@@ -1,0 +1,114 @@
+"""What find_package(Zeta) finds, needs and refuses: a project that is configured and not built."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import zeta
+from zeta import _C
+
+PROJECT = """
+cmake_minimum_required(VERSION 3.25)
+project(program LANGUAGES CXX)
+{}
+if(NOT TARGET zeta::zeta)
+  message(FATAL_ERROR "no target")
+endif()
+message(STATUS "zeta ${{Zeta_VERSION}} with torch ${{Torch_VERSION}} in ${{TORCH_INSTALL_PREFIX}}")
+"""
+# What the searches for Python, for a CUDA toolkit and for torch come to where there is none.
+WITHOUT = "-DCMAKE_DISABLE_FIND_PACKAGE_{}=ON"
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Callable[..., tuple[str, bool]]:
+    def run(find: str = "find_package(Zeta REQUIRED)", *options: str) -> tuple[str, bool]:
+        """What CMake says, and whether it went well."""
+        (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(find))
+        command = ["cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", *options]
+        if not any(option.startswith("-DCMAKE_PREFIX_PATH") for option in options):
+            command.append(f"-DCMAKE_PREFIX_PATH={zeta.cmake_prefix_path}")
+        result = subprocess.run(
+            command, check=False, env=os.environ, capture_output=True, text=True, timeout=300
+        )
+        return " ".join((result.stdout + result.stderr).split()), result.returncode == 0
+
+    return run
+
+
+FOUND = f"zeta {zeta.__version__} with torch {_C.torch_version} in {Path(torch.__file__).parent}"
+
+
+def test_torch_is_found_with_it(configure):
+    said, went_well = configure()
+    assert went_well and FOUND in said
+
+
+def test_torch_may_be_looked_for_again(configure):
+    options = [WITHOUT.format(package) for package in ("CUDA", "CUDAToolkit")]
+    said, went_well = configure("find_package(Zeta REQUIRED)\nfind_package(Torch)", *options)
+    assert went_well and FOUND in said
+
+
+def test_needs_neither_python_nor_a_cuda_toolkit(configure):
+    packages = ("Python", "Python3", "CUDA", "CUDAToolkit")
+    options = [WITHOUT.format(package) for package in packages]
+    said, went_well = configure("find_package(Zeta REQUIRED)", *options)
+    assert went_well and FOUND in said
+
+
+@pytest.mark.parametrize("version", ["{}.{}", "{}.{}.0"])
+def test_this_minor_version_is_found(configure, version):
+    wanted = version.format(*zeta.__version__.split("."))
+    said, went_well = configure(f"find_package(Zeta {wanted} REQUIRED)")
+    assert went_well and FOUND in said
+
+
+def test_another_version_is_refused_by_name(configure):
+    said, went_well = configure("find_package(Zeta 99.0 REQUIRED)")
+    assert not went_well
+    assert f"ZetaConfig.cmake, version: {zeta.__version__}" in said
+
+
+def test_another_minor_version_of_torch_is_refused(configure, tmp_path):
+    torch_folder = tmp_path / "torch" / "share" / "cmake" / "Torch"
+    torch_folder.mkdir(parents=True)
+    (torch_folder / "TorchConfig.cmake").write_text(f"set(TORCH_INSTALL_PREFIX {tmp_path}/torch)\n")
+    (torch_folder / "TorchConfigVersion.cmake").write_text(
+        "set(PACKAGE_VERSION 2.99.1)\nset(PACKAGE_VERSION_COMPATIBLE TRUE)\n"
+    )
+    prefixes = f"-DCMAKE_PREFIX_PATH={tmp_path}/torch;{zeta.cmake_prefix_path}"
+    said, went_well = configure("find_package(Zeta REQUIRED)", prefixes)
+    minor = ".".join(_C.torch_version.split(".")[:2])
+    assert not went_well
+    assert (
+        f"zeta {zeta.__version__} was built for torch {_C.torch_version}, but torch 2.99.1 was "
+        f"found in {tmp_path}/torch. Rebuild zeta with that torch, or put torch {minor} first in "
+        "CMAKE_PREFIX_PATH." in said
+    )
+
+
+def test_no_torch_is_refused(configure):
+    said, went_well = configure("find_package(Zeta REQUIRED)", WITHOUT.format("Torch"))
+    assert not went_well
+    assert (
+        f"zeta {zeta.__version__} was built for torch {_C.torch_version}, and no torch was found. "
+        "Add the folder that torch.utils.cmake_prefix_path names to CMAKE_PREFIX_PATH." in said
+    )
+
+
+def test_package_finds_the_torch_beside_it_first(configure, tmp_path):
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    shutil.copytree(Path(zeta.__file__).parent, packages / "zeta")
+    for package in Path(torch.__file__).parents[1].iterdir():
+        if package.name in ("torch", "nvidia"):
+            (packages / package.name).symlink_to(package)
+    prefix = f"-DCMAKE_PREFIX_PATH={packages}/zeta/share/cmake"
+    said, went_well = configure("find_package(Zeta REQUIRED)", prefix)
+    assert went_well and f"in {packages}/torch" in said
