@@ -6,6 +6,7 @@ folder of TorchConfig.cmake, if torch is not in this Python environment), ZETA_B
 
 import importlib.util
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -20,20 +21,24 @@ ROOT = Path(__file__).resolve().parent
 
 
 def torch_config() -> Path:
+    """The folder of TorchConfig.cmake, which is not there if torch is not."""
     if "Torch_DIR" in os.environ:
         return Path(os.environ["Torch_DIR"])
     # An isolated build hides torch from import, but with pip the environment's folder is the same.
     spec = importlib.util.find_spec("torch")
     torch = Path(spec.origin).parent if spec and spec.origin else None
     torch = torch or Path(sysconfig.get_path("platlib"), "torch")
-    config = torch / "share" / "cmake" / "Torch"
-    if not config.is_dir():
-        sys.exit(
-            f"zeta is built against an installed torch, and there is none in {torch.parent}. "
-            "Install torch and pass --no-build-isolation, or set Torch_DIR to the folder of "
-            "TorchConfig.cmake."
-        )
-    return config
+    return torch / "share" / "cmake" / "Torch"
+
+
+def required_torch() -> str:
+    """What is built fits the minor version of torch that it is built against; the source, more."""
+    file = torch_config() / "TorchConfigVersion.cmake"
+    makes_wheel = not {"dist_info", "bdist_wheel", "editable_wheel"}.isdisjoint(sys.argv)
+    if not makes_wheel or not file.is_file():
+        return "torch>=2.11"
+    [minor] = re.findall(r'set\(PACKAGE_VERSION "(\d+\.\d+)', file.read_text())
+    return f"torch=={minor}.*"
 
 
 def run(*command: object) -> None:
@@ -45,6 +50,12 @@ class CMakeBuild(build_ext):
     def run(self) -> None:
         import pybind11
 
+        if not torch_config().is_dir():
+            sys.exit(
+                "zeta is built against an installed torch, and there is no folder "
+                f"{torch_config()}. Install torch and pass --no-build-isolation, or set Torch_DIR "
+                "to the folder of TorchConfig.cmake."
+            )
         in_place = self.inplace or self.editable_mode
         package = ROOT / "python" / "zeta" if in_place else Path(self.build_lib, "zeta").resolve()
         build = ROOT / os.environ.get(
@@ -70,4 +81,8 @@ class CMakeBuild(build_ext):
         run("cmake", "--install", build, "--prefix", package)
 
 
-setup(ext_modules=[Extension("zeta._C", sources=[])], cmdclass={"build_ext": CMakeBuild})
+setup(
+    install_requires=[required_torch()],
+    ext_modules=[Extension("zeta._C", sources=[])],
+    cmdclass={"build_ext": CMakeBuild},
+)
