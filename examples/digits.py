@@ -57,6 +57,7 @@ class AttentionClassifier(nn.Module):
     def __init__(self, attention: Attention) -> None:
         super().__init__()
         self.attention = attention
+        self.cut_patches = nn.Unfold(PATCH_SIDE, padding=PATCH_SIDE // 2)
         self.embed_patch = nn.Sequential(
             nn.Linear(PATCH_SIDE * PATCH_SIDE, FEATURES), nn.GELU(), nn.Linear(FEATURES, FEATURES)
         )
@@ -69,24 +70,24 @@ class AttentionClassifier(nn.Module):
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the logits (count, 10) and the attention weights (count, queries, patches)."""
-        patches = functional.unfold(images, PATCH_SIDE, padding=PATCH_SIDE // 2).transpose(1, 2)
+        patches = self.cut_patches(images).transpose(1, 2)
         tokens = self.normalise(self.embed_patch(patches) + self.position)
-        query = self.query.expand(len(images), -1, -1)
+        query = self.query.expand(images.shape[0], -1, -1)
         read, weights = self.attention(query, self.to_key(tokens), self.to_value(tokens))
         return self.to_logits(read.flatten(1)), weights
 
 
 def train_classifier(
-    attention: Attention, train: Digits, seed: int, description: str
+    attention: Attention, train: Digits, seed: int, description: str, epochs: int = EPOCHS
 ) -> AttentionClassifier:
     """Train on ``train``: one seed gives the same first weights and batches to any attention."""
     torch.manual_seed(seed)
     classifier = AttentionClassifier(attention)
     optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE)
-    steps = EPOCHS * -(-len(train.labels) // BATCH)
+    steps = epochs * -(-len(train.labels) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=steps)
     with tqdm(total=steps, desc=description, unit="step") as progress:
-        for _ in range(EPOCHS):
+        for _ in range(epochs):
             for batch in torch.randperm(len(train.labels)).split(BATCH):
                 logits, _ = classifier(train.images[batch])
                 loss = functional.cross_entropy(logits, train.labels[batch])

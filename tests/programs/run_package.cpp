@@ -3,22 +3,31 @@
 // outputs are a tuple for torch.load, and in it a tuple of tensors for each call.
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
-#include <exception>
-#include <iostream>
+#include <fstream>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
-#include "pickle_file.h"
+#include "read_pickle.h"
+#include "run_main.h"
 
 namespace {
 
-void run(std::string const& package, std::string const& inputs_path,
-         std::string const& outputs_path) {
+// For torch.load of Python, which reads tuples of tensors with weights_only=True, but no lists.
+void write_pickle(std::string const& path, std::vector<c10::IValue> values) {
+  auto const bytes = torch::pickle_save(c10::ivalue::Tuple::create(std::move(values)));
+  std::ofstream file(path, std::ios::binary);
+  if (!file.write(bytes.data(), std::ssize(bytes)).flush()) {
+    throw std::runtime_error("cannot write " + path);
+  }
+}
+
+void run(Arguments const& arguments) {
   c10::InferenceMode const inference_mode;
-  auto const calls = read_pickle(inputs_path);
+  auto const calls = read_pickle(arguments[1]);
   // Linking zeta::zeta has registered the operators that the package calls.
-  torch::inductor::AOTIModelPackageLoader loader(package);
+  torch::inductor::AOTIModelPackageLoader loader(arguments[0]);
   c10::Device const device(loader.get_metadata().at("AOTI_DEVICE_KEY"));
 
   std::vector<c10::IValue> results;
@@ -30,20 +39,11 @@ void run(std::string const& package, std::string const& inputs_path,
     auto const outputs = loader.run(inputs);
     results.emplace_back(c10::ivalue::Tuple::create({outputs.begin(), outputs.end()}));
   }
-  write_pickle(outputs_path, std::move(results));
+  write_pickle(arguments[2], std::move(results));
 }
 
 }  // namespace
 
-int main(int const count, char const* const* const arguments) {
-  if (count != 4) {
-    std::cerr << "usage: " << arguments[0] << " PACKAGE.pt2 INPUTS.pt OUTPUTS.pt\n";
-    return 2;
-  }
-  try {
-    run(arguments[1], arguments[2], arguments[3]);
-  } catch (std::exception const& error) {
-    std::cerr << arguments[0] << ": " << error.what() << '\n';
-    return 1;
-  }
+int main(int const count, char const* const* const words) {
+  return run_main<3>(count, words, "PACKAGE.pt2 INPUTS.pt OUTPUTS.pt", run);
 }

@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from torch import Tensor
 
 import zeta
 
-SOURCES = Path(__file__).parents[1] / "programs"
+ROOT = Path(__file__).parents[2]
+PROJECTS = {"programs": ROOT / "tests/programs", "examples": ROOT / "examples/cpp"}
 
 assert_near = partial(torch.testing.assert_close, rtol=1e-4, atol=1e-5)
 
@@ -37,21 +39,23 @@ def run(*command: object, **variables: str) -> str:
 
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs, built as a user's project would be."""
-    build = tmp_path_factory.mktemp("programs")
+    """The folder of the projects with the programs, each built as a user's would be."""
+    folder = tmp_path_factory.mktemp("projects")
     prefix = f"-DCMAKE_PREFIX_PATH={zeta.cmake_prefix_path}"
-    run("cmake", "-G", "Ninja", prefix, "-S", SOURCES, "-B", build)
-    run("cmake", "--build", build)
-    return build
+    for name, source in PROJECTS.items():
+        run("cmake", "-G", "Ninja", prefix, "-S", source, "-B", folder / name)
+        run("cmake", "--build", folder / name)
+    return folder
 
 
 @pytest.fixture
 def run_program(programs: Path, tmp_path: Path) -> Callable[..., str]:
     """Runs a program, and checks which libraries its process loaded, at its start or later."""
 
-    def run_and_check(name: str, *arguments: object) -> str:
+    def run_and_check(name: str, *arguments: object, **variables: str) -> str:
         log = tmp_path / "libraries"
-        printed = run(programs / name, *arguments, LD_DEBUG="files", LD_DEBUG_OUTPUT=str(log))
+        variables |= {"LD_DEBUG": "files", "LD_DEBUG_OUTPUT": str(log)}
+        printed = run(programs / name, *arguments, **variables)
         notes = "".join(file.read_text() for file in tmp_path.glob(f"{log.name}.*"))
         files = re.findall(r"file=(\S+) \[\d+\];  generating link map", notes)
         libraries = {Path(file).name for file in files}
@@ -151,36 +155,78 @@ def test_package_from_cpp(run_program, package, name, device, tmp_path):
     model, path = package(name, device)
     calls = [list(model.inputs(*size, device)) for size in SIZES]
     torch.save(calls, tmp_path / "inputs.pt")
-    run_program("run_package", path, tmp_path / "inputs.pt", tmp_path / "outputs.pt")
+    run_program("programs/run_package", path, tmp_path / "inputs.pt", tmp_path / "outputs.pt")
     outputs = torch.load(tmp_path / "outputs.pt")
     assert_near(outputs, tuple(model(*inputs) for inputs in calls))
 
 
+@dataclass(frozen=True)
+class Digits:
+    """Made-up images, in the form of the real ones that export_digits.py writes."""
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+@pytest.fixture
+def digits() -> Digits:
+    of_each_label = torch.rand(10, 1, 8, 8)
+    labels = torch.arange(1000) % 10
+    images = (of_each_label[labels] + 0.5 * torch.randn(1000, 1, 8, 8)).clamp(0, 1)
+    return Digits(images[:800], labels[:800], images[800:], labels[800:])
+
+
+@pytest.fixture
+def digits_path(digits: Digits, tmp_path: Path) -> Path:
+    path = tmp_path / "digits.pt"
+    torch.save(vars(digits), path)
+    return path
+
+
 class Mixture(torch.nn.Module):
-    """Each row goes through the two experts to which the gate gives weight."""
+    """Each image goes through the two experts to which the gate gives weight."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = torch.nn.Linear(6, 8)
+        self.gate = torch.nn.Linear(64, 8)
         self.weights = zeta.nn.SparseSoftmax(k=2)
-        self.experts = torch.nn.Linear(6, 8 * 3)
+        self.experts = torch.nn.Linear(64, 8 * 10)
 
-    def forward(self, x: Tensor) -> Tensor:
-        outputs = self.experts(x).unflatten(-1, (8, 3))
-        return (self.weights(self.gate(x)).unsqueeze(-1) * outputs).sum(-2)
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        pixels = images.flatten(1)
+        weights = self.weights(self.gate(pixels))
+        outputs = self.experts(pixels).unflatten(-1, (8, 10))
+        return (weights.unsqueeze(-1) * outputs).sum(-2), weights
 
 
-def train(model: torch.nn.Module, x: Tensor, targets: Tensor, steps: int) -> list[float]:
-    """As train_module.cpp does."""
+def train(model: torch.nn.Module, digits: Digits, device: str, epochs: int) -> list[float]:
+    """As fine_tune_module.cpp does."""
+    images, labels = digits.train_images.to(device), digits.train_labels.to(device)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     losses = []
-    for _ in range(steps):
-        optimizer.zero_grad()
-        loss = torch.nn.functional.mse_loss(model(x), targets)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    for _ in range(epochs):
+        total = 0.0
+        for batch, batch_labels in zip(images.split(64), labels.split(64), strict=True):
+            optimizer.zero_grad()
+            loss = torch.nn.functional.cross_entropy(model(batch)[0], batch_labels)
+            loss.backward()
+            optimizer.step()
+            total += loss.item() * len(batch_labels)
+        losses.append(total / len(labels))
     return losses
+
+
+@torch.no_grad()
+def accuracy(model: torch.nn.Module, digits: Digits, device: str) -> str:
+    """As the examples print it."""
+    predictions = model(digits.test_images.to(device))[0].argmax(1).cpu()
+    return f"{100 * (predictions == digits.test_labels).double().mean():.1f}"
+
+
+def percentages(printed: str) -> list[str]:
+    return re.findall(r"([\d.]+) %", printed)
 
 
 COMPILERS = {
@@ -191,38 +237,69 @@ COMPILERS = {
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.*is deprecated")
 @pytest.mark.parametrize("compiler", COMPILERS)
-def test_module_trained_in_cpp(run_program, compiler, device, tmp_path):
+def test_module_trained_in_cpp(run_program, compiler, digits, digits_path, device, tmp_path):
     model = Mixture().to(device)
-    x = torch.randn(64, 6, device=device)
-    targets = x[:, :3].abs()
-    paths = [tmp_path / f"{name}.pt" for name in ("module", "batch", "trained", "outputs")]
-    module_path, batch_path, trained_path, outputs_path = paths
-    COMPILERS[compiler](model, x).save(module_path)
-    torch.save([x, targets], batch_path)
-    losses = [float(line) for line in run_program("train_module", *paths).split()]
-    untrained, frozen, optimized = torch.load(outputs_path)
+    images = digits.test_images.to(device)
+    module_path, trained_path = tmp_path / "module.pt", tmp_path / "trained.pt"
+    COMPILERS[compiler](model, images).save(module_path)
+    printed = run_program("examples/fine_tune_module", module_path, digits_path, trained_path)
+    losses = [float(loss) for loss in re.findall(r"loss (\S+)", printed)]
+    before, after = percentages(printed)
 
-    assert_near(untrained, model(x).detach())
-    assert_near(losses, train(model, x, targets, len(losses)))
+    assert before == accuracy(model, digits, device)
+    assert_near(losses, train(model, digits, device, len(losses)))
     assert losses[-1] < losses[0] / 2
+    assert after == accuracy(model, digits, device)
+    assert float(after) > float(before)
     trained = torch.jit.load(trained_path)
     assert_near(dict(trained.named_parameters()), dict(model.named_parameters()))
-    for outputs in (trained(x).detach(), frozen, optimized):
-        assert_near(outputs, model(x).detach())
+    for module in (trained, torch.jit.freeze(trained.eval())):
+        assert_near(module(images), model(images))
 
 
-PROGRAMS = {"run_package": 3, "train_module": 4}
+def test_classifier_written_in_cpp(run_program, digits_path, device, tmp_path):
+    # It takes a GPU where there is one.
+    variables = {"CUDA_VISIBLE_DEVICES": ""} if device == "cpu" else {}
+    arguments = (digits_path, tmp_path / "trained.pt", 15)
+    trained, zeros, loaded = percentages(
+        run_program("examples/train_classifier", *arguments, **variables)
+    )
+    assert float(trained) > 50
+    assert float(zeros) >= 95.3  # 61 of 64
+    assert loaded == trained
+
+
+def test_package_of_a_classifier(run_program, digits, digits_path, device, tmp_path):
+    model = Mixture().to(device)
+    train(model, digits, device, epochs=5)
+    images = digits.test_images.to(device)
+    shapes = ({0: torch.export.Dim("batch")},)
+    program = torch.export.export(model, (images,), dynamic_shapes=shapes)
+    path = tmp_path / "package.pt2"
+    torch._inductor.aoti_compile_and_package(program, package_path=str(path))
+    printed = run_program("examples/run_package", path, digits_path)
+    assert set(percentages(printed)) == {accuracy(model, digits, device)}
+
+
+PROGRAMS = {
+    "programs/run_package": 3,
+    "examples/train_classifier": 2,
+    "examples/fine_tune_module": 3,
+    "examples/run_package": 2,
+}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_program_without_arguments_says_what_it_expects(programs, program):
     result = attempt(programs / program)
     assert result.returncode == 2
-    assert result.stderr.startswith("usage: ")
+    assert result.stderr.startswith(f"usage: {programs / program} ")
 
 
 @pytest.mark.parametrize(("program", "argument_count"), PROGRAMS.items())
 def test_program_without_its_files_fails(programs, program, argument_count, tmp_path):
-    result = attempt(programs / program, *[tmp_path / "missing.pt"] * argument_count)
+    missing = tmp_path / "missing.pt"
+    result = attempt(programs / program, *[missing] * argument_count)
     assert result.returncode == 1
-    assert "cannot open " + str(tmp_path / "missing.pt") in result.stderr
+    assert result.stderr.startswith(f"{programs / program}: ")
+    assert str(missing) in result.stderr
