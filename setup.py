@@ -59,7 +59,7 @@ class CMakeBuild(build_ext):
         in_place = self.inplace or self.editable_mode
         package = ROOT / "python" / "zeta" if in_place else Path(self.build_lib, "zeta").resolve()
         build = ROOT / os.environ.get(
-            "ZETA_BUILD_DIR", f"build/{sys.implementation.cache_tag}-{sysconfig.get_platform()}"
+            "ZETA_BUILD_DIR", f"build/{sysconfig.get_config_var('SOABI')}"
         )
         # Written out each time: a build folder outlives the environments that it was used from.
         run(

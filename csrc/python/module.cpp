@@ -12,7 +12,7 @@
 
 extern char const* const zeta_build_id;
 
-PYBIND11_MODULE(_C, module) {
+PYBIND11_MODULE(_C, module, pybind11::mod_gil_not_used()) {
   namespace facts = zeta::build_facts;
   std::string const cuda_version = facts::kCudaVersion;
 
