@@ -1,5 +1,5 @@
-# make demo, make test, make works-with, make bench, make bench-engine, make bench-calls,
-# make gpu-check, make lint, make format, make tidy, make wheel, make clean.
+# make demo, make test, make test-install, make works-with, make bench, make bench-engine,
+# make bench-calls, make gpu-check, make lint, make format, make tidy, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
@@ -12,7 +12,8 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test works-with bench bench-engine bench-calls gpu-check lint format tidy wheel clean
+.PHONY: build demo test test-install works-with bench bench-engine bench-calls gpu-check lint format \
+  tidy wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
@@ -30,6 +31,9 @@ packages := $(stamps)/packages
 build := build/torch-$(TORCH)-cuda-$(ZETA_CUDA)$(if $(NVCC),-nvcc-$(NVCC))
 # setup.py empties this folder, so a build for another environment takes the stamp away.
 zeta := python/zeta/lib/.$(notdir $(build))
+# What users would have.
+installed := $(CURDIR)/$(build)/installed
+user_python := $(installed)/environment/bin/python
 
 export PATH := $(CURDIR)/$(environment)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -48,13 +52,17 @@ $(stamps)/environment:
 	mkdir -p $(stamps) && touch $@
 
 # Torch is named each time, so that pip keeps to what that version of it allows.
-$(packages): $(stamps)/environment pyproject.toml
-	$(pip) install torch==$(TORCH) --group dev $$($(python) -c 'import tomllib; \
+$(stamps)/torch: $(stamps)/environment pyproject.toml
+	$(pip) install torch==$(TORCH) $$($(python) -c 'import tomllib; \
 	print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"])')
 	touch $@
 
+$(packages): $(stamps)/torch
+	$(pip) install torch==$(TORCH) --group dev
+	touch $@
+
 # All four, since nvcc alone asks for no particular version of the other parts of the compiler.
-$(stamps)/nvcc: $(packages)
+$(stamps)/nvcc: $(stamps)/torch
 	$(pip) install torch==$(TORCH) 'cuda-toolkit[cccl,crt,nvcc,nvvm]'
 	touch $@
 
@@ -119,6 +127,7 @@ lint: $(packages)
 	ruff format --check .
 	ruff check .
 	mypy
+	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	tests/layers.sh
 
 format: $(packages)
@@ -129,8 +138,33 @@ format: $(packages)
 tidy: $(zeta)
 	run-clang-tidy.py -quiet -p $(build) '$(CURDIR)/csrc/.*\.cpp'
 
-wheel: $(packages)
-	$(pip) wheel --no-build-isolation --no-deps --wheel-dir dist .
+$(stamps)/wheel: $(stamps)/torch
+	$(pip) install torch==$(TORCH) --group wheel
+	touch $@
+
+# Made of the sdist, so that it lacks nothing; torch's and CUDA's libraries stay outside the wheel.
+wheel: $(stamps)/wheel $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc)
+	rm -rf dist $(build)/sdist $(build)/unrepaired && mkdir -p $(build)/sdist
+	$(python) -m build --no-isolation --sdist .
+	tar -xf dist/zeta_ops-*.tar.gz --strip-components 1 -C $(build)/sdist
+	ZETA_BUILD_DIR=$(CURDIR)/$(build)/wheel $(pip) wheel --no-build-isolation --no-deps --verbose \
+	  --wheel-dir $(build)/unrepaired $(build)/sdist
+	$(python) -m auditwheel repair --exclude 'libtorch*.so' --exclude 'libc10*.so' \
+	  --exclude 'libcudart.so.*' --wheel-dir dist $(build)/unrepaired/*.whl
+
+# The long form of `make test`: a wheel in a new environment, what `cmake --install` installs, the
+# programs of examples/cpp with both, and what pip makes of the source.
+test-install: $(zeta) wheel
+	rm -rf $(installed)
+	$(python) -m venv --without-pip $(installed)/environment
+	$(pip) --python $(user_python) install torch==$(TORCH) dist/zeta_ops-*.whl --group demo --group test
+	cmake --install $(build) --prefix $(installed)/tree
+	cmake -S tests/install -B $(installed)/tests -DPYTHON=$(user_python) -DTREE=$(installed)/tree \
+	  -DWHEEL="$$($(user_python) -c 'import zeta; print(zeta.cmake_prefix_path)')"
+	ctest --test-dir $(installed)/tests --output-on-failure --no-tests=error
+	$(user_python) -m pytest tests/python/test_{import,package,distribution,find_package}.py
+	ZETA_WHEEL=$$(echo dist/zeta_ops-*.whl) ZETA_SOURCE=$(CURDIR)/$(build)/sdist \
+	  ZETA_BUILD_DIR=$(CURDIR)/$(build)/wheel $(python) -m pytest tests/install
 
 clean:
 	rm -rf build dist python/zeta/{lib,include,share} python/zeta/_C*.so python/*.egg-info

@@ -37,9 +37,13 @@ def test_unknown_switch_is_refused(tmp_path):
     assert 'expected ZETA_CUDA to be AUTO, ON or OFF, but got "maybe"' in said
 
 
-def test_build_without_cuda_says_so_and_lists_the_options_that_are_documented(tmp_path):
+def test_build_without_cuda_says_so(tmp_path):
     said, went_well = configure(tmp_path, "OFF")
     assert went_well and "zeta: without CUDA kernels: ZETA_CUDA=OFF" in said
+
+
+def test_options_that_cmake_lists_are_documented(tmp_path):
+    said, _ = configure(tmp_path, "OFF")
     listed = re.findall(r"// ([^/]+) (ZETA_\w+):\w+=", said)
     documented = re.findall(r"^\| `(ZETA_\w+)` \|", CONTRIBUTING.read_text(), re.MULTILINE)
     assert all(description for description, _ in listed)
