@@ -1,5 +1,6 @@
 """Properties that hold for every input."""
 
+import math
 from fractions import Fraction
 
 import reference
@@ -10,15 +11,18 @@ from operator_table import DTYPES, TOLERANCE
 
 import zeta
 
-small_logits = st.lists(
-    st.one_of(
-        st.floats(-2, 2, width=32),
-        st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, 2.0**-30, 1e30, -1e30]),
-    ),
+finite_logit = st.one_of(
+    st.floats(-2, 2, width=32),
+    st.sampled_from([0.0, -0.0, 0.25, 0.5, 1.0, 2.0**-30, 2.0**-140, 1e30, -1e30, 3e38, -3e38]),
+)
+small_logits = st.lists(finite_logit, min_size=1, max_size=8)
+any_logits = st.lists(
+    st.one_of(finite_logit, st.sampled_from([-math.inf, math.inf, math.nan])),
     min_size=1,
     max_size=8,
 )
 limits = st.integers(1, 9)
+dtypes = st.sampled_from(DTYPES)
 
 
 @st.composite
@@ -30,8 +34,16 @@ def tensors(draw):
     z = torch.randn(shape, generator=generator, dtype=torch.float64) * scale
     z = z.to(draw(st.sampled_from(DTYPES))).permute(draw(st.permutations(range(len(shape)))))
     dim = draw(st.integers(0, len(shape) - 1))
+    masked = torch.rand(z.shape, generator=generator) < draw(st.sampled_from([0, 0.4]))
+    masked.select(dim, 0).fill_(False)  # no row is masked throughout
+    z[masked] = draw(st.sampled_from([-torch.inf, torch.finfo(z.dtype).min]))
     step = draw(st.integers(1, 2))
     return z[::step], dim
+
+
+def to_finite(row: list[float], dtype: torch.dtype) -> torch.Tensor:
+    limit = torch.finfo(dtype).max
+    return torch.tensor(row, dtype=torch.float64).clamp(-limit, limit).to(dtype)
 
 
 @given(tensors(), limits)
@@ -44,13 +56,28 @@ def test_lies_on_the_simplex(case, k):
     assert error <= z.shape[dim] * TOLERANCE[z.dtype]
 
 
-@given(small_logits, limits)
-def test_equals_the_exact_projection(row, k):
-    for dtype in (torch.float32, torch.float64):
-        z = torch.tensor(row, dtype=dtype)
-        exact = reference.exact_projection(z.tolist(), k)
-        for p, q in zip(zeta.ops.sparse_softmax(z, k).tolist(), exact, strict=True):
-            assert abs(Fraction(p) - q) <= TOLERANCE[dtype]
+@given(small_logits, limits, dtypes)
+def test_equals_the_exact_projection(row, k, dtype):
+    z = to_finite(row, dtype)
+    exact = reference.exact_projection(z.tolist(), k)
+    for p, q in zip(zeta.ops.sparse_softmax(z, k).tolist(), exact, strict=True):
+        assert abs(Fraction(p) - q) <= TOLERANCE[dtype]
+
+
+@given(small_logits, limits, dtypes)
+def test_satisfies_the_optimality_conditions(row, k, dtype):
+    """p = max(z - tau, 0) on the k largest, for one tau: Karush, Kuhn, Tucker, in rationals."""
+    z = to_finite(row, dtype)
+    weights = zeta.ops.sparse_softmax(z, k).tolist()
+    logits, tolerance = [Fraction(x) for x in z.tolist()], Fraction(TOLERANCE[dtype])
+    kept = [column for column, weight in enumerate(weights) if weight]
+    threshold = sum(logits[c] - Fraction(weights[c]) for c in kept) / len(kept)
+    assert all(abs(logits[c] - threshold - Fraction(weights[c])) <= 2 * tolerance for c in kept)
+    others = [logits[c] for c in range(len(row)) if c not in kept]
+    if len(kept) < k:
+        assert all(logit <= threshold + 2 * tolerance for logit in others)
+    else:
+        assert not others or max(others) <= min(logits[c] for c in kept)
 
 
 @given(small_logits, limits)
@@ -87,9 +114,10 @@ def test_permutes_with_its_input(case, k):
     distinct = z.sort(dim).values.diff(dim=dim).ne(0).all()
     order = torch.randperm(n, generator=torch.Generator().manual_seed(n))
     permuted = zeta.ops.sparse_softmax(z.index_select(dim, order), k, dim)
-    if distinct:
-        expected = zeta.ops.sparse_softmax(z, k, dim).index_select(dim, order)
-        assert torch.equal(permuted, expected)
+    weights = zeta.ops.sparse_softmax(z, k, dim)
+    assert torch.equal(permuted.sort(dim).values, weights.sort(dim).values)
+    if distinct:  # else the lowest index of equal entries is another one
+        assert torch.equal(permuted, weights.index_select(dim, order))
 
 
 @given(tensors(), limits, st.integers(-8, 8))
@@ -108,3 +136,69 @@ def test_a_kept_weight_never_rises_with_k(case, k):
     more = zeta.ops.sparse_softmax(z, k + 1, dim)
     assert (more[fewer != 0] <= fewer[fewer != 0]).all()
     assert ((more != 0).sum(dim) >= (fewer != 0).sum(dim)).all()
+
+
+@given(tensors(), limits)
+def test_the_threshold_never_falls_as_k_grows(case, k):
+    z, dim = case
+    fewer, more = (
+        threshold(z, zeta.ops.sparse_softmax(z, limit, dim), dim) for limit in (k, k + 1)
+    )
+    slack = 2 * TOLERANCE[z.dtype]
+    assert (more >= fewer - slack).all()
+
+
+def threshold(z: torch.Tensor, weights: torch.Tensor, dim: int) -> torch.Tensor:
+    wide = z.double()
+    kept = weights == weights.amax(dim, keepdim=True)
+    return torch.where(kept, wide - weights.double(), -torch.inf).amax(dim)
+
+
+@given(tensors(), limits)
+def test_projecting_twice_is_projecting_once(case, k):
+    z, dim = case
+    once = zeta.ops.sparse_softmax(z, k, dim)
+    twice = zeta.ops.sparse_softmax(once, k, dim)
+    error = (twice.double() - once.double()).abs()
+    assert (error <= 2 * TOLERANCE[z.dtype]).all()
+
+
+@given(small_logits, limits, dtypes)
+def test_differences_of_kept_weights_lie_between_zero_and_those_of_logits(row, k, dtype):
+    z = to_finite(row, dtype)
+    weights = [Fraction(weight) for weight in zeta.ops.sparse_softmax(z, k).tolist()]
+    logits = [Fraction(logit) for logit in z.tolist()]
+    unlimited = sum(weight > 0 for weight in weights) < k
+    pairs = [
+        (higher, lower)
+        for higher in range(len(row))
+        for lower in range(len(row))
+        if logits[higher] >= logits[lower] and (unlimited or weights[higher] * weights[lower] > 0)
+    ]
+    slack = 2 * Fraction(TOLERANCE[dtype])
+    for higher, lower in pairs:
+        difference = weights[higher] - weights[lower]
+        assert 0 <= difference <= logits[higher] - logits[lower] + slack
+
+
+@given(tensors(), limits)
+def test_without_a_limit_it_is_sparsemax(case, more):
+    z, dim = case
+    n = z.shape[dim]
+    ordered = z.double().sort(dim, descending=True).values
+    ranks = torch.arange(1, n + 1, dtype=torch.float64).view(-1, *(1,) * (z.dim() - 1 - dim))
+    thresholds = ((ordered - ordered.select(dim, 0).unsqueeze(dim)).cumsum(dim) - 1) / ranks
+    # The threshold of sparsemax is the largest of all: Martins, Astudillo 2016.
+    largest = thresholds.amax(dim, keepdim=True) + ordered.select(dim, 0).unsqueeze(dim)
+    expected = (z.double() - largest).clamp(min=0)
+    weights = zeta.ops.sparse_softmax(z, n, dim)
+    assert ((weights.double() - expected).abs() <= 2 * TOLERANCE[z.dtype]).all()
+    assert torch.equal(zeta.ops.sparse_softmax(z, n + more, dim), weights)
+
+
+@given(any_logits, limits, dtypes)
+def test_rows_are_nan_throughout_or_nowhere(row, k, dtype):
+    z = torch.tensor(row, dtype=torch.float64).to(dtype)
+    weights = zeta.ops.sparse_softmax(torch.stack([torch.zeros_like(z), z]), k)
+    undefined = bool((z.isnan() | (z == torch.inf)).any() or (z == -torch.inf).all())
+    assert weights.isnan().any(1).tolist() == weights.isnan().all(1).tolist() == [False, undefined]
