@@ -1,0 +1,30 @@
+"""The families of cases in tests/README.md have tests that exist."""
+
+import re
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+ROWS = re.findall(
+    r"^\| ([^|`]+) \| (`.+`) \| ([^|]+) \|$", (TESTS / "README.md").read_text(), re.MULTILINE
+)
+
+
+def exists(name: str) -> bool:
+    if "." in name and ".py" not in name:
+        suite, _, test = name.partition(".")
+        sources = (TESTS / "cpp").glob("*.cpp")
+        return any(re.search(rf"TEST\w*\({suite}, {test}\)", file.read_text()) for file in sources)
+    file, _, test = name.partition("::")
+    path = TESTS / "python" / file
+    return path.exists() and (not test or f"\ndef {test}(" in path.read_text())
+
+
+def test_there_are_twenty_six():
+    assert len(ROWS) == 26
+
+
+def test_each_has_tests_and_devices():
+    for family, tests, devices in ROWS:
+        names = re.findall(r"`([^`]+)`", tests)
+        assert names and [name for name in names if not exists(name)] == [], family
+        assert set(devices.split(", ")) <= {"CPU", "CUDA", "meta"}, family
