@@ -40,13 +40,13 @@ ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
 }
 
 // The quotient rounded towards minus infinity, for a positive divisor. The first form is for
-// quotients below 2^51 in magnitude: there double division is off by at most one, and unlike
-// integer division it is fast and can be done in vectors.
+// quotients of at most 2^50 in magnitude: there double division is off by a quarter at most, so the
+// integer nearest to it is the floor or the one above. Unlike integer division it is fast and can
+// be done in vectors.
 ZETA_HOST_DEVICE constexpr int64_t floor_divide(int64_t dividend, int64_t divisor) {
-  auto const estimate =
-      static_cast<int64_t>(static_cast<double>(dividend) / static_cast<double>(divisor));
-  int64_t const remainder = dividend - estimate * divisor;
-  return estimate + (remainder >= divisor ? 1 : 0) - (remainder < 0 ? 1 : 0);
+  auto const nearest = static_cast<int64_t>(
+      round_to_integer(static_cast<double>(dividend) / static_cast<double>(divisor)));
+  return nearest - (dividend < nearest * divisor ? 1 : 0);
 }
 
 ZETA_HOST_DEVICE constexpr int128 floor_divide(int128 dividend, int64_t divisor) {
@@ -149,10 +149,9 @@ class FixedPoint<float> {
   ZETA_HOST_DEVICE constexpr Quotients<Doubles> divide_lanes(Integers const& dividends,
                                                              Integers const& divisors) const {
     auto const divisor = __builtin_convertvector(divisors, Doubles);
-    auto const estimate =
-        __builtin_convertvector(__builtin_convertvector(dividends, Doubles) / divisor, Integers);
-    Integers const rest = dividends - estimate * divisors;
-    Integers const quotient = estimate - (rest >= divisors) + (rest < 0);
+    auto const nearest = __builtin_convertvector(
+        round_to_integer(__builtin_convertvector(dividends, Doubles) / divisor), Integers);
+    Integers const quotient = nearest + (dividends < nearest * divisors);
     auto const remainder = __builtin_convertvector(dividends - quotient * divisors, Doubles);
     return {displaced(__builtin_convertvector(quotient, Doubles) * unit_),
             remainder / divisor * unit_};

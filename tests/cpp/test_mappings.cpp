@@ -1,10 +1,13 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "mappings/fixed_point.h"
@@ -17,6 +20,7 @@ namespace {
 TEST(PowerOfTwo, IsExactOverTheWholeRange) {
   for (int exponent = -1074; exponent <= 1023; ++exponent) {
     EXPECT_EQ(power_of_two(exponent), std::ldexp(1.0, exponent)) << exponent;
+    EXPECT_EQ(detail::power_of_two(exponent), std::ldexp(1.0, exponent)) << exponent;
   }
 }
 
@@ -30,6 +34,11 @@ TEST(FractionBits, KeepSumsOfARowBelow2To62) {
   }
   EXPECT_EQ(fraction_bits(4096), 50);
   EXPECT_EQ(fraction_bits(4097), 49);
+}
+
+TEST(FractionBits, AreNeverFewerThanOne) {
+  EXPECT_EQ(fraction_bits((int64_t{1} << 60) + 1), 1);
+  EXPECT_EQ(fraction_bits(std::numeric_limits<int64_t>::max()), 1);
 }
 
 TEST(RoundToInteger, TakesTheNearestAndTiesToEven) {
@@ -56,12 +65,91 @@ TEST(FloorDivide, RoundsTowardsMinusInfinity) {
   }
 }
 
+// A dividend of more bits than a double has, that is `remainder` above a multiple of the divisor.
+struct Division {
+  explicit Division(std::mt19937_64& random) {
+    divisor = static_cast<int64_t>(random() % 4000 + 1);
+    quotient = static_cast<int64_t>(random() >> 14) - (int64_t{1} << 49);
+    remainder = std::vector<int64_t>{0, divisor / 2, divisor - 1}[random() % 3];
+  }
+  int64_t dividend() const { return quotient * divisor + remainder; }
+
+  int64_t divisor;
+  int64_t quotient;
+  int64_t remainder;
+};
+
+TEST(FloorDivide, IsExactWhereDoublesAreNot) {
+  std::mt19937_64 random(6);
+  for (int trial = 0; trial < 10000; ++trial) {
+    Division const division(random);
+    EXPECT_EQ(floor_divide(division.dividend(), division.divisor), division.quotient);
+  }
+}
+
+using Doubles = double __attribute__((vector_size(16)));
+using Integers = int64_t __attribute__((vector_size(16)));
+constexpr int kLanes = 2;
+
+TEST(FixedPointOfFloat, DividesInLanesAsInOne) {
+  FixedPoint<float> const fixed(100);
+  std::mt19937_64 random(7);
+  for (int trial = 0; trial < 10000; ++trial) {
+    Integers dividends;
+    Integers divisors;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      Division const division(random);
+      dividends[lane] = division.dividend();
+      divisors[lane] = division.divisor;
+    }
+    auto const quotients = fixed.divide_lanes<Doubles>(dividends, divisors);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      auto const quotient = fixed.divide(dividends[lane], divisors[lane]);
+      EXPECT_EQ(quotients.integer[lane], fixed.displaced(quotient));
+      EXPECT_EQ(quotients.fraction[lane], quotient.fraction * fixed.unit());
+    }
+  }
+}
+
+TEST(FixedPoint, IsAboveAQuotientOnlyFromTheNextInteger) {
+  FixedPoint<float> const narrow(3);
+  EXPECT_FALSE(narrow.is_above({5}, {5, 0.5}));
+  EXPECT_TRUE(narrow.is_above({6}, {5, 0.5}));
+  FixedPoint<double> const wide(3);
+  EXPECT_FALSE(wide.is_above({2, 5}, {{2, 5}, 0.5}));
+  EXPECT_TRUE(wide.is_above({2, 6}, {{2, 5}, 0.5}));
+}
+
+TEST(FixedPoint, BeginsAtZero) {
+  EXPECT_EQ(FixedPoint<float>::Quotient().integer, 0);
+  EXPECT_EQ(FixedPoint<float>::Quotient().fraction, 0);
+  EXPECT_EQ(FixedPoint<double>::Quotient().fraction, 0);
+}
+
+TEST(FixedPointOfDouble, FloorIsTheLargestOfItsHighIntegersNotAbove) {
+  FixedPoint<double> const fixed(100);
+  for (double x : {0.0, -1.0, -0.5, -0.3, 0x1p-51, -0x1p-51, -0x1p-50}) {
+    auto const floor = fixed.floor(x);
+    EXPECT_EQ(static_cast<double>(floor.integer.high), std::floor(x * 0x1p50)) << x;
+    EXPECT_EQ(floor.integer.low, 0);
+    EXPECT_EQ(floor.fraction, 0);
+  }
+}
+
+TEST(FixedPointOfDouble, MinusTakesBothLimbsAndTheFraction) {
+  FixedPoint<double> const fixed(100);
+  EXPECT_EQ(fixed.minus({7, 100}, {{7, 40}, 0.25}), 59.75 * 0x1p-100);
+  EXPECT_EQ(fixed.minus({8, 3}, {{7, 5}, 0.5}), (0x1p50 - 2.5) * 0x1p-100);
+}
+
 TEST(FixedPointOfDouble, HoldsDifferencesThatDoubleCannot) {
   FixedPoint<double> const fixed(3);
   double const maximum = 1.0;
   double const logit = 0x1p-80;  // 1 - 2^-80 is no double
   auto const difference = fixed.difference(logit, maximum);
   EXPECT_TRUE(fixed.integer(difference) == -fixed.one() + (int128{1} << 20));
+  auto const of_tiny = fixed.difference(-0.75, logit);
+  EXPECT_TRUE(fixed.integer(of_tiny) == fixed.one() / 4 * -3 - (int128{1} << 20));
 }
 
 TEST(FixedPointOfDouble, QuotientGivesBackTheDividend) {
@@ -74,6 +162,7 @@ TEST(FixedPointOfDouble, QuotientGivesBackTheDividend) {
     auto const quotient = fixed.divide(dividend, divisor);
     int128 const rest = dividend - fixed.integer(quotient.integer) * divisor;
     EXPECT_TRUE(rest >= 0 && rest < divisor);
+    EXPECT_LE(std::abs(quotient.integer.low), int64_t{1} << 49);
     EXPECT_DOUBLE_EQ(quotient.fraction * static_cast<double>(divisor), static_cast<double>(rest));
   }
 }
@@ -108,6 +197,133 @@ std::vector<double> project(std::vector<Real> const& logits) {
 template <class Real>
 class SparseSoftmaxTest : public testing::Test {};
 using Reals = testing::Types<float, double>;
+
+TEST(SparseSoftmaxOfFloat, LanesOfARowGiveWhatEachLogitGives) {
+  using Mapping = SparseSoftmax<float>;
+  std::mt19937_64 random(8);
+  std::uniform_real_distribution<float> uniform(-1, 0);
+  for (int trial = 0; trial < 1000; ++trial) {
+    float const maximum = 8 * uniform(random);
+    Mapping const mapping(maximum, int64_t{1} << (trial % 20));
+    Doubles logits;
+    for (int lane = 0; lane < kLanes; ++lane) logits[lane] = maximum + uniform(random);
+    Mapping::Sum sum;
+    sum.add(mapping.term(maximum), 2);
+    sum.add(mapping.term(static_cast<float>(logits[0])));
+    auto threshold = mapping.threshold(sum);
+    // Where the first lane is the threshold itself, it is not above.
+    if (trial % 3 == 0) threshold.integer = mapping.term(static_cast<float>(logits[0])).value;
+
+    Doubles const terms = mapping.terms(logits);
+    auto const is_above = mapping.is_above(terms, threshold);
+    Doubles const weights = mapping.weights(terms, threshold);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      auto const term = mapping.term(static_cast<float>(logits[lane]));
+      EXPECT_EQ(std::bit_cast<int64_t>(static_cast<double>(terms[lane])) -
+                    std::bit_cast<int64_t>(mapping.term_of_maximum()),
+                term.value);
+      EXPECT_EQ(is_above[lane] != 0, mapping.is_above(term, threshold));
+      EXPECT_EQ(weights[lane], mapping.weight(term, threshold));
+    }
+  }
+}
+
+TEST(SparseSoftmaxOfFloat, LanesOfSeveralRowsGiveWhatEachRowGives) {
+  using Mapping = SparseSoftmax<float>;
+  std::mt19937_64 random(9);
+  std::uniform_real_distribution<float> uniform(-1, 0);
+  for (int trial = 0; trial < 1000; ++trial) {
+    Mapping::Fixed const fixed(int64_t{1} << (trial % 20));
+    Doubles maxima;
+    Doubles logits;
+    Integers sums;
+    Integers counts;
+    for (int lane = 0; lane < kLanes; ++lane) {
+      maxima[lane] = 8 * uniform(random);
+      logits[lane] = static_cast<float>(maxima[lane] + uniform(random));
+      Mapping const mapping(static_cast<float>(maxima[lane]), fixed);
+      auto const term = mapping.term(static_cast<float>(logits[lane])).value;
+      counts[lane] = static_cast<int64_t>(random() % 4 + 1);
+      sums[lane] = term * (counts[lane] - 1);
+      // Where the sum is such that the logit is the threshold itself, it is not above.
+      if (trial % 3 == 0) sums[lane] = term * counts[lane] + fixed.one();
+    }
+    Doubles const terms = Mapping::terms(logits, maxima, fixed);
+    auto const thresholds = Mapping::thresholds<Doubles>(sums, counts, fixed);
+    auto const is_above = Mapping::is_above(terms, thresholds);
+    Doubles const weights = Mapping::weights(terms, thresholds);
+    for (int lane = 0; lane < kLanes; ++lane) {
+      Mapping const mapping(static_cast<float>(maxima[lane]), fixed);
+      auto const term = mapping.term(static_cast<float>(logits[lane]));
+      auto const threshold = mapping.threshold({{sums[lane]}, counts[lane]});
+      EXPECT_EQ(is_above[lane] != 0, mapping.is_above(term, threshold));
+      EXPECT_EQ(weights[lane], mapping.weight(term, threshold));
+    }
+  }
+}
+
+// The last logit is the threshold of those before it, rounded down, or a unit beside that.
+TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreThoseOfTheProjectionAroundTheThreshold) {
+  using Mapping = SparseSoftmax<float>;
+  Mapping::Fixed const fixed(4);
+  Mapping const mapping(0, fixed);
+  std::mt19937_64 random(10);
+  for (int trial = 0; trial < 1000; ++trial) {
+    Mapping::Term terms[4];
+    Mapping::Sum sum;
+    sum.add(terms[0]);
+    for (int i = 1; i < 3; ++i) {
+      terms[i].value = std::min(-static_cast<int64_t>(random() >> 16), terms[i - 1].value);
+      sum.add(terms[i]);
+    }
+    auto threshold = mapping.threshold(sum);
+    terms[3].value = threshold.integer + trial % 3 - 1;
+    if (mapping.is_above(terms[3], threshold)) {
+      sum.add(terms[3]);
+      threshold = mapping.threshold(sum);
+    }
+    double logits[4];
+    for (int i = 0; i < 4; ++i) logits[i] = static_cast<double>(terms[i].value) * fixed.unit();
+    double weights[4];
+    Mapping::weights_of_largest(logits, fixed, weights);
+    for (int i = 0; i < 4; ++i) {
+      bool const is_in = mapping.is_above(terms[i], threshold);
+      EXPECT_EQ(weights[i], is_in ? mapping.weight(terms[i], threshold) : 0) << i;
+    }
+  }
+}
+
+TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreNoMoreThanK) {
+  struct {
+    double weights[2];
+    double beyond = -7;
+  } result;
+  SparseSoftmax<float>::weights_of_largest({1.0, 0.5}, FixedPoint<float>(2), result.weights);
+  EXPECT_EQ(result.weights[1], 0.25);
+  EXPECT_EQ(result.beyond, -7);
+}
+
+// Of a term that is above the quotient, and below what the quotient of doubles rounds to.
+TEST(SparseSoftmaxOfFloat, KeepsALogitAHairAboveTheThreshold) {
+  constexpr int64_t kCount = 3071;
+  SparseSoftmax<float> const mapping(0.5, kCount);
+  SparseSoftmax<float>::Term const term = {605553 - (int64_t{1} << 49)};
+  int64_t const sum = term.value * kCount - 14 + (int64_t{1} << 50);
+  EXPECT_TRUE(mapping.is_above(term, mapping.threshold({{sum}, kCount})));
+}
+
+TEST(SparseSoftmaxOfFloat, EstimatesTheThresholdOfASum) {
+  EXPECT_EQ(SparseSoftmax<float>::estimated_threshold(-0.5F, 2), -0.75F);
+}
+
+TEST(SparseSoftmaxOfFloat, SlopesAreOneOnTheSupport) {
+  EXPECT_EQ(SparseSoftmax<float>::slope(0.0), 0);
+  EXPECT_EQ(SparseSoftmax<float>::slope(-0.0), 0);
+  EXPECT_EQ(SparseSoftmax<float>::slope(0.25), 1);
+  EXPECT_EQ(SparseSoftmax<float>::slope(1.0), 1);
+  EXPECT_TRUE(std::isnan(SparseSoftmax<float>::slope(NAN)));
+}
+
 // The kernels' shortcut for small k, against the general way.
 TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreThoseOfTheProjection) {
   using Mapping = SparseSoftmax<float>;
@@ -164,6 +380,29 @@ TYPED_TEST(SparseSoftmaxTest, GivesKnownProjections) {
   EXPECT_EQ(project(Row{0.5, 0.5}), (std::vector<double>{0.5, 0.5}));
   EXPECT_EQ(project(Row{1.0, 0.5}), (std::vector<double>{0.75, 0.25}));
   EXPECT_EQ(project(Row{7}), (std::vector<double>{1}));
+  EXPECT_EQ(project(Row{1.0, 0.125}), (std::vector<double>{0.9375, 0.0625}));
+}
+
+TYPED_TEST(SparseSoftmaxTest, ReachesOneBelowTheMaximum) {
+  SparseSoftmax<TypeParam> const mapping(5, 3);
+  EXPECT_EQ(mapping.lower_bound(), 4);
+  auto const threshold = mapping.lowest_threshold();
+  EXPECT_FALSE(mapping.is_above(mapping.term(4), threshold));
+  EXPECT_TRUE(
+      mapping.is_above(mapping.term(std::nextafter(TypeParam{4}, TypeParam{5})), threshold));
+}
+
+TYPED_TEST(SparseSoftmaxTest, SumsAddInAnyGroups) {
+  SparseSoftmax<TypeParam> const mapping(0, 100);
+  auto const term = mapping.term(-0.25);
+  typename SparseSoftmax<TypeParam>::Sum sum;
+  sum.add(term, 3);
+  sum.add(term);
+  typename SparseSoftmax<TypeParam>::Sum twice;
+  twice.add(sum);
+  twice.add(sum);
+  EXPECT_EQ(twice.count, 8);
+  EXPECT_EQ(mapping.weight(term, mapping.threshold(twice)), 0.125);
 }
 
 TYPED_TEST(SparseSoftmaxTest, LeavesOutALogitOneBelowTheMaximum) {
@@ -232,6 +471,21 @@ TEST(WeightedMean, IsWiderThanDouble) {
   EXPECT_DOUBLE_EQ(mean.subtracted_from(third), -0x1p-54 / 3);
 }
 
+TEST(WeightedMean, DividesWhatDoublesCannotHold) {
+  double const third = 1.0 / 3;
+  EXPECT_DOUBLE_EQ(mean_of<double>({1, 0x1p-60, 0}).subtracted_from(third),
+                   -(0x1p-54 + 0x1p-60) / 3);
+  // 17 slopes of 1 - 2^-50 are no double.
+  double const slope = 1 - 0x1p-50;
+  ProductScale scale;
+  scale.add(slope, slope);
+  WeightedMean<double> const weighted_mean(scale, 17);
+  WeightedMean<double>::Sum sum;
+  for (int i = 0; i < 17; ++i) sum.add(weighted_mean.term(slope, slope));
+  EXPECT_EQ(weighted_mean.mean(sum).high, 1);
+  EXPECT_EQ(weighted_mean.mean(sum).low, 0);
+}
+
 TEST(WeightedMean, HoldsForTinyAndHugeNumbers) {
   for (double const x : {0x1p-1074, 0x1p-1000, 0x1p1023}) {
     EXPECT_EQ(mean_of<double>({x, x, x}).subtracted_from(x), 0) << x;
@@ -246,7 +500,64 @@ TEST(WeightedMean, CarriesInfinityAndNaN) {
   EXPECT_EQ(mean_of<double>({1, -infinity}).subtracted_from(1), infinity);
 }
 
-TEST(WeightedMean, OfNothingIsZero) { EXPECT_EQ(mean_of<float>({}).value, 0); }
+TEST(WeightedMean, OfNothingIsZero) {
+  EXPECT_EQ(mean_of<float>({}).value, 0);
+  EXPECT_EQ(mean_of<double>({}).high, 0);
+  EXPECT_EQ(mean_of<double>({}).low, 0);
+}
+
+TEST(WeightedMean, IsThatOfTheNumbers) {
+  EXPECT_EQ(mean_of<float>({1, 2, -6}).value, -1);
+  EXPECT_EQ(mean_of<double>({1, 2, -6}).high, -1);
+  EXPECT_EQ(mean_of<double>({1, INFINITY}).low, 0);
+}
+
+TEST(WeightedMean, ScalesTheLargestProductToLessThanOne) {
+  for (auto const& [largest, inverse_scale] : std::vector<std::pair<double, double>>{
+           {0, 1}, {0.75, 1}, {1, 0.5}, {2, 0.25}, {0x1p1022, 0x1p-1023}}) {
+    WeightedMean<float> const weighted_mean(ProductScale{largest}, 1);
+    EXPECT_EQ(weighted_mean.inverse_scale(), inverse_scale) << largest;
+  }
+}
+
+TEST(WeightedMean, LeavesOutWhatNoIntegerStandsFor) {
+  auto const term = WeightedMean<float>(ProductScale{1}, 1).term(NAN, INFINITY);
+  EXPECT_EQ(term.products.value, 0);
+  EXPECT_EQ(term.slopes.value, 0);
+}
+
+TEST(ProductScale, IsTheLargestMagnitudeOfBothParts) {
+  ProductScale scale;
+  scale.add(1, 2);
+  scale.add(1, -3);
+  scale.add(1, 1);
+  EXPECT_EQ(scale.largest, 3);
+  EXPECT_FALSE(scale.nan_slope);
+  ProductScale other;
+  other.add(1, -5);
+  other.add(1, INFINITY);
+  other.add(NAN, 1);
+  EXPECT_TRUE(other.nan_slope);
+  scale.add(other);
+  other.add(scale);
+  for (ProductScale const& both : {scale, other}) {
+    EXPECT_EQ(both.largest, 5);
+    EXPECT_EQ(both.non_finite, INFINITY);
+    EXPECT_TRUE(both.nan_slope);
+  }
+}
+
+TEST(Mean, IsSubtractedWithItsLowPart) {
+  EXPECT_EQ((Mean<float>{0.25}.subtracted_from(1)), 0.75);
+  EXPECT_EQ((Mean<double>{0.5, 0x1p-54}.subtracted_from(1)), 0.5 - 0x1p-54);
+  EXPECT_EQ((Mean<double>{0x1p-54, 0x1p-55}.subtracted_from(1)), 1 - 0x1p-53);
+}
+
+TEST(Mean, BeginsAtZero) {
+  EXPECT_EQ(Mean<float>().value, 0);
+  EXPECT_EQ(Mean<double>().high, 0);
+  EXPECT_EQ(Mean<double>().low, 0);
+}
 
 }  // namespace
 }  // namespace zeta::mappings

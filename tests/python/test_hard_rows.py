@@ -49,6 +49,24 @@ def test_entries_on_the_threshold_have_weight_zero(operator, device, dtype):
         assert check(operator, z, k).tolist() == [1, 0, 0, 0]
 
 
+def row_with_an_entry_a_hair_above_the_threshold() -> list[int]:
+    """In units of 2^-50, each of them a float32: the second entry is the smallest, and the sum such
+    that the threshold is 14 / 3071 below it, which takes more bits than a double has."""
+    length, entry = 3071, 605_553
+    others = 2**49 + length * entry - 14 - entry  # of a largest entry of 2^49, a half
+    equal = [2**36] * (length - 26)
+    coarse, fine = divmod(others - sum(equal), 2**20)
+    parts = [coarse // 23 * 2**20] * 22
+    return [2**49, entry, *equal, *parts, coarse * 2**20 - sum(parts), fine]
+
+
+def test_entry_a_hair_above_the_threshold_is_kept(operator, device):
+    units = row_with_an_entry_a_hair_above_the_threshold()
+    z = torch.tensor(units, dtype=torch.float64, device=device).mul(2.0**-50).float()
+    assert z.double().mul(2.0**50).tolist() == units and min(units) == units[1]
+    check(operator, z, len(units))
+
+
 @pytest.mark.parametrize("length", [8192, 65536, 131072])
 def test_lengths_that_fill_their_blocks(operator, device, dtype, length):
     z = (torch.randn(2, length, dtype=torch.float64) * 0.05).to(device, dtype)
