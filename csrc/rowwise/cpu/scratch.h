@@ -35,7 +35,12 @@ class Scratch {
  private:
   static constexpr size_t kAlignment = 64;  // a line
 
-  void release() { ::operator delete(data_, std::align_val_t{kAlignment}); }
+  // Leaves nothing to release again, should the next allocation throw.
+  void release() {
+    ::operator delete(data_, std::align_val_t{kAlignment});
+    data_ = nullptr;
+    capacity_ = 0;
+  }
 
   Element* data_ = nullptr;
   int64_t capacity_ = 0;
