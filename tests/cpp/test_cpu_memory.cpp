@@ -337,6 +337,26 @@ TYPED_TEST(CpuMemory, ForwardAroundTheCaches) {
   });
 }
 
+// A row of ties is put together elsewhere, and may end within a line.
+TYPED_TEST(CpuMemory, ForwardOfTiesAroundTheCaches) {
+  for_each_capability<TypeParam>([](auto const& kernels) {
+    for (int64_t const length : {4, 12, 20, 24, 36, 40, 72, 136}) {
+      Shape const shape = {64, length};
+      auto const first = (int64_t{32} << 20) / static_cast<int64_t>(sizeof(TypeParam)) / length;
+      Shape const large = {first + shape.rows, length};
+      auto const geometry = geometry_of(large, {large.in_rows(), large.in_rows()});
+      std::vector<TypeParam> const logits(shape.rows * length, narrow<TypeParam>(0.5));
+      auto const expected = ordinary_forward(kernels, shape, logits, 3, length);
+      Place const place = {simt::Guard::kAfter, 0};
+      Input<TypeParam> const guarded_logits(logits, place);
+      Output<TypeParam> weights(logits.size(), place);
+      kernels.forward(geometry, weights.data() - first * length,
+                      guarded_logits.data() - first * length, 3, first, large.rows);
+      weights.expect(expected);
+    }
+  });
+}
+
 TYPED_TEST(CpuMemory, ForwardOfColumnsAroundTheCaches) {
   constexpr int64_t kLength = 40;
   constexpr int64_t kRowsOf32MiB =

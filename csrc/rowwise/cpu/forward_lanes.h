@@ -115,7 +115,7 @@ class LaneForward {
         write_row<true>(all, row, from, to);
       } else if (streams && in_place) {
         write_row<false>(all, row, from, block_.data());
-        stream_lines(to, block_.data(), length_);
+        stream_vectors(to, block_.data(), length_);  // A row may end within a line.
       } else if (row * length_ + kLaneRows > std::min(readable, kLaneRows * length_)) {
         write_last_row(all, row, from, to);
       } else {
