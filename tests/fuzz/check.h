@@ -1,0 +1,172 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <numeric>
+#include <sstream>
+#include <stdexcept>
+#include <type_traits>
+#include <vector>
+
+#include "../cpp/row_reference.h"
+#include "mappings/fixed_point.h"
+#include "rowwise/float16.h"
+
+// Checks of one row against the definition.
+namespace zeta::fuzz {
+
+// Of a check. Nobody catches it for good, so that it ends the process and libFuzzer keeps the
+// input.
+struct Failure : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+template <class... Parts>
+[[noreturn]] void fail(Parts const&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  throw Failure(text.str());
+}
+
+// Adds to a failure in what it happened.
+template <class Check, class... Parts>
+void in_context(Check const& check, Parts const&... parts) {
+  try {
+    check();
+  } catch (Failure const& failure) {
+    fail(failure.what(), '\n', parts...);
+  }
+}
+
+struct Precision {
+  double half_ulp_of_one;
+  double smallest;
+  double largest;
+};
+
+template <class Scalar>
+inline constexpr Precision kPrecision{};
+template <>
+inline constexpr Precision kPrecision<float>{0x1p-24, 0x1p-149, 0x1.fffffep127};
+template <>
+inline constexpr Precision kPrecision<double>{0x1p-53, 0x1p-1074, 0x1.fffffffffffffp1023};
+template <>
+inline constexpr Precision kPrecision<rowwise::Float16>{0x1p-11, 0x1p-24, 65504};
+template <>
+inline constexpr Precision kPrecision<rowwise::BFloat16>{0x1p-8, 0x1p-133, 0x1.fep127};
+
+// What a sum over a row of `full_length` entries may be off by, relative to its largest term.
+template <class Scalar>
+double rounding_of_sums(int64_t full_length) {
+  int const limbs = std::is_same_v<Scalar, double> ? 2 : 1;
+  return std::ldexp(2, -mappings::fraction_bits(full_length) * limbs);
+}
+
+// `rounding` is that of the sums. What the weights are rounded to is the nearest number.
+inline void check_weights(std::vector<double> const& logits, int64_t k,
+                          std::vector<double> const& weights, Precision const& precision,
+                          double rounding) {
+  auto const expected = reference::forward_row(logits, k);
+  auto const of_reference = std::ldexp(static_cast<long double>(logits.size()), -63);
+  int64_t nonzeros = 0;
+  for (size_t column = 0; column < weights.size(); ++column) {
+    double const weight = weights[column];
+    if (std::isnan(weight) && std::isnan(expected[column])) continue;
+    auto const binade = std::ilogb(std::max<long double>(expected[column], precision.smallest));
+    long double const half_ulp = std::ldexp(precision.half_ulp_of_one, binade);
+    long double const tolerance = half_ulp + rounding + of_reference + precision.smallest;
+    if (!(std::abs(weight - expected[column]) <= tolerance) || std::signbit(weight)) {
+      fail("the weight of column ", column, " is ", weight, " in place of ", expected[column],
+           ", k = ", k, ", length = ", weights.size());
+    }
+    if (weight != 0) ++nonzeros;
+  }
+  if (nonzeros > k) fail(nonzeros, " weights are not 0, but k = ", k);
+}
+
+inline bool is_near(double actual, long double expected, long double tolerance, double largest) {
+  if (std::isnan(actual) || std::isnan(expected)) {
+    return std::isnan(actual) && std::isnan(expected);
+  }
+  if (std::isfinite(actual)) return std::abs(actual - expected) <= tolerance;
+  return std::signbit(actual) == std::signbit(expected) &&
+         std::abs(expected) + tolerance >= largest;
+}
+
+// `relative` is the tolerance relative to the largest gradient on the support.
+inline void check_gradient(std::vector<double> const& grads, std::vector<double> const& weights,
+                           std::vector<double> const& results, Precision const& precision,
+                           double relative) {
+  bool const has_nan = std::any_of(weights.begin(), weights.end(), [](double x) { return x != x; });
+  auto const expected =
+      has_nan ? reference::nan_row(weights.size()) : reference::backward_row(grads, weights);
+  // Sums are no finer for smaller numbers than for these.
+  long double largest = 0x1p-1000;
+  for (size_t column = 0; column < grads.size(); ++column) {
+    if (weights[column] == 0 || !std::isfinite(grads[column])) continue;
+    largest = std::max<long double>(largest, std::abs(grads[column]));
+  }
+  auto const of_reference = std::ldexp(static_cast<long double>(grads.size()), -63);
+  long double const tolerance = largest * (relative + of_reference) + precision.smallest;
+  for (size_t column = 0; column < results.size(); ++column) {
+    if (!is_near(results[column], expected[column], tolerance, precision.largest)) {
+      fail("the gradient of column ", column, " is ", results[column], " in place of ",
+           expected[column], ", length = ", results.size());
+    }
+  }
+}
+
+// The count of the non-zero weights, their columns, then -1.
+inline std::vector<int32_t> support_of(std::vector<double> const& weights, int64_t capacity) {
+  std::vector<int32_t> support(static_cast<size_t>(1 + capacity), -1);
+  if (std::isnan(weights[0])) return support;
+  int32_t count = 0;
+  for (size_t column = 0; column < weights.size(); ++column) {
+    if (weights[column] == 0) continue;
+    if (count == capacity) fail("more weights than the capacity ", capacity, " are not 0");
+    support[static_cast<size_t>(++count)] = static_cast<int32_t>(column);
+  }
+  support[0] = count;
+  return support;
+}
+
+// Weights that have this support, given any numbers in its place.
+inline std::vector<double> weights_of(std::vector<int32_t> const& support, int64_t length) {
+  bool const is_nan = support[0] < 0;
+  std::vector<double> weights(static_cast<size_t>(length), is_nan ? std::nan("") : 0);
+  int64_t const capacity = std::min(static_cast<int64_t>(support.size()) - 1, length);
+  int64_t previous = -1;
+  for (int64_t i = 1; i <= std::min<int64_t>(support[0], capacity); ++i) {
+    int64_t const column = support[static_cast<size_t>(i)];
+    if (column <= previous || column >= length) continue;
+    weights[static_cast<size_t>(column)] = 1;
+    previous = column;
+  }
+  return weights;
+}
+
+// Whether these are the columns of the largest entries, in order. NaN is larger than all numbers,
+// and which of several NaNs are taken is not said.
+inline bool are_largest(std::vector<int64_t> const& columns, std::vector<double> const& entries) {
+  std::vector<int64_t> expected(entries.size());
+  std::iota(expected.begin(), expected.end(), 0);
+  auto const entry = [&](int64_t column) { return entries[static_cast<size_t>(column)]; };
+  std::stable_sort(expected.begin(), expected.end(), [&](int64_t a, int64_t b) {
+    return std::isnan(entry(a)) ? !std::isnan(entry(b)) : entry(a) > entry(b);
+  });
+  expected.resize(columns.size());
+  std::sort(expected.begin(), expected.end());
+  int64_t previous = -1;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    int64_t const column = columns[i];
+    if (column <= previous || column >= static_cast<int64_t>(entries.size())) return false;
+    bool const are_nan = std::isnan(entry(column)) && std::isnan(entry(expected[i]));
+    if (column != expected[i] && !are_nan) return false;
+    previous = column;
+  }
+  return true;
+}
+
+}  // namespace zeta::fuzz
