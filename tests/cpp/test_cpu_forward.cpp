@@ -287,6 +287,26 @@ TYPED_TEST(CpuForward, RowsThatAreNotOrdinaryAreNaN) {
   for (TypeParam const weight : forward(masked, 3)) EXPECT_TRUE(std::isnan(widen(weight)));
 }
 
+// Each row alone among ordinary ones, so that nothing but itself tells of it.
+TYPED_TEST(CpuForward, AMaskedRowAmongOthersIsNaN) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  constexpr int64_t kRows = 71;
+  constexpr int64_t kMasked = 37;
+  for (int64_t length : {1, 2, 7, 16, 20, 25, 33, 64, 100, 257, 1024, 3000}) {
+    auto logits = normal_row<TypeParam>(kRows * length, 1, 6);
+    std::fill_n(logits.begin() + kMasked * length, length, narrow<TypeParam>(-infinity));
+    for (int64_t k : limits(length)) {
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      std::vector<TypeParam> weights(logits.size());
+      cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
+                          kRows);
+      for (int64_t i = 0; i < kRows * length; ++i) {
+        ASSERT_EQ(std::isnan(widen(weights[i])), i / length == kMasked) << "entry " << i;
+      }
+    }
+  }
+}
+
 TYPED_TEST(CpuForward, MaskedEntriesWeighNothing) {
   std::vector<TypeParam> logits(40, narrow<TypeParam>(-std::numeric_limits<double>::infinity()));
   logits[7] = narrow<TypeParam>(-2);

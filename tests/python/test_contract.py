@@ -44,11 +44,13 @@ def test_nan_that_is_not_among_the_largest(operator, device, dtype):
     assert operator.function(z, 1).isnan().all()
 
 
-def test_row_of_minus_inf_is_nan(operator, device, dtype):
-    z = torch.randn(35, 40, device=device, dtype=dtype)
+@pytest.mark.parametrize("n", [7, 40, 3000])
+def test_row_of_minus_inf_is_nan(operator, device, dtype, n):
+    z = torch.randn(35, n, device=device, dtype=dtype)
     z[1] = -math.inf
-    weights = operator.function(z)
-    assert weights.isnan().all(1).tolist() == [False, True] + [False] * 33
+    for k in (1, 4, 5, n):
+        weights = operator.function(z, k)
+        assert weights.isnan().all(1).tolist() == [False, True] + [False] * 33
 
 
 def test_gradient_of_nan_rows_is_nan(operator, device, dtype):

@@ -76,14 +76,14 @@ class GroupForward {
     transpose_square<float>(largest);
     maxima_ = largest[0];
     for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
-    auto const is_suspect = seen[0].suspects(of_group);
-    if (any_lane(is_suspect)) check_rows(logits);
+    // What was seen is that of all rows, so it does not tell of a row that holds -inf alone.
+    if (any_lane(seen[0].suspects(of_group)) || any_lane(maxima_ == -INFINITY)) check_rows(logits);
     thresholds_ =
         raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
     bounds_ = maxima_ + thresholds_;
     if (k_ <= kRows) {
       sort_lanes(largest);
-      bounds_ = larger(bounds_, largest[k_ - 1]);
+      bounds_ = larger(largest[k_ - 1], bounds_);  // in this order a bound of NaN stays
     }
   }
 
