@@ -15,7 +15,7 @@ python=${PYTHON:-python3}
 
 case $name in
   address)
-    flags='-fsanitize=address,undefined -fno-sanitize-recover=all -O1 -g'
+    flags='-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -O1 -g'
     targets=(all)
     # Functions that are not inlined are not what capability_* is to look for.
     choice=(--exclude-regex '^(capability_|layers$)')

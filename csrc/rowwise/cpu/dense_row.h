@@ -53,7 +53,9 @@ class DenseRow {
     if constexpr (std::is_same_v<Real, double>) {
       for (int lane = 0; lane < kStep; ++lane) {
         double const logit = logits[lane];
-        auto const weight = row.mapping_.weight(row.mapping_.term(logit), row.support_.threshold);
+        // Only logits at or above the lower bound have a term.
+        auto const term = row.mapping_.term(std::max(logit, row.mapping_.lower_bound()));
+        auto const weight = row.mapping_.weight(term, row.support_.threshold);
         weights[lane] = logit >= row.bound_ ? weight : 0;
       }
     } else {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -167,8 +168,10 @@ class LaneWeights {
     typename Mapping::Term terms[K];
     typename Mapping::Sum sum;
     auto threshold = mapping.lowest_threshold();
+    // An infinite row has no terms, and is made NaN later.
+    int const most = std::isfinite(mapping.maximum()) ? K : 0;
     int count = 0;
-    for (; count < K && logits_[count][row] >= mapping.lower_bound(); ++count) {
+    for (; count < most && logits_[count][row] >= mapping.lower_bound(); ++count) {
       terms[count] = mapping.term(logits_[count][row]);
       auto longer_sum = sum;
       longer_sum.add(terms[count]);

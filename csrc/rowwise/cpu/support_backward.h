@@ -36,8 +36,12 @@ inline void prefetch_gradient(int32_t const* support, int64_t support_step, int6
                               Scalar const* grad_weights, int64_t grad_step) {
   constexpr int64_t kMostPrefetched = 16;
   int64_t const listed = std::min<int64_t>(support[0], std::min(capacity, kMostPrefetched));
+  // No pointers, since what stands in a support need not be a column.
+  auto const first = reinterpret_cast<uintptr_t>(grad_weights);
+  auto const step = static_cast<uintptr_t>(grad_step) * sizeof(Scalar);
   for (int64_t i = 1; i <= listed; ++i) {
-    __builtin_prefetch(grad_weights + support[i * support_step] * grad_step);
+    auto const column = static_cast<uintptr_t>(support[i * support_step]);
+    __builtin_prefetch(reinterpret_cast<void const*>(first + column * step));
   }
 }
 
