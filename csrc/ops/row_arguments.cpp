@@ -6,6 +6,8 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <numeric>
+#include <vector>
 
 #include "ops/support.h"
 
@@ -50,6 +52,33 @@ struct Extent {
     for (int64_t i = 0; i < tensor.dim(); ++i) last += (tensor.size(i) - 1) * tensor.stride(i);
   }
 };
+
+// Whether each stride is beyond what all smaller ones reach, so that no two elements are one.
+bool is_nested(at::Tensor const& tensor) {
+  std::vector<int64_t> order(tensor.dim());
+  std::iota(order.begin(), order.end(), 0);
+  std::sort(order.begin(), order.end(),
+            [&](int64_t i, int64_t j) { return tensor.stride(i) < tensor.stride(j); });
+  int64_t reach = 0;
+  for (int64_t const dimension : order) {
+    if (tensor.size(dimension) == 1) continue;
+    if (tensor.stride(dimension) <= reach) return false;
+    reach += (tensor.size(dimension) - 1) * tensor.stride(dimension);
+  }
+  return true;
+}
+
+// Whether two elements of a tensor are one in memory. ATen answers for dense tensors; what is not
+// nested either is marked on a map of its memory.
+bool overlaps_itself(at::Tensor const& tensor) {
+  auto const overlap = at::has_internal_overlap(tensor);
+  if (overlap != at::MemOverlap::TooHard) return overlap == at::MemOverlap::Yes;
+  if (tensor.numel() == 0 || is_nested(tensor)) return false;
+  Extent const extent(tensor);
+  at::Tensor const map = at::zeros({extent.last - extent.first + 1}, at::kBool);
+  map.as_strided(tensor.sizes(), tensor.strides(), 0).fill_(true);
+  return map.sum().item<int64_t>() < tensor.numel();
+}
 
 // Whether an element of one tensor is one of the other, for two of the same dtype. ATen answers for
 // dense tensors; views of one storage are marked on a map of it.
@@ -162,7 +191,7 @@ int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& 
 }
 
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {
-  TORCH_CHECK(at::has_internal_overlap(out) != at::MemOverlap::Yes, name,
+  TORCH_CHECK(!overlaps_itself(out), name,
               ": expected each element of out to have memory of its own, but got strides ",
               out.strides(), " for size ", out.sizes(), "; pass out.clone()");
   // A z of another dtype is copied before out is written.

@@ -51,10 +51,20 @@ def test_refuses_overlap(operator, device):
             operator.out(source, out=out)
     interleaved = torch.randn(4, 10, device=device)
     operator.out(interleaved[:, ::2], out=interleaved[:, 1::2])
-    expanded = torch.empty(5, device=device).expand(4, 5)
-    with pytest.raises(RuntimeError, match=f"^{operator.name}: expected each element of out"):
-        operator.out(z, out=expanded)
     assert torch.equal(z, before)
+
+
+def test_refuses_out_that_overlaps_itself(operator, device):
+    z = torch.randn(4, 5, device=device)
+    memory = torch.zeros(20, device=device)
+    for strides in ((0, 1), (3, 1), (1, 3)):
+        with pytest.raises(RuntimeError, match=f"^{operator.name}: expected each element of out"):
+            operator.out(z, out=memory.as_strided((4, 5), strides))
+    assert not memory.any()
+    # Elements 0, 2, 4 and 3, 5, 7 of the memory: among each other, but none twice.
+    interleaved = memory.as_strided((2, 3), (3, 2))
+    operator.out(z[:2, :3], out=interleaved)
+    assert torch.equal(interleaved, operator.function(z[:2, :3]))
 
 
 def test_refuses_gradients(operator):
