@@ -86,8 +86,8 @@ bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
   bool const is_right =
       -z.dim() <= dim && dim < z.dim() && is_supported(dtype.value_or(z.scalar_type()));
-  return is_right && is_eager(z) && !k.is_symbolic() &&
-         support_pays(z.size(dim), k.as_int_unchecked());
+  auto const known_k = k.maybe_as_int();
+  return is_right && is_eager(z) && known_k.has_value() && support_pays(z.size(dim), *known_k);
 }
 
 at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
