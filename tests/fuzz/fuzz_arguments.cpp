@@ -93,9 +93,13 @@ void count(std::string text) {
 // without numbers.
 bool is_of_torch(std::string const& error) {
   constexpr char const* kTexts[] = {
-      "Could not run 'zeta::",    "There were no tensor arguments to this function",
-      "\" not implemented for '", "ZeroTensors are immutable",
-      "derivative for zeta::",    "tensor does not have a device",
+      "Could not run 'zeta::",
+      "There were no tensor arguments to this function",
+      "derivative for zeta::",
+      "\" not implemented for '",
+      "ZeroTensors are immutable",
+      "tensor does not have a device",
+      "unsupported operation: more than one element of the written-to tensor",
   };
   return std::any_of(std::begin(kTexts), std::end(kTexts),
                      [&](char const* text) { return error.find(text) != std::string::npos; });
