@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -115,6 +116,114 @@ TYPED_TEST(CpuBackward, BackwardOfTheSupportIsThatOfTheWeights) {
         auto const count =
             std::count_if(first, first + length, [](auto x) { return widen(x) != 0; });
         EXPECT_EQ(support[row * (1 + capacity)], row == 1 ? -1 : count);
+      }
+    }
+  }
+}
+
+// Where the entries of rows lie: side by side, or those of one column side by side.
+enum class Layout { kRows, kColumns };
+constexpr Layout kLayouts[] = {Layout::kRows, Layout::kColumns};
+
+// The rows of three batches of rows, too many for one step of any pass.
+constexpr int64_t kBatches = 3;
+constexpr int64_t kRowsOfBatch = 150;
+constexpr int64_t kRowsOfAll = kBatches * kRowsOfBatch;
+
+template <class Element>
+std::vector<Element> laid_out(std::vector<Element> const& rows, Layout layout) {
+  if (layout == Layout::kRows) return rows;
+  auto const length = static_cast<int64_t>(rows.size()) / kRowsOfAll;
+  std::vector<Element> result(rows.size());
+  for (int64_t row = 0; row < kRowsOfAll; ++row) {
+    int64_t const first = row / kRowsOfBatch * kRowsOfBatch * length + row % kRowsOfBatch;
+    for (int64_t column = 0; column < length; ++column) {
+      result[first + column * kRowsOfBatch] = rows[row * length + column];
+    }
+  }
+  return result;
+}
+
+RowGeometry<3> geometry_of(int64_t length, Layout const (&layouts)[3], int64_t length_of_last) {
+  int64_t const lengths[] = {length, length, length_of_last};
+  std::array<int64_t, 3> strides[3];
+  for (int operand = 0; operand < 3; ++operand) {
+    bool const is_rows = layouts[operand] == Layout::kRows;
+    strides[0][operand] = is_rows ? 1 : kRowsOfBatch;
+    strides[1][operand] = is_rows ? lengths[operand] : 1;
+    strides[2][operand] = kRowsOfBatch * lengths[operand];
+  }
+  RowGeometryBuilder<3> builder;
+  builder.set_row(length, strides[0]);
+  builder.add_batch_dimension(kRowsOfBatch, strides[1]);
+  builder.add_batch_dimension(kBatches, strides[2]);
+  return builder.build();
+}
+
+// `rows`, but those before the first and from the last on are `untouched`.
+template <class Element>
+std::vector<Element> range_of(std::vector<Element> rows, int64_t first_row, int64_t last_row,
+                              Element untouched) {
+  auto const length = static_cast<int64_t>(rows.size()) / kRowsOfAll;
+  std::fill(rows.begin(), rows.begin() + first_row * length, untouched);
+  std::fill(rows.begin() + last_row * length, rows.end(), untouched);
+  return rows;
+}
+
+template <class Element>
+void expect_same(std::vector<Element> const& actual, std::vector<Element> const& expected) {
+  for (size_t i = 0; i < actual.size(); ++i) {
+    double const number = widen(actual[i]);
+    if (std::isnan(number) && std::isnan(widen(expected[i]))) continue;
+    ASSERT_EQ(number, widen(expected[i])) << "entry " << i;
+  }
+}
+
+TYPED_TEST(CpuBackward, ResultsDoNotDependOnHowRowsLie) {
+  constexpr int64_t kFirst = 5;
+  constexpr int64_t kLast = kRowsOfAll - 7;
+  auto const untouched = narrow<TypeParam>(-7);
+  Layout const rows[] = {Layout::kRows, Layout::kRows, Layout::kRows};
+  for (int64_t length : {1, 7, 33, 300}) {
+    for (int64_t k : {int64_t{1}, int64_t{4}, length}) {
+      SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
+      int64_t const capacity = std::min(k, length);
+      auto logits = normal_row<TypeParam>(kRowsOfAll * length, 0.2, 41);
+      logits[200 * length + length / 2] = narrow<TypeParam>(NAN);
+      auto const grad = normal_row<TypeParam>(kRowsOfAll * length, 1, 42);
+      std::vector<TypeParam> weights(logits.size());
+      std::vector<TypeParam> expected(logits.size());
+      std::vector<int32_t> support(kRowsOfAll * (1 + capacity));
+      cpu::sparse_softmax_with_support(geometry_of(length, rows, 1 + capacity), weights.data(),
+                                       logits.data(), support.data(), k, 0, kRowsOfAll);
+      cpu::sparse_softmax_backward(geometry_of(length, rows, length), expected.data(), grad.data(),
+                                   weights.data(), 0, kRowsOfAll);
+      expected = range_of(expected, kFirst, kLast, untouched);
+      for (Layout const first : kLayouts) {
+        for (Layout const second : kLayouts) {
+          std::vector<TypeParam> result(logits.size(), untouched);
+          std::vector<int32_t> columns(support.size(), 12345);
+          cpu::sparse_softmax_with_support(
+              geometry_of(length, {first, second, Layout::kRows}, 1 + capacity), result.data(),
+              laid_out(logits, second).data(), columns.data(), k, kFirst, kLast);
+          expect_same(result, laid_out(range_of(weights, kFirst, kLast, untouched), first));
+          EXPECT_EQ(columns, range_of(support, kFirst, kLast, 12345));
+          for (Layout const third : kLayouts) {
+            std::fill(result.begin(), result.end(), untouched);
+            cpu::sparse_softmax_backward(geometry_of(length, {first, second, third}, length),
+                                         result.data(), laid_out(grad, second).data(),
+                                         laid_out(weights, third).data(), kFirst, kLast);
+            expect_same(result, laid_out(expected, first));
+            // Of rows that are not contiguous, only what is not zero is written.
+            result = laid_out(
+                range_of(std::vector<TypeParam>(logits.size()), kFirst, kLast, untouched), first);
+            cpu::sparse_softmax_support_backward(
+                geometry_of(length, {first, second, third}, 1 + capacity), result.data(),
+                laid_out(grad, second).data(), laid_out(support, third).data(), capacity, kFirst,
+                kLast);
+            expect_same(result, laid_out(expected, first));
+          }
+        }
       }
     }
   }
