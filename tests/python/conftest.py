@@ -14,6 +14,7 @@ from operator_table import DTYPES, OPERATORS, Operator
 import zeta
 
 settings.register_profile("reproducible", derandomize=True, deadline=None, max_examples=200)
+settings.register_profile("thorough", deadline=None, max_examples=10_000)
 settings.load_profile("reproducible")
 
 

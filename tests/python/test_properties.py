@@ -41,6 +41,20 @@ def tensors(draw):
     return z[::step], dim
 
 
+@st.composite
+def many_rows(draw):
+    """Rows of which a few have entries, or nothing but entries, of an odd kind."""
+    shape = draw(st.sampled_from([2, 17, 70])), draw(st.sampled_from([3, 8, 20, 30, 100, 600]))
+    scale = draw(st.sampled_from([0.01, 0.3, 1.0, 20.0]))
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
+    z = torch.randn(shape, generator=generator) * scale
+    odd = draw(st.sampled_from([-math.inf, math.inf, math.nan, 0.0]))
+    for row in draw(st.sets(st.integers(0, shape[0] - 1), max_size=3)):
+        first = draw(st.sampled_from([0, draw(st.integers(0, shape[1] - 1))]))
+        z[row, first:] = odd
+    return z.to(draw(dtypes))
+
+
 def to_finite(row: list[float], dtype: torch.dtype) -> torch.Tensor:
     limit = torch.finfo(dtype).max
     return torch.tensor(row, dtype=torch.float64).clamp(-limit, limit).to(dtype)
@@ -202,3 +216,12 @@ def test_rows_are_nan_throughout_or_nowhere(row, k, dtype):
     weights = zeta.ops.sparse_softmax(torch.stack([torch.zeros_like(z), z]), k)
     undefined = bool((z.isnan() | (z == torch.inf)).any() or (z == -torch.inf).all())
     assert weights.isnan().any(1).tolist() == weights.isnan().all(1).tolist() == [False, undefined]
+
+
+@given(many_rows(), limits)
+def test_a_row_has_the_weights_that_it_has_alone(z, k):
+    """Many rows are taken together, by other code than one."""
+    together = zeta.ops.sparse_softmax(z, k)
+    alone = torch.cat([zeta.ops.sparse_softmax(row, k) for row in z.split(1)])
+    assert torch.equal(together.isnan(), alone.isnan())
+    assert torch.equal(together.nan_to_num(7), alone.nan_to_num(7))
