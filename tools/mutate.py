@@ -4,8 +4,10 @@ python -m tools.mutate [--files FILE...] [--sample N --seed S] [--jobs J] [--lis
 
 Turns one comparison, sign, literal, `&&`, min or condition at a time into another one, compiles the
 tests that can notice it with the changed file in front of the include path, runs them, and prints a
-table in Markdown. Left are lines that this compiler's least instruction set does not see, and files
-that cannot change a result. Needs g++ and GoogleTest as Debian's package libgtest-dev has it.
+table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason;
+any other that survives is a failure. Left are lines that this compiler's least instruction set does
+not see, and files that cannot change a result. Needs g++ and GoogleTest as Debian's package
+libgtest-dev has it.
 """
 
 import argparse
@@ -16,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
+import tomllib
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -24,6 +26,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "csrc"
+EXPLAINED = ROOT / "tests" / "mutants.toml"
 FILES = ["mappings/*.h", "rowwise/*.h", "rowwise/cpu/*.h", "rowwise/cpu/*.cpp"]
 # What is chosen by them is the way to a result, not the result.
 LEFT_OUT = {"tuning.h", "huge_pages.h", "huge_pages.cpp", "capability.h", "capability.cpp"}
@@ -74,6 +77,10 @@ class Mutation:
 
     def line(self, text: str) -> int:
         return text.count("\n", 0, self.begin) + 1
+
+    def becomes(self, text: str) -> str:
+        """The line that is changed."""
+        return self.applied_to(text).splitlines()[self.line(text) - 1].strip()
 
 
 def alternatives(token: re.Match[str], text: str) -> Iterator[tuple[int, str]]:
@@ -134,6 +141,7 @@ MAPPINGS = Suite("mappings", ["test_mappings"], optimization="-O0")
 PLAIN = Suite("plain", ["test_float16", "test_ordered_key", "test_row_geometry"])
 BITS = Suite("bits", ["test_bits"], ENGINE, ["float"])
 WHOLE = Suite("whole", ENGINE_TESTS, ENGINE)
+MEMORY = Suite("memory", ["test_cpu_memory"], [*ENGINE, "rowwise/cpu/largest.cpp"])
 SIMT = [f"../tests/simt/{name}.cpp" for name in ["fiber", "grid", "shared_memory", "warp"]]
 LARGEST = Suite("largest", ["test_largest"], ["rowwise/cpu/largest.cpp", *SIMT])
 
@@ -144,7 +152,7 @@ def suites_for(file: str) -> list[Suite]:
         return [LARGEST]
     if file.startswith("mappings/"):
         return [MAPPINGS, BITS, WHOLE]
-    return [BITS, WHOLE] if "/cpu/" in file else [PLAIN, BITS, WHOLE]
+    return [*([] if "/cpu/" in file else [PLAIN]), BITS, WHOLE, MEMORY]
 
 
 # Every header of the system that the sources include, so that it is compiled once, and that
@@ -174,7 +182,7 @@ class Builder:
             self._write(Path("csrc") / name, (SOURCES / name).read_text())
         self._write(Path("prelude.h"), PRELUDE)
         # Other instruction sets than the least are those of this macro.
-        lines = ["#undef __x86_64__"] if suite.sources == ENGINE else []
+        lines = ["#undef __x86_64__"] if set(ENGINE) <= set(suite.sources) else []
         names = [*suite.sources, *(f"{name}.cpp" for name in suite.tests)]
         self._write(Path("all.cpp"), "\n".join([*lines, *(f'#include "{name}"' for name in names)]))
         self._run([*self._compiler(), "-x", "c++-header", "prelude.h", "-o", "prelude.h.gch"])
@@ -270,11 +278,27 @@ def table(mutations: Iterable[Mutation], verdicts: Iterable[str]) -> Iterator[st
     yield "| where | change | becomes | noticed by |\n|---|---|---|---|"
     for mutation, verdict in zip(mutations, verdicts, strict=True):
         text = (SOURCES / mutation.file).read_text()
-        line = mutation.line(text)
-        becomes = mutation.applied_to(text).splitlines()[line - 1].strip()
-        cells = [f"{mutation.old} → {mutation.new or 'nothing'}", becomes]
+        cells = [f"{mutation.old} → {mutation.new or 'nothing'}", mutation.becomes(text)]
         quoted = " | ".join(f"`` {' '.join(cell.split())} ``".replace("|", r"\|") for cell in cells)
-        yield f"| {mutation.file}:{line} | {quoted} | {verdict or '**survived**'} |"
+        where = f"{mutation.file}:{mutation.line(text)}"
+        yield f"| {where} | {quoted} | {verdict or '**survived**'} |"
+
+
+def explanations(mutations: Iterable[Mutation]) -> dict[Mutation, str]:
+    """Why no test can notice some of them."""
+    reasons = {
+        (group["file"], line): group["why"]
+        for group in tomllib.loads(EXPLAINED.read_text())["mutants"]
+        for line in group["become"]
+    }
+    texts = {mutation.file: (SOURCES / mutation.file).read_text() for mutation in mutations}
+    keys = {
+        mutation: (mutation.file, mutation.becomes(texts[mutation.file])) for mutation in mutations
+    }
+    for file, line in reasons.keys() - keys.values():
+        if file in texts:
+            raise SystemExit(f"{EXPLAINED.name}: no change of {file} makes a line {line!r}")
+    return {mutation: reasons[key] for mutation, key in keys.items() if key in reasons}
 
 
 def arguments() -> argparse.Namespace:
@@ -294,15 +318,15 @@ def main() -> None:
     names = [str(path.relative_to(SOURCES)) for path in files if path.name not in LEFT_OUT]
     with tempfile.TemporaryDirectory(prefix="mutate-") as name:
         folder = Path(name)
-        builders: dict[str, Builder] = {}
         mutations: list[Mutation] = []
         suites = {file: suites_for(file)[: 1 if options.first_suite else None] for file in names}
+        needed = {suite.name: suite for of_file in suites.values() for suite in of_file}
+        builders = {name: Builder(suite, folder) for name, suite in needed.items()}
+        lines = {name: builder.lines() for name, builder in builders.items()}
         for file in names:
-            for suite in suites[file]:
-                if suite.name not in builders:
-                    builders[suite.name] = Builder(suite, folder)
-            seen = [builders[suite.name].lines().get(file, set()) for suite in suites[file]]
+            seen = [lines[suite.name].get(file, set()) for suite in suites[file]]
             mutations.extend(mutations_of(file, set().union(*seen)))
+        explained = explanations(mutations)
         if options.sample is not None:
             chosen = random.Random(options.seed).sample(range(len(mutations)), options.sample)
             mutations = [mutations[i] for i in sorted(chosen)]
@@ -320,12 +344,23 @@ def main() -> None:
                     mutations,
                 )
             )
-    print("\n".join(table(mutations, verdicts)))
-    kinds = Counter(
-        {"": "survived", "does not compile": "did not compile"}.get(verdict, "noticed")
-        for verdict in verdicts
+    survivors = [
+        mutation for mutation, verdict in zip(mutations, verdicts, strict=True) if not verdict
+    ]
+    shown = [
+        verdict or (mutation in explained and f"nothing: {explained[mutation]}") or ""
+        for mutation, verdict in zip(mutations, verdicts, strict=True)
+    ]
+    print("\n".join(table(mutations, shown)))
+    unexplained = [mutation for mutation in survivors if mutation not in explained]
+    failed = verdicts.count("does not compile")
+    print(
+        f"\n{len(mutations)} mutants: {len(mutations) - failed - len(survivors)} noticed, "
+        f"{failed} do not compile, {len(survivors) - len(unexplained)} explained in {EXPLAINED.name}, "
+        f"{len(unexplained)} survived"
     )
-    print("\n" + ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items())))
+    if unexplained:
+        raise SystemExit(1)
 
 
 if __name__ == "__main__":
