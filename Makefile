@@ -1,24 +1,27 @@
-# make demo, make test, make test-install, make works-with, make bench, make bench-engine,
-# make bench-calls, make gpu-check, make lint, make format, make tidy, make wheel, make clean.
+# make demo, make test, make test-install, make test-deep, make fuzz, make works-with, make bench,
+# make bench-engine, make bench-calls, make gpu-check, make lint, make format, make tidy, make wheel,
+# make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
 # ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
 # CUDA_ARCHITECTURES=80;90    what to compile them for; else the machine's GPU, or 90
 # PYTHON=python3.12           the interpreter of a new environment
+# FUZZ_SECONDS=60             how long each fuzzer of make fuzz runs
 # QUICK=1                     make bench in less than 3 minutes, with few cases
 # ENGINE=--benchmark_filter=… arguments of make bench-engine
 # KEEP=1                      make bench-engine into the results that are kept
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-install works-with bench bench-engine bench-calls gpu-check lint format \
-  tidy wheel clean
+.PHONY: build demo test test-install test-deep fuzz works-with bench bench-engine bench-calls gpu-check \
+  lint format tidy wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
 NVCC ?=
 ZETA_CUDA ?= AUTO
+FUZZ_SECONDS ?= 60
 PYTHON ?= python3
 CUDA_ARCHITECTURES ?= $(or $(shell \
   nvidia-smi --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | head -1 | tr -d .),90)
@@ -92,6 +95,13 @@ test: $(zeta)
 	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \
 	exit $$((cpp || python))
 
+fuzz: $(zeta)
+	tests/fuzz/run.sh $(FUZZ_SECONDS) $(build)/fuzz
+
+# What takes hours. ONLY="fuzz valgrind" names some of it.
+test-deep: $(zeta)
+	$(python) -m tools.deep_tests $(if $(ONLY),--only $(ONLY))
+
 # Of the runs of `make test` with both versions.
 works-with: $(packages)
 	$(python) -m tools.works_with $(build) build/torch-2.11.0-cuda-OFF
@@ -163,6 +173,7 @@ test-install: $(zeta) wheel
 	  -DWHEEL="$$($(user_python) -c 'import zeta; print(zeta.cmake_prefix_path)')"
 	ctest --test-dir $(installed)/tests --output-on-failure --no-tests=error
 	$(user_python) -m pytest tests/python/test_{import,package,distribution,find_package}.py
+	rm -rf $(installed)/environment  # with torch, 6 GB, as much as pip needs for the next
 	ZETA_WHEEL=$$(echo dist/zeta_ops-*.whl) ZETA_SOURCE=$(CURDIR)/$(build)/sdist \
 	  ZETA_BUILD_DIR=$(CURDIR)/$(build)/wheel $(python) -m pytest tests/install
 

@@ -197,6 +197,7 @@ def _path_line(result: Result) -> tuple[object, ...]:
 def main() -> None:
     argparse.ArgumentParser(prog="python -m tools.exactness", description=__doc__).parse_args()
     results = measure_all()
+    print(goal_table(results))
     TABLE.write_text(f"{HEAD}\n{goal_table(results)}\n{path_table(results)}")
     if not all(goal.is_met for goal in goals(results)):
         raise SystemExit(f"a goal is short: {TABLE}")
