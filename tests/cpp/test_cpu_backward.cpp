@@ -130,33 +130,46 @@ constexpr int64_t kBatches = 3;
 constexpr int64_t kRowsOfBatch = 150;
 constexpr int64_t kRowsOfAll = kBatches * kRowsOfBatch;
 
+struct Strides {
+  int64_t column;
+  int64_t row;
+  int64_t batch;
+
+  // The columns of each operand are some entries apart, which belong to none.
+  Strides(int64_t length, Layout layout, int operand)
+      : column(layout == Layout::kRows ? 1 : kRowsOfBatch + operand),
+        row(layout == Layout::kRows ? length : 1),
+        batch(layout == Layout::kRows ? kRowsOfBatch * length : column * length) {}
+};
+
 template <class Element>
-std::vector<Element> laid_out(std::vector<Element> const& rows, Layout layout) {
-  if (layout == Layout::kRows) return rows;
+std::vector<Element> laid_out(std::vector<Element> const& rows, Layout layout, int operand) {
   auto const length = static_cast<int64_t>(rows.size()) / kRowsOfAll;
-  std::vector<Element> result(rows.size());
+  Strides const strides(length, layout, operand);
+  std::vector<Element> result(static_cast<size_t>(kBatches * strides.batch));
   for (int64_t row = 0; row < kRowsOfAll; ++row) {
-    int64_t const first = row / kRowsOfBatch * kRowsOfBatch * length + row % kRowsOfBatch;
+    int64_t const first = row / kRowsOfBatch * strides.batch + row % kRowsOfBatch * strides.row;
     for (int64_t column = 0; column < length; ++column) {
-      result[first + column * kRowsOfBatch] = rows[row * length + column];
+      result[first + column * strides.column] = rows[row * length + column];
     }
   }
   return result;
 }
 
 RowGeometry<3> geometry_of(int64_t length, Layout const (&layouts)[3], int64_t length_of_last) {
-  int64_t const lengths[] = {length, length, length_of_last};
-  std::array<int64_t, 3> strides[3];
+  std::array<int64_t, 3> of_column;
+  std::array<int64_t, 3> of_row;
+  std::array<int64_t, 3> of_batch;
   for (int operand = 0; operand < 3; ++operand) {
-    bool const is_rows = layouts[operand] == Layout::kRows;
-    strides[0][operand] = is_rows ? 1 : kRowsOfBatch;
-    strides[1][operand] = is_rows ? lengths[operand] : 1;
-    strides[2][operand] = kRowsOfBatch * lengths[operand];
+    Strides const strides(operand == 2 ? length_of_last : length, layouts[operand], operand);
+    of_column[operand] = strides.column;
+    of_row[operand] = strides.row;
+    of_batch[operand] = strides.batch;
   }
   RowGeometryBuilder<3> builder;
-  builder.set_row(length, strides[0]);
-  builder.add_batch_dimension(kRowsOfBatch, strides[1]);
-  builder.add_batch_dimension(kBatches, strides[2]);
+  builder.set_row(length, of_column);
+  builder.add_batch_dimension(kRowsOfBatch, of_row);
+  builder.add_batch_dimension(kBatches, of_batch);
   return builder.build();
 }
 
@@ -199,29 +212,30 @@ TYPED_TEST(CpuBackward, ResultsDoNotDependOnHowRowsLie) {
       cpu::sparse_softmax_backward(geometry_of(length, rows, length), expected.data(), grad.data(),
                                    weights.data(), 0, kRowsOfAll);
       expected = range_of(expected, kFirst, kLast, untouched);
+      auto const untouched_rows = std::vector(logits.size(), untouched);
+      auto const zeros = range_of(std::vector<TypeParam>(logits.size()), kFirst, kLast, untouched);
       for (Layout const first : kLayouts) {
         for (Layout const second : kLayouts) {
-          std::vector<TypeParam> result(logits.size(), untouched);
+          auto result = laid_out(untouched_rows, first, 0);
           std::vector<int32_t> columns(support.size(), 12345);
           cpu::sparse_softmax_with_support(
               geometry_of(length, {first, second, Layout::kRows}, 1 + capacity), result.data(),
-              laid_out(logits, second).data(), columns.data(), k, kFirst, kLast);
-          expect_same(result, laid_out(range_of(weights, kFirst, kLast, untouched), first));
+              laid_out(logits, second, 1).data(), columns.data(), k, kFirst, kLast);
+          expect_same(result, laid_out(range_of(weights, kFirst, kLast, untouched), first, 0));
           EXPECT_EQ(columns, range_of(support, kFirst, kLast, 12345));
           for (Layout const third : kLayouts) {
-            std::fill(result.begin(), result.end(), untouched);
+            result = laid_out(untouched_rows, first, 0);
             cpu::sparse_softmax_backward(geometry_of(length, {first, second, third}, length),
-                                         result.data(), laid_out(grad, second).data(),
-                                         laid_out(weights, third).data(), kFirst, kLast);
-            expect_same(result, laid_out(expected, first));
+                                         result.data(), laid_out(grad, second, 1).data(),
+                                         laid_out(weights, third, 2).data(), kFirst, kLast);
+            expect_same(result, laid_out(expected, first, 0));
             // Of rows that are not contiguous, only what is not zero is written.
-            result = laid_out(
-                range_of(std::vector<TypeParam>(logits.size()), kFirst, kLast, untouched), first);
+            result = laid_out(zeros, first, 0);
             cpu::sparse_softmax_support_backward(
                 geometry_of(length, {first, second, third}, 1 + capacity), result.data(),
-                laid_out(grad, second).data(), laid_out(support, third).data(), capacity, kFirst,
-                kLast);
-            expect_same(result, laid_out(expected, first));
+                laid_out(grad, second, 1).data(), laid_out(support, third, 2).data(), capacity,
+                kFirst, kLast);
+            expect_same(result, laid_out(expected, first, 0));
           }
         }
       }
