@@ -199,7 +199,9 @@ class Builder:
 
     def _compiler(self) -> list[str]:
         flags = ["-std=c++20", "-w", "-ffp-contract=off", "-fno-trapping-math"]
-        return [os.environ.get("CXX", "g++"), self.suite.optimization, *flags]
+        # As in the tests under sanitizers, an index beyond its array is noticed.
+        bounds = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
+        return [os.environ.get("CXX", "g++"), self.suite.optimization, *flags, *bounds]
 
     def _run(self, command: list[str]) -> str:
         return subprocess.run(
