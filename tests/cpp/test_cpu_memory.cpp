@@ -195,6 +195,7 @@ struct Case {
 constexpr int64_t kManyRows = 5 * 32;
 constexpr int64_t kRows = 2 * 16;
 constexpr int64_t kRest = 3;
+constexpr int64_t kBlock = 8192;  // of forward_row.h
 
 // For forward_lanes.h, forward_tile.h, forward_group.h, and forward_row.h with a list and without.
 std::vector<Case> cases() {
@@ -222,6 +223,8 @@ std::vector<Case> cases() {
     result.push_back({{3, length}, 40, 1});
     result.push_back({{3, length}, length, 0.001});
   }
+  // The last block has an entry more than a block, or one less.
+  for (int64_t length : {2 * kBlock + 1, 3 * kBlock - 1}) result.push_back({{1, length}, 3, 1});
   result.push_back({{1, 66001}, 3, 1});
   return result;
 }
