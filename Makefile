@@ -10,7 +10,7 @@
 # FUZZ_SECONDS=60             how long each fuzzer of make fuzz runs
 # QUICK=1                     make bench in less than 3 minutes, with few cases
 # ENGINE=--benchmark_filter=… arguments of make bench-engine
-# KEEP=1                      make bench-engine into the results that are kept
+# KEEP=1                      make bench-engine into the results, make fuzz into the corpora, kept here
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:

@@ -5,13 +5,14 @@ python -m tools.mutate [--files FILE...] [--sample N --seed S] [--jobs J] [--lis
 Turns one comparison, sign, literal, `&&`, min or condition at a time into another one, compiles the
 tests that can notice it with the changed file in front of the include path, runs them, and prints a
 table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason;
-any other that survives is a failure. Left are lines that this compiler's least instruction set does
-not see, and files that cannot change a result. Needs g++ and GoogleTest as Debian's package
-libgtest-dev has it.
+any other that survives is a failure. Left are lines that the compiler does not see without AVX-512,
+and files that cannot change a result. Needs g++ and GoogleTest as Debian's package libgtest-dev has
+it.
 """
 
 import argparse
 import os
+import platform
 import random
 import re
 import subprocess
@@ -129,7 +130,7 @@ class Suite:
     tests: list[str]
     sources: list[str] = field(default_factory=list)
     scalars: list[str] = field(default_factory=lambda: SCALARS)
-    optimization: str = "-O1"
+    flags: tuple[str, ...] = ("-O1",)
 
 
 ENGINE = [
@@ -137,10 +138,13 @@ ENGINE = [
     for name in ["capability", "huge_pages", "sparse_softmax_kernels", "sparse_softmax"]
 ]
 ENGINE_TESTS = ["test_ordered_key", "test_bits", "test_cpu_backward", "test_cpu_forward"]
-MAPPINGS = Suite("mappings", ["test_mappings"], optimization="-O0")
+MAPPINGS = Suite("mappings", ["test_mappings"], flags=("-O0",))
 PLAIN = Suite("plain", ["test_float16", "test_ordered_key", "test_row_geometry"])
 BITS = Suite("bits", ["test_bits"], ENGINE, ["float"])
 WHOLE = Suite("whole", ENGINE_TESTS, ENGINE)
+# With vectors of more than 16 bytes.
+AVX2 = Suite("avx2", ["test_bits", "test_cpu_forward"], ENGINE, flags=("-O1", "-mavx2", "-mf16c"))
+WIDER = [AVX2] if platform.machine() == "x86_64" else []
 MEMORY = Suite("memory", ["test_cpu_memory"], [*ENGINE, "rowwise/cpu/largest.cpp"])
 SIMT = [f"../tests/simt/{name}.cpp" for name in ["fiber", "grid", "shared_memory", "warp"]]
 LARGEST = Suite("largest", ["test_largest"], ["rowwise/cpu/largest.cpp", *SIMT])
@@ -152,7 +156,7 @@ def suites_for(file: str) -> list[Suite]:
         return [LARGEST]
     if file.startswith("mappings/"):
         return [MAPPINGS, BITS, WHOLE]
-    return [*([] if "/cpu/" in file else [PLAIN]), BITS, WHOLE, MEMORY]
+    return [*([] if "/cpu/" in file else [PLAIN]), BITS, WHOLE, *WIDER, MEMORY]
 
 
 # Every header of the system that the sources include, so that it is compiled once, and that
@@ -181,7 +185,7 @@ class Builder:
         for name in ENGINE:
             self._write(Path("csrc") / name, (SOURCES / name).read_text())
         self._write(Path("prelude.h"), PRELUDE)
-        # Other instruction sets than the least are those of this macro.
+        # The engine's choice of an instruction set, here that of the compiler's flags, is by this.
         lines = ["#undef __x86_64__"] if set(ENGINE) <= set(suite.sources) else []
         names = [*suite.sources, *(f"{name}.cpp" for name in suite.tests)]
         self._write(Path("all.cpp"), "\n".join([*lines, *(f'#include "{name}"' for name in names)]))
@@ -201,7 +205,7 @@ class Builder:
         flags = ["-std=c++20", "-w", "-ffp-contract=off", "-fno-trapping-math"]
         # As in the tests under sanitizers, an index beyond its array is noticed.
         bounds = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
-        return [os.environ.get("CXX", "g++"), self.suite.optimization, *flags, *bounds]
+        return [os.environ.get("CXX", "g++"), *self.suite.flags, *flags, *bounds]
 
     def _run(self, command: list[str]) -> str:
         return subprocess.run(

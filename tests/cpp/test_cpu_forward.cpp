@@ -13,6 +13,7 @@
 #include "../simt/guarded_array.h"
 #include "row_reference.h"
 #include "rows.h"
+#include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise {
 namespace {
@@ -78,6 +79,23 @@ TYPED_TEST(CpuForward, TiesGoToTheLowestColumns) {
   auto const weights = forward(logits, 4);
   for (size_t column = 0; column < logits.size(); ++column) {
     EXPECT_EQ(widen(weights[column]), column >= 20 && column < 24 ? 0.25 : 0) << column;
+  }
+}
+
+// The next larger number, behind more ties than are kept, in lists and in rows too dense for one.
+TYPED_TEST(CpuForward, WhatIsALittleLargerThanTiesIsKept) {
+  constexpr int64_t kLength = 5000;
+  constexpr int64_t kLarger = 50;
+  auto const tie = narrow<TypeParam>(0.25);
+  auto const larger = scalar_of<TypeParam>(key_of(tie) + 1);
+  std::vector<TypeParam> logits(kLength, tie);
+  std::fill(logits.end() - kLarger, logits.end(), larger);
+  for (int64_t k : {int64_t{51}, int64_t{300}, int64_t{3000}}) {
+    auto const weights = forward(logits, k);
+    for (int64_t column = 0; column < kLength; ++column) {
+      bool const is_kept = column < k - kLarger || column >= kLength - kLarger;
+      ASSERT_EQ(widen(weights[column]) != 0, is_kept) << "k " << k << ", column " << column;
+    }
   }
 }
 

@@ -25,6 +25,25 @@ TEST(RowGeometry, KeepsTheFirstOperands) {
   }
 }
 
+TEST(RowGeometry, IsDenseWithoutGapsAlone) {
+  auto const is_dense = [](int64_t first_step, int64_t second_step, int64_t pitch, int64_t rows) {
+    RowGeometryBuilder<2> builder;
+    builder.set_row(5, {first_step, second_step});
+    builder.add_batch_dimension(rows, {5, pitch});
+    return builder.build().is_dense();
+  };
+  EXPECT_TRUE(is_dense(1, 1, 5, 3));
+  EXPECT_TRUE(is_dense(1, 1, 7, 1));
+  EXPECT_FALSE(is_dense(1, 1, 7, 3));
+  EXPECT_FALSE(is_dense(1, 2, 5, 3));
+  EXPECT_FALSE(is_dense(2, 1, 5, 3));
+  RowGeometryBuilder<1> builder;
+  builder.set_row(5, {1});
+  builder.add_batch_dimension(3, {5});
+  builder.add_batch_dimension(2, {100});
+  EXPECT_FALSE(builder.build().is_dense());
+}
+
 TEST(RowGeometry, WalksAnyStrides) {
   // Shape (2, 3, 4, 5), rows along dimension 2; operand 1 is transposed and expanded.
   RowGeometryBuilder<2> builder;
