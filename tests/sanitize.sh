@@ -36,7 +36,6 @@ esac
 
 # The build runs tests too, to list them.
 export UBSAN_OPTIONS=print_stacktrace=1
-export ASAN_OPTIONS=detect_stack_use_after_return=1
 export TSAN_OPTIONS=suppressions=$source/tests/sanitizers/thread.supp:print_suppressions=0
 # ThreadSanitizer cannot map addresses as random as those of newer systems.
 runner=()
