@@ -4,8 +4,8 @@ python -m tools.mutate [--files FILE...] [--sample N --seed S] [--jobs J] [--lis
 
 Turns one comparison, sign, literal, `&&`, min or condition at a time into another one, compiles the
 tests that can notice it with the changed file in front of the include path, runs them, and prints a
-table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason;
-any other that survives is a failure. Left are lines that the compiler does not see without AVX-512,
+table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason:
+these are not tried. Any other that survives is a failure. Left are lines that the compiler does not see without AVX-512,
 and files that cannot change a result. Needs g++ and GoogleTest as Debian's package libgtest-dev has
 it.
 """
@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 import tomllib
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -341,31 +342,27 @@ def main() -> None:
             return
         for builder in builders.values():
             builder.check()
+        to_try = [mutation for mutation in mutations if mutation not in explained]
         with ThreadPoolExecutor(options.jobs) as pool:
-            verdicts = list(
-                pool.map(
-                    lambda mutation: judge(
-                        mutation, [builders[suite.name] for suite in suites[mutation.file]], folder
-                    ),
-                    mutations,
-                )
+            tried = pool.map(
+                lambda mutation: judge(
+                    mutation, [builders[suite.name] for suite in suites[mutation.file]], folder
+                ),
+                to_try,
             )
-    survivors = [
-        mutation for mutation, verdict in zip(mutations, verdicts, strict=True) if not verdict
-    ]
-    shown = [
-        verdict or (mutation in explained and f"nothing: {explained[mutation]}") or ""
-        for mutation, verdict in zip(mutations, verdicts, strict=True)
-    ]
-    print("\n".join(table(mutations, shown)))
-    unexplained = [mutation for mutation in survivors if mutation not in explained]
-    failed = verdicts.count("does not compile")
-    print(
-        f"\n{len(mutations)} mutants: {len(mutations) - failed - len(survivors)} noticed, "
-        f"{failed} do not compile, {len(survivors) - len(unexplained)} explained in {EXPLAINED.name}, "
-        f"{len(unexplained)} survived"
+            verdicts = dict(zip(to_try, tried, strict=True))
+    reasons = {mutation: f"nothing: {reason}" for mutation, reason in explained.items()}
+    print("\n".join(table(mutations, [(reasons | verdicts)[mutation] for mutation in mutations])))
+    kinds = Counter(
+        {"": "survived", "does not compile": "do not compile"}.get(verdict, "noticed")
+        for verdict in verdicts.values()
     )
-    if unexplained:
+    print(
+        f"\n{len(mutations)} mutants: {kinds['noticed']} noticed, {kinds['do not compile']} do not "
+        f"compile, {len(mutations) - len(to_try)} explained in {EXPLAINED.name}, "
+        f"{kinds['survived']} survived"
+    )
+    if kinds["survived"]:
         raise SystemExit(1)
 
 
