@@ -35,6 +35,25 @@ TYPED_TEST(CpuBackward, BackwardIsTheProjectionOfTheGradient) {
   }
 }
 
+// The gradients are scaled by the largest of them, wherever it is.
+TYPED_TEST(CpuBackward, OneGradientMayBeMuchLargerThanTheOthers) {
+  constexpr int64_t kLength = 200;
+  auto const weights = forward(normal_row<TypeParam>(kLength, 0.001, 13), kLength);
+  for (int64_t large = 0; large < kLength; ++large) {
+    auto grad = normal_row<TypeParam>(kLength, 0.001, 14);
+    grad[large] = narrow<TypeParam>(60000);
+    std::vector<TypeParam> result(kLength, narrow<TypeParam>(-7));
+    RowGeometryBuilder<3> builder;
+    builder.set_row(kLength, {1, 1, 1});
+    cpu::sparse_softmax_backward(builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
+    auto const expected = reference::backward_row(widened(grad), widened(weights));
+    for (size_t column = 0; column < kLength; ++column) {
+      ASSERT_NEAR(widen(result[column]), expected[column], 60000 * 2 * kTolerance<TypeParam>)
+          << column << " beside " << large;
+    }
+  }
+}
+
 // Of rows of 2^40 entries, whose products keep 22 bits, or twice as many.
 TYPED_TEST(CpuBackward, SumsAsInTheRowThatTheEntriesAreOf) {
   constexpr int64_t kRows = 20;
