@@ -262,29 +262,35 @@ TYPED_TEST(CpuBackward, ResultsDoNotDependOnHowRowsLie) {
   }
 }
 
-// Any numbers may stand in a support. Nothing beyond the operands' ends is read or written.
+// Any numbers may stand in a support. Nothing before or beyond the operands is read or written.
 TYPED_TEST(CpuBackward, BackwardOfABadSupportStaysInBounds) {
   constexpr int64_t kRows = 40;
   std::mt19937_64 random(23);
-  for (int64_t length : {1, 5, 64, 3000}) {
-    for (int64_t capacity : {0, 1, 7, 100}) {
-      auto const entries = static_cast<size_t>(kRows * length);
-      simt::GuardedArray<TypeParam> grad(entries, narrow<TypeParam>(2));
-      simt::GuardedArray<TypeParam> result(entries, narrow<TypeParam>(-7));
-      simt::GuardedArray<int32_t> support(static_cast<size_t>(kRows * (1 + capacity)), 0);
-      for (size_t i = 0; i < support.size(); ++i) {
-        auto const any = static_cast<int32_t>(random());
-        support[i] = random() % 4 == 0 ? any : any % (2 * static_cast<int32_t>(length));
-      }
-      for (int64_t row = 0; row < kRows; row += 3) support[row * (1 + capacity)] = INT32_MAX;
-      RowGeometryBuilder<3> builder;
-      builder.set_row(length, {1, 1, 1});
-      builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
-      cpu::sparse_softmax_support_backward(builder.build(), result.data(), grad.data(),
-                                           support.data(), capacity, 0, kRows);
-      // The mean of equal gradients is their own number.
-      for (size_t i = 0; i < entries; ++i) {
-        EXPECT_TRUE(widen(result[i]) == 0 || std::isnan(widen(result[i]))) << widen(result[i]);
+  for (auto const near : {simt::Guard::kBefore, simt::Guard::kAfter}) {
+    for (int64_t length : {1, 5, 64, 3000}) {
+      for (int64_t capacity : {0, 1, 7, 100}) {
+        auto const entries = static_cast<size_t>(kRows * length);
+        simt::GuardedArray<TypeParam> grad(entries, narrow<TypeParam>(2), near);
+        simt::GuardedArray<TypeParam> result(entries, narrow<TypeParam>(-7), near);
+        simt::GuardedArray<int32_t> support(static_cast<size_t>(kRows * (1 + capacity)), 0, near);
+        for (size_t i = 0; i < support.size(); ++i) {
+          auto const any = static_cast<int32_t>(random());
+          support[i] = random() % 4 == 0 ? any : any % (2 * static_cast<int32_t>(length));
+        }
+        for (int64_t row = 0; row < kRows; row += 3) support[row * (1 + capacity)] = INT32_MAX;
+        if (capacity > 0) {
+          support[1] = -1;
+          support[(kRows - 1) * (1 + capacity) + 1] = static_cast<int32_t>(length);
+        }
+        RowGeometryBuilder<3> builder;
+        builder.set_row(length, {1, 1, 1});
+        builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
+        cpu::sparse_softmax_support_backward(builder.build(), result.data(), grad.data(),
+                                             support.data(), capacity, 0, kRows);
+        // The mean of equal gradients is their own number.
+        for (size_t i = 0; i < entries; ++i) {
+          EXPECT_TRUE(widen(result[i]) == 0 || std::isnan(widen(result[i]))) << widen(result[i]);
+        }
       }
     }
   }
