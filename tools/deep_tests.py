@@ -26,7 +26,7 @@ HEAD = """# What the long tests said
 Written by `make test-deep`.
 """
 CTEST = r"^\d+% tests passed.*"
-PYTEST = r"^=*\d+ passed.*"
+PYTEST = r"^=+ .*\bpassed.*"
 MUTANTS = r"^\d+ mutants: .*"
 
 
