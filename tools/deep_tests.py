@@ -104,10 +104,7 @@ class Result:
     said: list[str]
 
 
-def run(step: Step) -> Result:
-    commit = subprocess.check_output(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True
-    ).strip()
+def run(step: Step, commit: str) -> Result:
     started = time.monotonic()
     log = LOGS / f"{step.name}.log"
     with log.open("w") as file:
@@ -160,11 +157,15 @@ def arguments() -> argparse.Namespace:
 def main() -> None:
     only = arguments().only
     LOGS.mkdir(parents=True, exist_ok=True)
+    # Before the first step, since the report itself is a change.
+    commit = subprocess.check_output(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, text=True
+    ).strip()
     results = {}
     if RESULTS.exists():
         results = {name: Result(**kept) for name, kept in json.loads(RESULTS.read_text()).items()}
     for step in (step for step in STEPS if step.name in only):
-        result = results[step.name] = run(step)
+        result = results[step.name] = run(step, commit)
         print(
             f"{step.name}: {'passed' if result.passed else 'FAILED'}, {result.seconds} s",
             flush=True,

@@ -5,9 +5,9 @@ python -m tools.mutate [--files FILE...] [--sample N --seed S] [--jobs J] [--lis
 Turns one comparison, sign, literal, `&&`, min or condition at a time into another one, compiles the
 tests that can notice it with the changed file in front of the include path, runs them, and prints a
 table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason:
-these are not tried. Any other that survives is a failure. Left are lines that the compiler does not see without AVX-512,
-and files that cannot change a result. Needs g++ and GoogleTest as Debian's package libgtest-dev has
-it.
+these are not tried. Any other that survives is a failure. Left are lines that the compiler does not
+see without AVX-512, and files that cannot change a result. Needs g++ and GoogleTest as Debian's
+package libgtest-dev has it.
 """
 
 import argparse
