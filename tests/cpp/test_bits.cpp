@@ -17,23 +17,6 @@
 // so that no library of a machine has a part in them.
 namespace zeta::rowwise {
 
-namespace cpu {
-namespace baseline {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#ifdef __x86_64__
-namespace avx2 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-namespace avx512 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#endif
-}  // namespace cpu
-
 namespace {
 
 template <class Scalar>

@@ -16,25 +16,6 @@
 #include "rowwise/cpu/largest.h"
 
 namespace zeta::rowwise {
-namespace cpu {
-
-namespace baseline {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#ifdef __x86_64__
-namespace avx2 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-namespace avx512 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#endif
-
-}  // namespace cpu
-
 namespace {
 
 template <class Scalar>

@@ -4,25 +4,6 @@
 #include "rowwise/cpu/kernels.h"
 
 // The kernels of each instruction set, past the choice that the engine makes once for a process.
-namespace zeta::rowwise::cpu {
-
-namespace baseline {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#ifdef __x86_64__
-namespace avx2 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-namespace avx512 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#endif
-
-}  // namespace zeta::rowwise::cpu
-
 namespace zeta::fuzz {
 
 template <class Scalar>

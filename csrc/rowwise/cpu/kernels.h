@@ -25,4 +25,20 @@ struct Kernels {
                            int64_t first_row, int64_t last_row);
 };
 
+// Those of each instruction set, whichever this machine has.
+namespace baseline {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+#ifdef __x86_64__
+namespace avx2 {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+namespace avx512 {
+template <class Scalar>
+Kernels<Scalar> sparse_softmax_kernels();
+}
+#endif
+
 }  // namespace zeta::rowwise::cpu

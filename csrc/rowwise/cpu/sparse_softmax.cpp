@@ -5,21 +5,6 @@
 
 namespace zeta::rowwise::cpu {
 
-namespace baseline {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#ifdef __x86_64__
-namespace avx2 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-namespace avx512 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
-}
-#endif
-
 namespace {
 
 template <class Scalar>
