@@ -200,6 +200,28 @@ TYPED_TEST(CpuForward, RowsTogetherHaveTheBitsOfEachAlone) {
   }
 }
 
+// As many candidates in each row as a group of rows has room for, about, and none in the last
+// entries.
+TYPED_TEST(CpuForward, FullListsOfAGroupHaveTheBitsOfEachAlone) {
+  constexpr int64_t kRows = 71;
+  for (int64_t length : {192, 300, 700}) {
+    for (int64_t candidates : {127, 128, 129}) {
+      auto logits = normal_row<TypeParam>(kRows * length, 0.001, static_cast<uint64_t>(length));
+      for (auto row = logits.begin(); row != logits.end(); row += length) {
+        std::fill(row + candidates, row + length, narrow<TypeParam>(-8));
+      }
+      for (int64_t k : limits(length)) {
+        SCOPED_TRACE(testing::Message()
+                     << length << " entries, " << candidates << " candidates, k " << k);
+        std::vector<TypeParam> weights(logits.size());
+        cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
+                            kRows);
+        expect_same_bits(weights, forward_each_alone(logits, length, k));
+      }
+    }
+  }
+}
+
 TYPED_TEST(CpuForward, RowsInColumnsHaveTheBitsOfEachAlone) {
   constexpr int64_t kRows = 71;
   for (int64_t length : {1, 2, 7, 16, 33, 256, 1025}) {
