@@ -5,8 +5,8 @@ python -m tools.mutate [--files FILE...] [--sample N --seed S] [--jobs J] [--lis
 Turns one comparison, sign, literal, `&&`, min or condition at a time into another one, compiles the
 tests that can notice it with the changed file in front of the include path, runs them, and prints a
 table in Markdown. tests/mutants.toml has the changes that no test can notice, each with the reason:
-these are not tried. Any other that survives is a failure. Left are lines that the compiler does not
-see without AVX-512, and files that cannot change a result. Needs g++ and GoogleTest as Debian's
+these are not tried. Any other that survives is a failure. Left are files that cannot change a
+result, and lines for AVX-512 where the processor lacks it. Needs g++ and GoogleTest as Debian's
 package libgtest-dev has it.
 """
 
@@ -21,7 +21,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -113,7 +113,7 @@ def closing_bracket(text: str, opening: int) -> int:
     raise ValueError("a bracket is not closed")
 
 
-def mutations_of(file: str, lines: set[int]) -> Iterator[Mutation]:
+def mutations_of(file: str, lines: Container[int]) -> Iterator[Mutation]:
     text = (SOURCES / file).read_text()
     code = NO_CODE.sub(lambda found: re.sub(r"[^\n]", " ", found[0]), text)
     for token in TOKEN.finditer(code):
@@ -142,10 +142,13 @@ ENGINE_TESTS = ["test_ordered_key", "test_bits", "test_cpu_backward", "test_cpu_
 MAPPINGS = Suite("mappings", ["test_mappings"], flags=("-O0",))
 PLAIN = Suite("plain", ["test_float16", "test_ordered_key", "test_row_geometry"])
 BITS = Suite("bits", ["test_bits"], ENGINE, ["float"])
-WHOLE = Suite("whole", ENGINE_TESTS, ENGINE)
-# With vectors of more than 16 bytes.
-AVX2 = Suite("avx2", ["test_bits", "test_cpu_forward"], ENGINE, flags=("-O1", "-mavx2", "-mf16c"))
-WIDER = [AVX2] if platform.machine() == "x86_64" else []
+WHOLE = Suite("whole", ENGINE_TESTS, ENGINE, flags=("-O1", "-fsanitize=address"))
+# With vectors of more than 16 bytes, of 64 where the processor has them.
+WIDER = [
+    Suite(name, ["test_bits", "test_cpu_forward"], ENGINE, flags=("-O1", *flags))
+    for name, flags in {"avx2": ["-mavx2", "-mf16c"], "native": ["-march=native"]}.items()
+    if platform.machine() == "x86_64"
+]
 MEMORY = Suite("memory", ["test_cpu_memory"], [*ENGINE, "rowwise/cpu/largest.cpp"])
 SIMT = [f"../tests/simt/{name}.cpp" for name in ["fiber", "grid", "shared_memory", "warp"]]
 LARGEST = Suite("largest", ["test_largest"], ["rowwise/cpu/largest.cpp", *SIMT])
@@ -204,9 +207,9 @@ class Builder:
 
     def _compiler(self) -> list[str]:
         flags = ["-std=c++20", "-w", "-ffp-contract=off", "-fno-trapping-math"]
-        # As in the tests under sanitizers, an index beyond its array is noticed.
-        bounds = ["-fsanitize=bounds", "-fsanitize-undefined-trap-on-error"]
-        return [os.environ.get("CXX", "g++"), *self.suite.flags, *flags, *bounds]
+        # As in the tests under sanitizers, an index beyond its array is noticed, and a shift by all bits.
+        checks = ["-fsanitize=bounds,shift", "-fsanitize-undefined-trap-on-error"]
+        return [os.environ.get("CXX", "g++"), *self.suite.flags, *flags, *checks]
 
     def _run(self, command: list[str]) -> str:
         return subprocess.run(
@@ -248,8 +251,11 @@ class Builder:
             self._run(self._compile(mutant, *libraries))
         except subprocess.CalledProcessError:
             return "does not compile"
-        # A change may ask for any amount of memory.
-        limits = ["prlimit", f"--as={8 << 30}", "--core=0"]
+        # A change may ask for any amount of memory; AddressSanitizer reserves more than there is.
+        gigabytes = 8
+        limits = ["prlimit", "--core=0"]
+        if "-fsanitize=address" not in self.suite.flags:
+            limits.append(f"--as={gigabytes << 30}")
         options = ["--gtest_break_on_failure", "--gtest_catch_exceptions=0"]
         try:
             run = subprocess.run(
@@ -259,6 +265,7 @@ class Builder:
                 text=True,
                 errors="replace",
                 timeout=self.limit,
+                env=os.environ | {"ASAN_OPTIONS": f"hard_rss_limit_mb={gigabytes << 10}"},
             )
             code, output = run.returncode, run.stdout
         except subprocess.TimeoutExpired as late:
@@ -299,13 +306,17 @@ def explanations(mutations: Iterable[Mutation]) -> dict[Mutation, str]:
         for line in group["become"]
     }
     texts = {mutation.file: (SOURCES / mutation.file).read_text() for mutation in mutations}
-    keys = {
-        mutation: (mutation.file, mutation.becomes(texts[mutation.file])) for mutation in mutations
-    }
-    for file, line in reasons.keys() - keys.values():
+
+    def key(mutation: Mutation) -> tuple[str, str]:
+        return mutation.file, mutation.becomes(texts[mutation.file])
+
+    # Of any line, since other processors have others of them.
+    every_line = range(sys.maxsize)
+    known = {key(mutation) for file in texts for mutation in mutations_of(file, every_line)}
+    for file, line in reasons.keys() - known:
         if file in texts:
             raise SystemExit(f"{EXPLAINED.name}: no change of {file} makes a line {line!r}")
-    return {mutation: reasons[key] for mutation, key in keys.items() if key in reasons}
+    return {mutation: reasons[key(mutation)] for mutation in mutations if key(mutation) in reasons}
 
 
 def arguments() -> argparse.Namespace:
