@@ -82,7 +82,8 @@ STEPS = (
     Step("aarch64", "the C++ tests below Torch, emulated", ("tests/aarch64/run.sh",), CTEST),
     Step(
         "mutants-of-maths",
-        "each small change of `csrc/mappings`, which a test has to notice",
+        "each small change of `csrc/mappings`, which a test has to notice; what `mutants.toml` "
+        "explains changes no result",
         (*MUTATE, "--files", "mappings/*.h"),
         MUTANTS,
     ),
