@@ -7,8 +7,8 @@ endif()
 set(options_avx2 -mavx2 -mf16c)
 set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 
-# Adds them to a library, compiled as the further arguments ask, which are interface libraries.
-function(zeta_add_cpu_kernels library)
+# Adds them to a library, compiled as the interface library `common` asks.
+function(zeta_add_cpu_kernels library common)
   foreach(capability IN LISTS capabilities)
     set(kernels ${library}_${capability})
     add_library(${kernels} OBJECT
@@ -17,7 +17,7 @@ function(zeta_add_cpu_kernels library)
     # Nothing reads the floating-point exception flags; if they counted, branches would stay where
     # vectors can be.
     target_compile_options(${kernels} PRIVATE -fno-trapping-math ${options_${capability}})
-    target_link_libraries(${kernels} PRIVATE ${ARGN})
+    target_link_libraries(${kernels} PRIVATE ${common})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${kernels}>)
   endforeach()
 endfunction()

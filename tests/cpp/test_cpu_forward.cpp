@@ -13,6 +13,7 @@
 #include "../simt/guarded_array.h"
 #include "row_reference.h"
 #include "rows.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise {
@@ -200,12 +201,12 @@ TYPED_TEST(CpuForward, RowsTogetherHaveTheBitsOfEachAlone) {
   }
 }
 
-// As many candidates in each row as a group of rows has room for, about, and none in the last
-// entries.
+// As many candidates in each row as its list has room for, about, and none among the last entries.
 TYPED_TEST(CpuForward, FullListsOfAGroupHaveTheBitsOfEachAlone) {
   constexpr int64_t kRows = 71;
-  for (int64_t length : {192, 300, 700}) {
-    for (int64_t candidates : {127, 128, 129}) {
+  constexpr int64_t kLongest = cpu::tuning::kLongestListOfGroup;
+  for (int64_t length : {kLongest + 64, 2 * kLongest + 44, 5 * kLongest}) {
+    for (int64_t candidates : {kLongest - 1, kLongest, kLongest + 1}) {
       auto logits = normal_row<TypeParam>(kRows * length, 0.001, static_cast<uint64_t>(length));
       for (auto row = logits.begin(); row != logits.end(); row += length) {
         std::fill(row + candidates, row + length, narrow<TypeParam>(-8));
