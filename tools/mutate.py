@@ -207,7 +207,8 @@ class Builder:
 
     def _compiler(self) -> list[str]:
         flags = ["-std=c++20", "-w", "-ffp-contract=off", "-fno-trapping-math"]
-        # As in the tests under sanitizers, an index beyond its array is noticed, and a shift by all bits.
+        # As in the tests under sanitizers, an index beyond its array is noticed, and a shift by all
+        # bits of a number.
         checks = ["-fsanitize=bounds,shift", "-fsanitize-undefined-trap-on-error"]
         return [os.environ.get("CXX", "g++"), *self.suite.flags, *flags, *checks]
 
