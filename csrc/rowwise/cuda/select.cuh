@@ -88,10 +88,11 @@ __device__ inline Digit find_digit(int const (&histogram)[kDigits], int64_t k) {
   return digit;
 }
 
-// Of one search after another, whatever their numbers.
+// Of one search after another, whatever their numbers. What is found is read at once, in words of
+// its own: the histogram is cleared meanwhile.
 struct DigitSearch {
   int histogram[kDigits];
-  Digit found;
+  alignas(16) Digit found;
 };
 
 __device__ inline DigitSearch& digit_search() {
