@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Checks the CUDA kernels on the GPU of this machine, offline and in at most nine minutes: builds for that
-# GPU alone, runs every test that needs one, compute-sanitizer on some, and the benchmark. Leaves logs,
-# tables and pictures in a folder. What there is no time left for fails.
+# GPU alone, runs every test that needs one, compute-sanitizer on some, the benchmark, and a profile.
+# Leaves logs, a report, tables and pictures in a folder. What there is no time left for fails.
 #
 #   tools/gpu_check.sh [folder]        build/gpu-check, if none is named
 #
+# COMMIT names the commit, where there is no git to ask.
 # PYTHON names a Python that has torch, pybind11, cmake, ninja, setuptools, pytest, hypothesis, numpy,
 # pandas, matplotlib and tqdm. With pytest-xdist, tests run side by side.
 set -uo pipefail
@@ -24,53 +25,81 @@ print("".join(map(str, torch.cuda.get_device_capability())))') ||
 # Nothing that was built elsewhere is used.
 work=$(mktemp -d) || stop "no folder for temporary files"
 trap 'rm -rf "$work"' EXIT
-export PYTHONPATH=$work/site ZETA_BUILD_DIR=$work/build ZETA_CUDA=ON
-export CMAKE_ARGS=-DCMAKE_CUDA_ARCHITECTURES=$capability
+export PYTHONPATH=$work/site${PYTHONPATH:+:$PYTHONPATH} ZETA_BUILD_DIR=$work/build ZETA_CUDA=ON
+# What is built does not come to lie beside torch.
+export CMAKE_ARGS="-DCMAKE_CUDA_ARCHITECTURES=$capability -DZETA_INSTALL_BESIDE_TORCH=OFF"
 export CMAKE_BUILD_PARALLEL_LEVEL=${CMAKE_BUILD_PARALLEL_LEVEL:-$(nproc)}
 
 deadline=535
 # step NAME SECONDS COMMAND...: its output goes to NAME.log.
 step() {
-  local name=$1 limit=$2 started=$SECONDS
+  local name=$1 limit=$2 started=$SECONDS outcome=passed log=$results/$1.log
   shift 2
+  : >"$log"
   if ((limit > deadline - SECONDS)); then limit=$((deadline - SECONDS)); fi
-  if ((limit > 0)) && timeout "$limit" "$@" >"$results/$name.log" 2>&1; then
-    printf '%-32s ok      %4d s\n' "$name" $((SECONDS - started))
-  else
-    printf '%-32s FAILED  %4d s, see %s\n' "$name" $((SECONDS - started)) "$results/$name.log"
+  if ! { ((limit > 0)) && timeout "$limit" "$@" >"$log" 2>&1; }; then
+    outcome=FAILED
     echo "$name" >>"$work/failed"
-    tail -n 15 "$results/$name.log" 2>/dev/null
+    tail -n 15 "$log"
   fi
+  echo "| $name | $outcome | $(said "$log") | $((SECONDS - started)) |" | tee -a "$results/report.md"
 }
 
-side_by_side=()
-$python -c 'import xdist' 2>/dev/null && side_by_side=(-n "$(($(nproc) < 8 ? $(nproc) : 8))")
+# What pytest and the sanitizers say last.
+said() {
+  sed -nE 's/^=* *(.*[0-9] (passed|failed).*) in [0-9.]+s.*/\1/p; s/^=+ (.*SUMMARY: .*)/\1/p' "$1" |
+    paste -sd ';' | sed 's/;/; /g'
+}
+
+cat >"$results/report.md" <<END
+# What a GPU said
+
+Written by \`make gpu-check\` on $(date +%F), of ${COMMIT:-$(git describe --always --dirty)}.
+
+Machine: $(nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | paste -sd ';'); \
+$($python -c 'import torch; print("torch", torch.__version__)'); \
+nvcc $(nvcc --version | sed -n 's/.*release \([0-9.]*\).*/\1/p').
+
+| step | result | said | seconds |
+| --- | --- | --- | --- |
+END
+
+# What is expected is computed on the CPU, by as many threads as do not get in each other's way.
+export OMP_NUM_THREADS=2
 tests=("$python" -m pytest -q -p no:cacheprovider)
+many=() few=()
+$python -c 'import xdist' 2>/dev/null && many=(-n 8) few=(-n 2)
 
 step machine 60 sh -c "nvidia-smi; nvcc --version; $python -m torch.utils.collect_env"
 step build 240 "$python" -m pip install --no-index --no-build-isolation --no-deps \
   --target "$work/site" .
 [ ! -e "$work/failed" ] || stop "without a build there is nothing to check"
 
-step tests 180 "${tests[@]}" "${side_by_side[@]}" tests/python -k cuda
-for plan in lanes block split columns passes; do
-  step "tests-of-plan-$plan" 60 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${side_by_side[@]}" \
-    tests/python/test_cuda.py -k "regime or anywhere"
-done
+step tests 260 "${tests[@]}" "${many[@]}" tests/python -k cuda
 
+# The rest of the tests, side by side.
+for plan in lanes block split columns passes; do
+  step "tests-of-plan-$plan" 240 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${few[@]}" \
+    tests/python/test_cuda.py -k "regime or anywhere" &
+done
 # One shape of each regime, in one type. Without torch's cache every tensor is memory of its own.
 some='every_regime and float32 and (3000x7 or 300x1024 or 20x5000 or 3x200000 or 60x5000 or 40x60)'
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do
-    step "sanitizer-$tool" 150 env PYTORCH_NO_CUDA_MEMORY_CACHING=1 \
-      compute-sanitizer --tool "$tool" --error-exitcode 1 --kernel-name-exclude regex:at:: \
+    step "sanitizer-$tool" 240 env PYTORCH_NO_CUDA_MEMORY_CACHING=1 \
+      compute-sanitizer --tool "$tool" --error-exitcode 1 --kernel-name-exclude kns=at:: \
       "${tests[@]}" tests/python/test_cuda.py -k "$some" &
   done
-  wait
 else
-  echo "compute-sanitizer                not found"
+  echo "| compute-sanitizer | not found | | |" | tee -a "$results/report.md"
 fi
+wait
 step benchmark 200 "$python" -m benchmarks --device cuda --results "$results"
+if command -v ncu >/dev/null; then
+  step profile 90 "$python" -m benchmarks.profile "$results"
+else
+  echo "| profile | ncu not found | | |" | tee -a "$results/report.md"
+fi
 
 echo "All of it took $SECONDS s and is in $results."
 [ ! -e "$work/failed" ]
