@@ -23,6 +23,7 @@ from benchmarks.results import (
 
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
+PROFILED_BY = "python -m benchmarks.profile"
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ def write(results: Results, folder: Path) -> None:
     if folder.resolve() == FOLDERS[results.device]:
         if not engine.empty:
             quote(FOLDER / "README.md", folder / "engine.md")
+        if (folder / "profile.md").exists():
+            quote(FOLDER / "README.md", folder / "profile.md", PROFILED_BY)
         quote(README, folder / f"{results.device}.md")
         quote(FOLDER / "README.md", folder / REGIMES[results.device])
 

@@ -11,6 +11,7 @@ from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contenders
 from benchmarks.grid import SUITES, grid
 from benchmarks.inputs import FAMILIES, NORMAL, make
+from benchmarks.profile import METRICS, cases, markdown_of, parse
 from benchmarks.reference import WrongResult, check_backward, check_forward, project
 from benchmarks.report import (
     README,
@@ -217,6 +218,26 @@ def test_a_clock_tells_the_time_of_all_calls():
 
 def test_geometric_mean():
     assert geometric_mean(pd.Series([1.0, 4.0])) == pytest.approx(2)
+
+
+def test_profile_is_read_from_what_the_profiler_prints():
+    metrics = list(METRICS.values())
+    values = {metric: "1,000" for metric in metrics}
+    lines = [
+        "==PROF== Connected to process 7",
+        ",".join(f'"{name}"' for name in ("ID", "Kernel Name", *metrics)),
+        ",".join('""' for _ in range(2 + len(metrics))),
+    ]
+    for number, _ in enumerate(cases()):
+        name = "void forward_block_kernel<SparseSoftmax, float>(RowGeometry<3>)"
+        lines.append(",".join(f'"{cell}"' for cell in (number, name, *values.values())))
+    table = parse("\n".join(lines))
+    assert set(table["kernel"]) == {"forward_block"}
+    assert table["microseconds"].eq(1).all()
+    assert table["instructions"][0] == 1000 * 32 / (128 << 20) * 4
+    assert markdown_of(table).count("| the result before, 100 % |") == len(cases())
+    with pytest.raises(SystemExit, match="expected a kernel for each of"):
+        parse("\n".join(lines[:-1]))
 
 
 @pytest.mark.parametrize(
