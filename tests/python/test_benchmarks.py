@@ -14,6 +14,7 @@ from benchmarks.inputs import FAMILIES, NORMAL, make
 from benchmarks.profile import METRICS, cases, markdown_of, parse
 from benchmarks.reference import WrongResult, check_backward, check_forward, project
 from benchmarks.report import (
+    PROFILED_BY,
     README,
     geometric_mean,
     goal_table,
@@ -249,6 +250,7 @@ def test_profile_is_read_from_what_the_profiler_prints():
         (FOLDER / "README.md", RESULTS / "engine.md", "make bench"),
         (FOLDER / "README.md", RESULTS / "calls.md", "make bench-calls"),
         (FOLDER / "README.md", FOLDERS["cuda"] / "cuda_regimes.md", "make bench"),
+        (FOLDER / "README.md", FOLDERS["cuda"] / "profile.md", PROFILED_BY),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
