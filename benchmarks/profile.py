@@ -76,7 +76,7 @@ METRICS |= {
 
 def cases() -> list[Case]:
     rows = [_case(Pass.FORWARD_OUT, *kind) for kind in FORWARD]
-    column = replace(rows[0], shape=(4096, 8192), dim=0)
+    column = Case("profile", (4096, 8192), 3, "float32", "N(0,1)", ((Pass.FORWARD_OUT, ()),), dim=0)
     backward = [_case(Pass.BACKWARD, *kind) for kind in BACKWARD]
     return [*rows, column, replace(column, k=32), *backward]
 
