@@ -1,11 +1,20 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
 
 namespace zeta::mappings {
+
+namespace detail {
+
+// a * b + c, rounded once.
+ZETA_HOST_DEVICE float fused(float a, float b, float c) { return std::fma(a, b, c); }
+ZETA_HOST_DEVICE double fused(double a, double b, double c) { return std::fma(a, b, c); }
+
+}  // namespace detail
 
 // The Euclidean projection of a row z on the probability simplex restricted to at most k non-zeros
 // (Kyrillidis, Becker, Cevher, Koch, "Sparse projections onto the simplex", ICML 2013):
@@ -178,12 +187,83 @@ class SparseSoftmax {
     }
   }
 
+  // The weights of the K largest logits of a row that has a support of at most k <= K, larger
+  // first, and how many of them are in the support. A weight is the nearest float, or one that is
+  // rounded to the Digits bits of the logits' type as the weight itself would be. `logits` may hold
+  // more than K.
+  //
+  // So few integers of 50 bits, and their multiples by up to 8, are exact in double, so the
+  // numerator of a weight is, kappa * t - (sum - 1). Logits of up to 12 digits that are multiples
+  // of 2^-22 are exact in float (of 2^-20 for K > 4, since sums are twice as large). `narrowed`
+  // makes a float of a weight in double.
+  template <int Digits, int K, int N, class Narrowed>
+  ZETA_HOST_DEVICE static int weights_of_few(float const (&logits)[N], int k, Fixed const& fixed,
+                                             float (&weights)[K], Narrowed const& narrowed) {
+    static_assert(K <= 8 && K <= N);
+    if constexpr (Digits <= 12) {
+      constexpr double kUnit = K <= 4 ? 0x1p-22 : 0x1p-20;
+      constexpr auto kLeast = static_cast<float>(kUnit * (1 << (Digits - 1)));
+      bool is_coarse = fixed.unit() <= kUnit;
+      for (int i = 0; i < K; ++i) {
+        float const magnitude = logits[i] < 0 ? -logits[i] : logits[i];
+        is_coarse = is_coarse && (magnitude >= kLeast || magnitude == 0);
+      }
+      if (is_coarse) {
+        float terms[K];
+        for (int i = 0; i < K; ++i) terms[i] = logits[i] - logits[0];
+        return weights_of_terms(terms, k, weights);
+      }
+    }
+    double terms[K];
+    double wide_weights[K];
+    double const largest = logits[0];
+    for (int i = 0; i < K; ++i) {
+      terms[i] = fixed.rounded(static_cast<double>(logits[i]) - largest);
+    }
+    int const count = weights_of_terms(terms, k, wide_weights);
+    for (int i = 0; i < K; ++i) weights[i] = narrowed(wide_weights[i]);
+    return count;
+  }
+
   // The gradient is slope * (g - sum(slope * g) / sum(slope)).
   ZETA_HOST_DEVICE static constexpr double slope(double weight) {
     return weight == 0 ? 0 : weight != weight ? weight : 1;
   }
 
  private:
+  // Of terms that are exact in Number, as are K of them together.
+  //
+  // An exact quotient N / kappa lies at least 1 / kappa units from the midpoint between two numbers
+  // of half the digits, and from that of two of all digits if it is no midpoint itself. For kappa
+  // up to 4 the product with the rounded reciprocal is off by less; for more, a step of division
+  // makes it the nearest number.
+  template <int K, class Number>
+  ZETA_HOST_DEVICE static int weights_of_terms(Number const (&terms)[K], int k,
+                                               Number (&weights)[K]) {
+    Number dividend = -1;
+    Number kappa = 1;
+    Number reciprocal = 1;
+    int count = 1;
+    bool in_support = true;
+    for (int i = 1; i < K; ++i) {
+      in_support = in_support && i<k&& static_cast<Number>(i) * terms[i]> dividend;
+      dividend = in_support ? dividend + terms[i] : dividend;
+      kappa = in_support ? static_cast<Number>(i + 1) : kappa;
+      reciprocal = in_support ? static_cast<Number>(1.0 / (i + 1)) : reciprocal;
+      count = in_support ? i + 1 : count;
+    }
+    for (int i = 0; i < K; ++i) {
+      Number const numerator = kappa * terms[i] - dividend;
+      Number quotient = numerator * reciprocal;
+      if constexpr (K > 4) {
+        Number const rest = detail::fused(-kappa, quotient, numerator);
+        quotient = detail::fused(rest, reciprocal, quotient);
+      }
+      weights[i] = i < count && quotient > 0 ? quotient : 0;
+    }
+    return count;
+  }
+
   Fixed fixed_;
   Real maximum_;
   Real lower_bound_;

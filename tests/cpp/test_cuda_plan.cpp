@@ -14,16 +14,62 @@ namespace {
 
 constexpr Device kDevice = {132, 228 << 10};
 
-constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes) {
-  return {rows, length, element_bytes, true, length * element_bytes % kPieceBytes == 0, false};
+constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int64_t k = 0) {
+  return {.rows = rows,
+          .length = length,
+          .element_bytes = element_bytes,
+          .k = k,
+          .is_dense = true,
+          .is_contiguous = true,
+          .is_aligned = length * element_bytes % kPieceBytes == 0,
+          .is_side_by_side = false};
 }
 
-constexpr Plan dense_plan(int64_t rows, int64_t length, int element_bytes) {
-  return plan_for(dense_rows(rows, length, element_bytes), kDevice);
+constexpr Plan dense_plan(int64_t rows, int64_t length, int element_bytes, int64_t k = 0) {
+  return plan_for(dense_rows(rows, length, element_bytes, k), kDevice);
 }
 
 // Plans are known at compile time.
 static_assert(dense_plan(1024, 32768, 4).regime == Regime::kBlock);
+
+TEST(CudaPlan, FindsFewInStages) {
+  Plan const short_rows = dense_plan(1 << 20, 8, 4, 3);
+  EXPECT_EQ(short_rows, (Plan{Regime::kFew, 2, 1, 128, 1, 0, 3, kStages, 528}));
+  EXPECT_EQ(dense_plan(1 << 20, 24, 2, 3).pieces_per_lane, 4);
+  Plan const long_rows = dense_plan(1 << 20, 1024, 4, 5);
+  EXPECT_EQ(long_rows, (Plan{Regime::kFew, 8, 32, 1, 1, 0, 8, kStages, 528}));
+  EXPECT_EQ(dense_plan(1 << 20, 520, 4, 4).lanes_per_row, 32);
+  // An A100 holds three blocks of 48 KiB.
+  EXPECT_EQ(plan_for(dense_rows(1 << 20, 64, 2, 3), {108, 164 << 10}).blocks, 324);
+}
+
+TEST(CudaPlan, FindsFewOfAtMostTheLength) {
+  EXPECT_EQ(dense_plan(1000, 4, 4, 100).list_size, 4);
+  EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kLanes);
+}
+
+TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
+  EXPECT_EQ(dense_plan(32, 128, 4, 3), (Plan{Regime::kFew, 8, 4, 1, 1, 0, 3, 1, 8}));
+  EXPECT_EQ(dense_plan(1, 8, 2, 1).blocks, 1);
+  EXPECT_EQ(dense_plan(132 * 16, 1024, 4, 3).stages_per_warp, 1);
+  EXPECT_EQ(dense_plan(132 * 16 + 1, 1024, 4, 3).stages_per_warp, kStages);
+}
+
+TEST(CudaPlan, FindsFewWhereRowsFillChunks) {
+  auto const regime = [](auto const& change) {
+    Shape shape = dense_rows(1000, 64, 4, 3);
+    change(shape);
+    return plan_for(shape, kDevice).regime;
+  };
+  EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
+  EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.length = 66; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.is_aligned = false; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kLanes);
+}
 
 TEST(CudaPlan, SharesWarpsAmongShortRows) {
   EXPECT_EQ(dense_plan(1 << 20, 8, 4), (Plan{Regime::kLanes, 1, 2, 32, 1, 0}));
@@ -66,9 +112,13 @@ TEST(CudaPlan, CoversEveryRowOfEveryShape) {
     for (int64_t rows : {1, 2, 31, 1000, 1000000}) {
       for (int bytes : {2, 4, 8}) {
         for (bool is_aligned : {false, true}) {
-          Shape shape = dense_rows(rows, length, bytes);
+          Shape shape = dense_rows(rows, length, bytes, 3);
           shape.is_aligned = is_aligned;
           Plan const plan = plan_for(shape, kDevice);
+          if (plan.regime == Regime::kFew) {
+            EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane * kPieceBytes, length * bytes);
+            EXPECT_LE(plan.rows_per_warp * length * bytes, kStageChunks * kPieceBytes);
+          }
           if (plan.regime != Regime::kLanes) continue;
           EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane, pieces(shape));
           EXPECT_LE(plan.pieces_per_lane, most_pieces_per_lane(bytes));
@@ -86,9 +136,10 @@ TEST(CudaPlan, KnowsLayouts) {
     builder.set_row(100, {stride, stride});
     builder.add_batch_dimension(rows, {row_stride, row_stride});
     float const* const pointer = nullptr;
-    return plan_for(shape_of(builder.build(), {pointer, pointer}), kDevice);
+    return plan_for(shape_of(builder.build(), {pointer, pointer}, 3), kDevice);
   };
-  EXPECT_EQ(plan_of(1, 100, 10000).regime, Regime::kLanes);
+  EXPECT_EQ(plan_of(1, 100, 10000).regime, Regime::kFew);
+  EXPECT_EQ(plan_of(1, 104, 10000).regime, Regime::kLanes);
   EXPECT_EQ(plan_of(10000, 1, 10000).regime, Regime::kColumns);
   EXPECT_EQ(plan_of(3, 300, 10000).regime, Regime::kPasses);
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);

@@ -20,23 +20,24 @@ namespace {
 
 namespace engine = rowwise::cuda;
 
-// `pointers` are those of the operands that a plan depends on, the geometry's first ones.
+// `pointers` are those of the operands that a plan depends on, the geometry's first ones, and k is
+// that of a forward.
 template <class Scalar>
 engine::Plan plan_of(rowwise::RowGeometry<3> const& geometry,
-                     std::initializer_list<Scalar const*> pointers) {
+                     std::initializer_list<Scalar const*> pointers, int64_t k = 0) {
   engine::Device device = {};
   auto const number = c10::cuda::current_device();
   C10_CUDA_CHECK(
       cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, number));
   C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.shared_bytes,
                                         cudaDevAttrMaxSharedMemoryPerMultiprocessor, number));
-  return engine::requested_plan(engine::shape_of(geometry, pointers), device);
+  return engine::requested_plan(engine::shape_of(geometry, pointers, k), device);
 }
 
 constexpr auto kForwardWithSupport = [](rowwise::RowGeometry<3> const& geometry, auto* weights,
                                         auto const* logits, int32_t* support, int64_t k) {
   using Scalar = std::remove_pointer_t<decltype(weights)>;
-  auto const plan = plan_of<Scalar>(geometry, {weights, logits});
+  auto const plan = plan_of<Scalar>(geometry, {weights, logits}, k);
   int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, plan);
   at::Tensor workspace;
   if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));

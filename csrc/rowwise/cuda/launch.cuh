@@ -2,10 +2,13 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <iterator>
 #include <type_traits>
 
 #include "rowwise/cuda/backward.cuh"
+#include "rowwise/cuda/few.cuh"
 #include "rowwise/cuda/forward_block.cuh"
 #include "rowwise/cuda/forward_columns.cuh"
 #include "rowwise/cuda/forward_lanes.cuh"
@@ -28,6 +31,54 @@ inline dim3 grid_of_parts(int64_t rows, Plan const& plan) {
 }
 
 inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
+
+// A kernel of warps with stages of their own.
+template <class... Parameters, class... Arguments>
+cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, cudaStream_t stream,
+                         Arguments const&... arguments) {
+  int const shared_bytes = pipe_shared_bytes(plan.stages_per_warp);
+  constexpr int kWithoutAsking = 48 << 10;
+  if (shared_bytes > kWithoutAsking) {
+    auto const error =
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
+    if (error != cudaSuccess) return error;
+  }
+  return launch_with(shared_bytes, kernel, static_cast<unsigned>(plan.blocks),
+                     kWarpsPerBlock * kWarpThreads, stream, arguments...);
+}
+
+inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
+  return {geometry.rows, static_cast<int>(geometry.length * element_bytes / kChunkBytes),
+          plan.rows_per_warp, plan.lanes_per_row, plan.stages_per_warp};
+}
+
+template <class Scalar>
+StagedSupport staged_support(RowGeometry<3> const& geometry,
+                             ForwardOperands<Scalar> const& operands) {
+  int64_t const stride = geometry.batch_dimensions == 0 ? 0 : geometry.batch_strides[0][2];
+  return {operands.support, stride, static_cast<int>(std::min(operands.k, geometry.length))};
+}
+
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                       Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  StagedSupport const support = staged_support(geometry, operands);
+  auto const launch = [&]<int Chunks, int K>() {
+    return launch_pipes(few_kernel<MappingOf, Scalar, Chunks, K>, plan, stream,
+                        staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
+                        operands.logits, support, support.capacity, fixed);
+  };
+  auto const with_chunks = [&]<int K>() {
+    if (plan.pieces_per_lane == 1) return launch.template operator()<1, K>();
+    if (plan.pieces_per_lane == 2) return launch.template operator()<2, K>();
+    if (plan.pieces_per_lane == 4) return launch.template operator()<4, K>();
+    return launch.template operator()<kChunksPerLane, K>();
+  };
+  static_assert(std::size(kFewSizes) == 3);
+  if (plan.list_size == kFewSizes[0]) return with_chunks.template operator()<kFewSizes[0]>();
+  if (plan.list_size == kFewSizes[1]) return with_chunks.template operator()<kFewSizes[1]>();
+  return with_chunks.template operator()<kFewSizes[2]>();
+}
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_lanes(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
@@ -74,6 +125,11 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
                            Plan const& plan, void* workspace, cudaStream_t stream) {
   typename MappingOf<widened_t<Scalar>>::Fixed const fixed(geometry.full_length);
   switch (plan.regime) {
+    case Regime::kFew:
+      if constexpr (std::is_same_v<Scalar, double>)
+        return cudaErrorInvalidValue;
+      else
+        return detail::launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kLanes:
       return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kBlock:

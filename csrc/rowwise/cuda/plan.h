@@ -14,6 +14,7 @@ namespace zeta::rowwise::cuda {
 
 // The names are those that ZETA_CUDA_PLAN takes.
 enum class Regime {
+  kFew,      // several rows to a stage of a warp, small k
   kLanes,    // several rows to a warp
   kBlock,    // a row to a block
   kSplit,    // a row to several blocks
@@ -21,7 +22,7 @@ enum class Regime {
   kPasses,   // a row to a block, of any layout and length
 };
 
-inline constexpr std::array kRegimeNames = {"lanes", "block", "split", "columns", "passes"};
+inline constexpr std::array kRegimeNames = {"few", "lanes", "block", "split", "columns", "passes"};
 
 struct Device {
   int multiprocessors;
@@ -32,8 +33,10 @@ struct Shape {
   int64_t rows;
   int64_t length;
   int element_bytes;
-  bool is_contiguous;    // each row is, in every operand
-  bool is_aligned;       // each row begins at a multiple of 16 bytes, in every operand
+  int64_t k;           // of a forward, else 0
+  bool is_dense;       // rows are contiguous and follow each other without a gap, in every operand
+  bool is_contiguous;  // each row is, in every operand
+  bool is_aligned;     // each row begins at a multiple of 16 bytes, in every operand
   bool is_side_by_side;  // rows are neighbours in memory where entries of a row are not
 };
 
@@ -46,6 +49,10 @@ struct Plan {
   // Of shared memory, for a row. The same for all rows that fit, since a kernel's limit for it is
   // one that calls on other threads set, too.
   int buffer_bytes;
+  // Of rows that pass through stages.
+  int list_size = 0;
+  int stages_per_warp = 0;
+  int blocks = 0;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -69,10 +76,31 @@ constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
   return left / kPieceBytes * kPieceBytes;
 }
 
+constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.element_bytes; }
+
+constexpr int64_t most_non_zeros(Shape const& shape) { return std::min(shape.k, shape.length); }
+
+// A dense tensor of rows that begin at multiples of 16 bytes and are no longer than a stage.
+constexpr bool fits_stages(Shape const& shape) {
+  return shape.is_dense && shape.is_aligned && row_bytes(shape) % kPieceBytes == 0 &&
+         row_bytes(shape) <= kStageChunks * kPieceBytes;
+}
+
+// The shortest list that holds the k largest, or 0.
+constexpr int list_size(int64_t k) {
+  for (int size : kFewSizes) {
+    if (k <= size) return size;
+  }
+  return 0;
+}
+
 constexpr bool is_possible(Regime regime, Shape const& shape) {
   bool const has_int_columns =
       shape.length < INT32_MAX - kThreadsPerBlock * kPiecesPerThread * kPieceBytes;
   switch (regime) {
+    case Regime::kFew:
+      return fits_stages(shape) && shape.element_bytes <= 4 && shape.k >= 1 &&
+             list_size(most_non_zeros(shape)) != 0;
     case Regime::kLanes:
       return shape.is_contiguous &&
              pieces(shape) <= kWarpThreads * most_pieces_per_lane(shape.element_bytes);
@@ -87,8 +115,33 @@ constexpr bool is_possible(Regime regime, Shape const& shape) {
   }
 }
 
+// Rows to stages, stages to warps, warps to the device.
+constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan) {
+  auto const chunks = static_cast<unsigned>(row_bytes(shape) / kPieceBytes);
+  plan.pieces_per_lane =
+      static_cast<int>(std::min<unsigned>(kChunksPerLane, std::bit_ceil(chunks)));
+  plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
+  int const blocks_of_multiprocessor = std::clamp(
+      device.shared_bytes / (pipe_shared_bytes(kStages) + kSystemSharedBytes), 1, kBlocksOfPipes);
+  int const most_blocks = device.multiprocessors * blocks_of_multiprocessor;
+
+  plan.rows_per_warp = kStageChunks / (plan.pieces_per_lane * plan.lanes_per_row);
+  auto const stages = [&] { return (shape.rows - 1) / plan.rows_per_warp + 1; };
+  // Few rows go to more warps, which then take one stage each.
+  while (plan.rows_per_warp > 1 && stages() < int64_t{most_blocks} * kWarpsPerBlock) {
+    plan.rows_per_warp /= 2;
+  }
+  int64_t const blocks = (stages() - 1) / kWarpsPerBlock + 1;
+  plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, blocks));
+  plan.stages_per_warp = blocks <= most_blocks ? 1 : kStages;
+}
+
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
   Plan plan = {regime, 1, 1, 1, 1, 0};
+  if (regime == Regime::kFew) {
+    share_stages(shape, device, plan);
+    plan.list_size = list_size(most_non_zeros(shape));
+  }
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));
     plan.lanes_per_row = static_cast<int>(std::min<unsigned>(kWarpThreads, std::bit_ceil(count)));
@@ -114,6 +167,7 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
 }
 
 constexpr Plan plan_for(Shape const& shape, Device const& device) {
+  if (is_possible(Regime::kFew, shape)) return plan_for(Regime::kFew, shape, device);
   if (is_possible(Regime::kLanes, shape)) return plan_for(Regime::kLanes, shape, device);
   if (is_possible(Regime::kSplit, shape)) {
     auto const split = plan_for(Regime::kSplit, shape, device);
@@ -133,15 +187,24 @@ Plan requested_plan(Shape const& shape, Device const& device);
 
 // Of the operands that `pointers` belong to: the first ones.
 template <int Operands, class Scalar>
-Shape shape_of(RowGeometry<Operands> const& geometry,
-               std::initializer_list<Scalar const*> pointers) {
+Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scalar const*> pointers,
+               int64_t k = 0) {
   constexpr int kElementBytes = sizeof(Scalar);
-  Shape shape = {
-      geometry.rows, geometry.length, kElementBytes, true, true, geometry.batch_dimensions > 0};
+  Shape shape = {.rows = geometry.rows,
+                 .length = geometry.length,
+                 .element_bytes = kElementBytes,
+                 .k = k,
+                 .is_dense = geometry.batch_dimensions <= 1,
+                 .is_contiguous = true,
+                 .is_aligned = true,
+                 .is_side_by_side = geometry.batch_dimensions > 0};
   int operand = 0;
   for (Scalar const* pointer : pointers) {
     bool const is_contiguous = geometry.stride[operand] == 1 || geometry.length == 1;
     shape.is_contiguous = shape.is_contiguous && is_contiguous;
+    bool const is_alone = geometry.batch_dimensions == 0;
+    bool const has_no_gaps = is_alone || geometry.batch_strides[0][operand] == geometry.length;
+    shape.is_dense = shape.is_dense && is_contiguous && has_no_gaps;
     bool is_aligned = reinterpret_cast<uintptr_t>(pointer) % kPieceBytes == 0;
     for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
       int64_t const bytes = geometry.batch_strides[dimension][operand] * kElementBytes;

@@ -12,6 +12,30 @@ inline constexpr int kPieceBytes = 16;
 // Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
 inline constexpr int kWarpsPerBlock = 4;
 
+// Stages of a warp, and chunks of 16 bytes in each: 4 KiB. With 12 to 16 warps to a multiprocessor
+// this took 1.02 to 1.05 times cudaMemcpyAsync on an H200, 2 to 4 stages of 2 to 8 KiB alike
+// (benchmarks/results/cuda/prototypes.csv).
+inline constexpr int kStages = 3;
+inline constexpr int kStageChunks = 256;
+inline constexpr int kBarrierBytes = 128;  // of a block
+static_assert(kWarpsPerBlock * kStages * 8 <= kBarrierBytes);
+
+// Shared memory of a block in which each warp has so many stages, and what the system adds to it.
+constexpr int pipe_shared_bytes(int stages) {
+  return kBarrierBytes + kWarpsPerBlock * stages * kStageChunks * kPieceBytes;
+}
+inline constexpr int kSystemSharedBytes = 1024;
+
+// Chunks of a stage that belong to each lane.
+inline constexpr int kChunksPerLane = kStageChunks / kWarpThreads;
+
+// Blocks of such warps that share a multiprocessor, where its shared memory holds them.
+inline constexpr int kBlocksOfPipes = 4;
+
+// Up to these k, the largest entries of a row are found by insertion. Each is the size of a
+// kernel's list: one for the default k = 3, which has the least instructions.
+inline constexpr int kFewSizes[] = {3, 4, 8};
+
 // Blocks to a multiprocessor: for more, the compiler spills registers of some kernel of the kind.
 constexpr int blocks_of_warps(int pieces_per_lane) { return pieces_per_lane <= 4 ? 5 : 4; }
 inline constexpr int kBlocksOfThreads = 2;

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stage_rows.cuh"
+#include "rowwise/cuda/words.cuh"
+#include "rowwise/saved_support.h"
+
+// The entries of a row that lie in a lane's chunks, as the bits of a number: lower columns in lower
+// bits. The lanes of a row follow each other, so what is asked about its first entries is a sum
+// over the lanes before.
+namespace zeta::rowwise::cuda {
+
+template <class Scalar, int Chunks>
+class LaneEntries {
+ public:
+  static constexpr int kPerChunk = 4 * kPerWord<Scalar>;
+  static constexpr int kCount = Chunks * kPerChunk;
+  using Mask = std::conditional_t<(kCount > 32), uint64_t, uint32_t>;
+
+  // Those for which is_in(bits of their word, half) holds, where chunk(i) is the i-th of the lane.
+  template <class ChunkOf, class IsIn>
+  __device__ static Mask where(LaneRows<Chunks> const& rows, ChunkOf const& chunk,
+                               IsIn const& is_in) {
+    Mask mask = 0;
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      Chunk const bits = chunk(i);
+      uint32_t const words[4] = {bits.x, bits.y, bits.z, bits.w};
+      uint32_t of_chunk = 0;
+#pragma unroll
+      for (int j = 0; j < kPerChunk; ++j) {
+        if (is_in(words[j / kPerWord<Scalar>], j % kPerWord<Scalar>)) of_chunk |= 1U << j;
+      }
+      mask |= static_cast<Mask>(of_chunk) << (rows.place(i) * kPerChunk);
+    }
+    return mask;
+  }
+
+  // Of the row's entries in the mask, all but the first `kept`. All lanes of the warp call it.
+  __device__ static Mask behind_first(LaneRows<Chunks> const& rows, Mask mask, int kept) {
+    kept -= count_before(rows, count(mask));
+#pragma unroll 1
+    for (; kept > 0 && mask != 0; --kept) mask &= mask - 1;
+    return mask;
+  }
+
+  // Writes zeros to the entries in the mask.
+  __device__ static void clear(LaneRows<Chunks> const& rows, Chunk* row, Mask mask) {
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      if (!rows.has(rows.chunk(i))) continue;
+      auto const of_chunk = static_cast<uint32_t>(mask >> (rows.place(i) * kPerChunk));
+      Chunk& chunk = row[rows.chunk(i)];
+      uint32_t words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
+#pragma unroll
+      for (int j = 0; j < kPerChunk; ++j) {
+        constexpr uint32_t kNumber = kPerWord<Scalar> == 1 ? 0xffffffffU : 0xffffU;
+        if ((of_chunk >> j & 1) != 0) {
+          words[j / kPerWord<Scalar>] &= ~(kNumber << (j % kPerWord<Scalar> * 16));
+        }
+      }
+      chunk = {words[0], words[1], words[2], words[3]};
+    }
+  }
+
+  // Writes a row's support as rowwise/saved_support.h has it: the columns of its weights that are
+  // not zero, `support` being null for what is no row. All lanes of the warp call it.
+  __device__ static void list_support(LaneRows<Chunks> const& rows, Chunk const* row,
+                                      bool is_ordinary, int32_t* support, int capacity) {
+    auto const chunk = [&](int i) {
+      return rows.has(rows.chunk(i)) ? row[rows.chunk(i)] : Chunk{0, 0, 0, 0};
+    };
+    auto const is_not_zero = [](uint32_t word, int half) {
+      return (kPerWord<Scalar> == 1 ? word : word >> (16 * half) & 0xffffU) != 0;
+    };
+    Mask mask = is_ordinary ? where(rows, chunk, is_not_zero) : 0;
+    int const own = count(mask);
+    int place = count_before(rows, own);
+    int const total = __shfl_sync(kAllLanes, place + own, rows.lanes() - 1, rows.lanes());
+    if (support == nullptr) return;
+    if (rows.rank() == 0) support[0] = is_ordinary ? total : kNaNRow;
+    int const first_column = rows.rank() * kCount;
+    for (; mask != 0; mask &= mask - 1) support[1 + place++] = first_column + lowest(mask);
+    for (int i = total + rows.rank(); i < capacity; i += rows.lanes()) support[1 + i] = kNoColumn;
+  }
+
+ private:
+  __device__ static int count(Mask mask) {
+    if constexpr (sizeof(Mask) == 8) return __popcll(mask);
+    return __popc(static_cast<uint32_t>(mask));
+  }
+  __device__ static int lowest(Mask mask) {
+    if constexpr (sizeof(Mask) == 8) return __ffsll(static_cast<long long>(mask)) - 1;
+    return __ffs(static_cast<int>(mask)) - 1;
+  }
+
+  // The sum of the counts of the row's lanes before this one.
+  __device__ static int count_before(LaneRows<Chunks> const& rows, int own) {
+    int sum = own;
+#pragma unroll 1
+    for (int distance = 1; distance < rows.lanes(); distance *= 2) {
+      int const other = __shfl_up_sync(kAllLanes, sum, distance, rows.lanes());
+      if (rows.rank() >= distance) sum += other;
+    }
+    return sum - own;
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

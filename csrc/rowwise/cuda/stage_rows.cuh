@@ -1,0 +1,121 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/cuda/warp_pipe.cuh"
+
+// Rows of up to a stage: how a dense tensor of them passes through the stages, and which chunks of
+// a stage are a lane's.
+namespace zeta::rowwise::cuda {
+
+// A dense tensor of rows that begin at multiples of 16 bytes.
+struct StagedRows {
+  int64_t rows;
+  int chunks_per_row;
+  int rows_per_stage;
+  int lanes_per_row;  // a power of two
+  int stages;         // of a warp
+
+  __device__ int64_t chunks() const { return rows * chunks_per_row; }
+  __device__ int chunks_per_stage() const { return rows_per_stage * chunks_per_row; }
+};
+
+// Where the support of each of these rows goes, as rowwise/saved_support.h has it.
+struct StagedSupport {
+  int32_t* begin;  // null if nobody asks for it
+  int64_t stride;  // from row to row
+  int capacity;
+
+  __device__ bool is_wanted() const { return begin != nullptr; }
+
+  // Null for what is no row. `row` counts from the first of a stage.
+  __device__ int32_t* of(StagedRows const& rows, int64_t first_row, int row) const {
+    bool const exists = row < rows.rows_per_stage && first_row + row < rows.rows;
+    return exists ? begin + (first_row + row) * stride : nullptr;
+  }
+};
+
+// Calls change(stage, first_row) for the stages that fall to this warp, each loaded from `source`
+// before and stored to `target` after.
+template <class Change>
+__device__ inline void for_each_stage(StagedRows const& rows, void* target, void const* source,
+                                      Change const& change) {
+  WarpPipe pipe(rows.stages);
+  int const chunks_per_stage = rows.chunks_per_stage();
+  int const count = static_cast<int>((rows.rows + rows.rows_per_stage - 1) / rows.rows_per_stage);
+  int const step = static_cast<int>(gridDim.x) * kWarpsPerBlock;
+  int const first =
+      static_cast<int>(blockIdx.x) * kWarpsPerBlock + static_cast<int>(threadIdx.x) / kWarpThreads;
+  auto const first_chunk = [&](int number) { return int64_t{number} * chunks_per_stage; };
+  auto const bytes_of = [&](int number) {
+    int64_t const left = rows.chunks() - first_chunk(number);
+    return (left < chunks_per_stage ? static_cast<int>(left) : chunks_per_stage) * kChunkBytes;
+  };
+  auto const load = [&](int number, int stage) {
+    if (number < count) {
+      pipe.load(stage, static_cast<Chunk const*>(source) + first_chunk(number), bytes_of(number));
+    }
+    pipe.end_turn();
+  };
+#pragma unroll
+  for (int i = 0; i < kStages - 1; ++i) load(first + i * step, i);
+
+  int stage = 0;
+  int phase = 0;
+#pragma unroll 1
+  for (int number = first; number < count; number += step) {
+    pipe.wait(stage, phase);
+    change(pipe.stage(stage), int64_t{number} * rows.rows_per_stage);
+    pipe.store(stage, static_cast<Chunk*>(target) + first_chunk(number), bytes_of(number));
+    load(number + (kStages - 1) * step, stage == 0 ? kStages - 1 : stage - 1);
+    stage = stage == kStages - 1 ? 0 : stage + 1;
+    phase = stage == 0 ? phase ^ 1 : phase;
+  }
+  pipe.finish();
+}
+
+// The part of a stage that is a lane's: kChunksPerLane neighbouring chunks where rows fill their
+// places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one.
+template <int Chunks>
+class LaneRows {
+ public:
+  static constexpr int kRows = kChunksPerLane / Chunks;
+
+  __device__ explicit LaneRows(StagedRows const& rows)
+      : lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
+        lanes_(Chunks < kChunksPerLane ? 1 : rows.lanes_per_row),
+        chunks_per_row_(rows.chunks_per_row) {}
+
+  // Lanes that have a part of one row, which are neighbours, and which of them this is.
+  __device__ int lanes() const { return lanes_; }
+  __device__ int rank() const { return lane_ & (lanes_ - 1); }
+
+  // The row of the stage that is this lane's i-th.
+  __device__ int row(int i) const {
+    if constexpr (Chunks == kChunksPerLane) return lane_ / lanes_;
+    return lane_ * kRows + (i ^ (lane_ % kChunksPerLane) / Chunks);
+  }
+
+  // The chunk of the row that is this lane's i-th. They are taken in such an order that
+  // neighbouring lanes read from different banks.
+  __device__ int chunk(int i) const { return rank() * Chunks + place(i); }
+
+  // Of these chunks, the how manieth from the left it is.
+  __device__ int place(int i) const { return i ^ (lane_ % Chunks); }
+
+  __device__ bool has(int chunk) const { return chunk < chunks_per_row_; }
+  __device__ bool is_full() const { return chunks_per_row_ == lanes_ * Chunks; }
+
+  // Where the lane's i-th row begins.
+  __device__ Chunk* begin(Chunk* stage, int i) const { return stage + row(i) * chunks_per_row_; }
+
+ private:
+  int lane_;
+  int lanes_;
+  int chunks_per_row_;
+};
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,217 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <cstring>
+
+#include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/tuning.h"
+
+#ifdef __CUDACC__
+#include <cuda_pipeline_primitives.h>
+
+#include <cuda/ptx>
+#endif
+
+// A warp's own stages of shared memory, through which a tensor passes: a stage is loaded while
+// others are worked on, changed in place, and stored whole. Nothing waits for another warp.
+namespace zeta::rowwise::cuda {
+
+// 16 bytes, what one lane reads or writes at once.
+using Chunk = uint4;
+inline constexpr int kChunkBytes = sizeof(Chunk);
+
+namespace detail {
+
+// How stages are copied, one lane for all (bulk) or each its own chunks.
+enum class Copies {
+  kBulk,   // by the copy engine, with an mbarrier for each stage
+  kAsync,  // by cp.async, counted in groups; stored by the lanes
+  kPlain,  // loaded and stored by the lanes
+  kLate,   // in tests on the CPU: each copy takes place as late as a GPU may do it
+};
+
+#if !defined(__CUDACC__)
+inline constexpr Copies kCopies = Copies::kLate;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+inline constexpr Copies kCopies = Copies::kBulk;
+#elif defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+inline constexpr Copies kCopies = Copies::kAsync;
+#else
+inline constexpr Copies kCopies = Copies::kPlain;
+#endif
+
+}  // namespace detail
+
+// Calls are made by all lanes of a warp. A warp goes round its stages 0 to kStages - 1: it loads
+// stage i while it works on others, waits for it, changes it, and stores it.
+class WarpPipe {
+ public:
+  // `stages` of them may be used: fewer than kStages if that is all that the warp will load.
+  __device__ explicit WarpPipe(int stages);
+
+  __device__ Chunk* stage(int number) const { return stages_ + number * kStageChunks; }
+
+  // Begins to load a stage. What the warp did with it before has to be behind a store() of the
+  // stage, and at most one later store may be under way. `source` and `bytes` are multiples of 16.
+  __device__ void load(int number, void const* source, int bytes);
+
+  // Ends a turn in which at most one stage was loaded.
+  __device__ void end_turn();
+
+  // Waits for the load of a stage that was begun kStages - 1 turns ago. `phase` is 0 for the first
+  // load of the stage and changes with each.
+  __device__ void wait(int number, int phase);
+
+  // Begins to store what the lanes made of a stage.
+  __device__ void store(int number, void* target, int bytes);
+
+  // Before the block ends.
+  __device__ void finish();
+
+ private:
+  int lane_;
+  Chunk* stages_;
+  uint64_t* barriers_;
+
+#ifndef __CUDACC__
+  // What lane 0 has begun and not yet done.
+  struct Copy {
+    void* to = nullptr;
+    void const* from = nullptr;
+    int bytes = 0;
+  };
+  static void end(Copy& copy);
+
+  Copy loads_[kStages];
+  int phases_[kStages] = {};  // of the next load
+  Copy last_store_;
+  Copy store_before_;
+#endif
+};
+
+__device__ inline WarpPipe::WarpPipe(int stages)
+    : lane_(static_cast<int>(threadIdx.x) % kWarpThreads) {
+  ZETA_DYNAMIC_SHARED_ARRAY(Chunk, shared);
+  int const warp = static_cast<int>(threadIdx.x) / kWarpThreads;
+  stages_ = shared + kBarrierBytes / kChunkBytes + warp * stages * kStageChunks;
+  barriers_ = reinterpret_cast<uint64_t*>(shared) + warp * kStages;
+#ifdef __CUDA_ARCH__
+  if constexpr (detail::kCopies == detail::Copies::kBulk) {
+    if (lane_ == 0) {
+      for (int i = 0; i < kStages; ++i) ::cuda::ptx::mbarrier_init(barriers_ + i, 1);
+      ::cuda::ptx::fence_mbarrier_init(::cuda::ptx::sem_release, ::cuda::ptx::scope_cluster);
+      ::cuda::ptx::fence_proxy_async(::cuda::ptx::space_shared);
+    }
+    __syncwarp();
+  }
+#endif
+}
+
+__device__ inline void WarpPipe::load(int number, void const* source, int bytes) {
+#ifndef __CUDACC__
+  if (lane_ != 0) return;
+  end(store_before_);
+  std::memset(static_cast<void*>(stage(number)), 0xff, kStageChunks * kChunkBytes);
+  loads_[number] = {stage(number), source, bytes};
+#elif defined(__CUDA_ARCH__)
+  namespace ptx = ::cuda::ptx;
+  if constexpr (detail::kCopies == detail::Copies::kBulk) {
+    if (lane_ != 0) return;
+    ptx::cp_async_bulk_wait_group_read(ptx::n32_t<1>());
+    ptx::mbarrier_arrive_expect_tx(ptx::sem_release, ptx::scope_cta, ptx::space_shared,
+                                   barriers_ + number, static_cast<uint32_t>(bytes));
+    ptx::cp_async_bulk(ptx::space_cluster, ptx::space_global, stage(number), source,
+                       static_cast<uint32_t>(bytes), barriers_ + number);
+    return;
+  }
+  auto const* const from = static_cast<Chunk const*>(source);
+#pragma unroll
+  for (int i = 0; i < kStageChunks / kWarpThreads; ++i) {
+    int const chunk = i * kWarpThreads + lane_;
+    if (chunk * kChunkBytes >= bytes) continue;
+    if constexpr (detail::kCopies == detail::Copies::kAsync) {
+      __pipeline_memcpy_async(stage(number) + chunk, from + chunk, kChunkBytes);
+    } else {
+      stage(number)[chunk] = from[chunk];
+    }
+  }
+#endif
+}
+
+__device__ inline void WarpPipe::end_turn() {
+#ifdef __CUDA_ARCH__
+  if constexpr (detail::kCopies == detail::Copies::kAsync) __pipeline_commit();
+#endif
+}
+
+__device__ inline void WarpPipe::wait(int number, int phase) {
+#ifndef __CUDACC__
+  if (lane_ == 0 && phase == phases_[number]) {
+    end(loads_[number]);
+    phases_[number] ^= 1;
+  }
+  __syncwarp();
+#elif defined(__CUDA_ARCH__)
+  if constexpr (detail::kCopies == detail::Copies::kBulk) {
+    while (
+        !::cuda::ptx::mbarrier_try_wait_parity(barriers_ + number, static_cast<uint32_t>(phase))) {
+    }
+    return;
+  }
+  if constexpr (detail::kCopies == detail::Copies::kAsync) __pipeline_wait_prior(kStages - 2);
+  __syncwarp();
+#endif
+}
+
+__device__ inline void WarpPipe::store(int number, void* target, int bytes) {
+#ifndef __CUDACC__
+  __syncwarp();
+  if (lane_ != 0) return;
+  end(store_before_);
+  store_before_ = last_store_;
+  last_store_ = {target, stage(number), bytes};
+#elif defined(__CUDA_ARCH__)
+  namespace ptx = ::cuda::ptx;
+  if constexpr (detail::kCopies == detail::Copies::kBulk) {
+    // What each lane has written is to be seen by the copy engine.
+    ptx::fence_proxy_async(ptx::space_shared);
+    __syncwarp();
+    if (lane_ != 0) return;
+    ptx::cp_async_bulk(ptx::space_global, ptx::space_shared, target, stage(number),
+                       static_cast<uint32_t>(bytes));
+    ptx::cp_async_bulk_commit_group();
+    return;
+  }
+  __syncwarp();
+  auto* const to = static_cast<Chunk*>(target);
+#pragma unroll
+  for (int i = 0; i < kStageChunks / kWarpThreads; ++i) {
+    int const chunk = i * kWarpThreads + lane_;
+    if (chunk * kChunkBytes < bytes) to[chunk] = stage(number)[chunk];
+  }
+  __syncwarp();
+#endif
+}
+
+__device__ inline void WarpPipe::finish() {
+#ifndef __CUDACC__
+  if (lane_ != 0) return;
+  end(store_before_);
+  end(last_store_);
+#elif defined(__CUDA_ARCH__)
+  if constexpr (detail::kCopies == detail::Copies::kBulk) {
+    if (lane_ == 0) ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>());
+  }
+#endif
+}
+
+#ifndef __CUDACC__
+inline void WarpPipe::end(Copy& copy) {
+  if (copy.bytes > 0) std::memcpy(copy.to, copy.from, static_cast<size_t>(copy.bytes));
+  copy = {};
+}
+#endif
+
+}  // namespace zeta::rowwise::cuda

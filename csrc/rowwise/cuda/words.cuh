@@ -1,0 +1,216 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/float16.h"
+
+#ifdef __CUDACC__
+#include <cuda_bf16.h>
+#include <cuda_fp16.h>
+#endif
+
+// Numbers as a thread computes with them: a float, or two numbers of 16 bits, which one instruction
+// takes together. What is said of a number holds for each half of a pair.
+namespace zeta::rowwise::cuda {
+
+template <class Scalar>
+struct Pair {
+  uint32_t bits;
+};
+
+template <class Scalar>
+struct WordOf {
+  using type = Pair<Scalar>;
+};
+template <>
+struct WordOf<float> {
+  using type = float;
+};
+template <class Scalar>
+using word_t = typename WordOf<Scalar>::type;
+
+// Numbers of a word.
+template <class Scalar>
+inline constexpr int kPerWord = 4 / static_cast<int>(sizeof(Scalar));
+
+// Significant bits of a number.
+template <class Scalar>
+inline constexpr int kDigits = 24;
+template <>
+inline constexpr int kDigits<Float16> = 11;
+template <>
+inline constexpr int kDigits<BFloat16> = 8;
+
+namespace detail {
+
+#ifdef __CUDACC__
+__device__ inline __half2 native(Pair<Float16> x) { return *reinterpret_cast<__half2*>(&x); }
+__device__ inline __nv_bfloat162 native(Pair<BFloat16> x) {
+  return *reinterpret_cast<__nv_bfloat162*>(&x);
+}
+template <class Scalar, class Native>
+__device__ inline Pair<Scalar> pair_of(Native x) {
+  return {*reinterpret_cast<uint32_t*>(&x)};
+}
+#endif
+
+template <class Scalar>
+__device__ inline float low(Pair<Scalar> x) {
+  return widen(Scalar{static_cast<uint16_t>(x.bits)});
+}
+template <class Scalar>
+__device__ inline float high(Pair<Scalar> x) {
+  return widen(Scalar{static_cast<uint16_t>(x.bits >> 16)});
+}
+__device__ inline float low(Pair<BFloat16> x) {
+  return rowwise::detail::float_from_bits(x.bits << 16);
+}
+__device__ inline float high(Pair<BFloat16> x) {
+  return rowwise::detail::float_from_bits(x.bits & 0xffff0000U);
+}
+
+// A function of numbers as one of pairs, rounded once.
+template <class Scalar, class Function, class... Pairs>
+__device__ inline Pair<Scalar> for_halves(Function const& function, Pairs... pairs) {
+  uint32_t const low_bits = narrow<Scalar>(function(low(pairs)...)).bits;
+  uint32_t const high_bits = narrow<Scalar>(function(high(pairs)...)).bits;
+  return {low_bits | high_bits << 16};
+}
+
+}  // namespace detail
+
+// The larger of two numbers, and the smaller: of a number and a NaN, the number.
+__device__ inline float larger(float a, float b) { return fmaxf(a, b); }
+__device__ inline float smaller(float a, float b) { return fminf(a, b); }
+
+template <class Scalar>
+__device__ inline Pair<Scalar> larger(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hmax2(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return fmaxf(x, y); }, a, b);
+#endif
+}
+
+template <class Scalar>
+__device__ inline Pair<Scalar> smaller(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hmin2(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return fminf(x, y); }, a, b);
+#endif
+}
+
+// The larger of two numbers, NaN if one of them is.
+__device__ inline float larger_or_nan(float a, float b) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+#else
+  return a != a || b != b ? NAN : fmaxf(a, b);
+#endif
+}
+
+template <class Scalar>
+__device__ inline Pair<Scalar> larger_or_nan(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hmax2_nan(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return larger_or_nan(x, y); }, a, b);
+#endif
+}
+
+// 1 where the numbers are equal, else 0.
+__device__ inline float one_where_equal(float a, float b) {
+#ifdef __CUDA_ARCH__
+  float result;
+  asm("set.eq.f32.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+#else
+  return a == b ? 1.0F : 0.0F;
+#endif
+}
+
+template <class Scalar>
+__device__ inline Pair<Scalar> one_where_equal(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__heq2(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return one_where_equal(x, y); }, a, b);
+#endif
+}
+
+// a * b + c, rounded once.
+__device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
+
+template <class Scalar>
+__device__ inline Pair<Scalar> fused(Pair<Scalar> a, Pair<Scalar> b, Pair<Scalar> c) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hfma2(detail::native(a), detail::native(b), detail::native(c)));
+#else
+  return detail::for_halves<Scalar>([](double x, double y, double z) { return std::fma(x, y, z); },
+                                    a, b, c);
+#endif
+}
+
+__device__ inline float product(float a, float b) { return a * b; }
+
+template <class Scalar>
+__device__ inline Pair<Scalar> product(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hmul2(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return x * y; }, a, b);
+#endif
+}
+
+// The halves in the other order.
+template <class Scalar>
+__device__ inline Pair<Scalar> swapped(Pair<Scalar> x) {
+  return {x.bits << 16 | x.bits >> 16};
+}
+
+// A word of 32 bits as it lies in memory.
+template <class Word>
+__device__ inline Word word_from_bits(uint32_t bits) {
+  return {bits};
+}
+template <>
+__device__ inline float word_from_bits<float>(uint32_t bits) {
+  return rowwise::detail::float_from_bits(bits);
+}
+
+template <class Scalar>
+__device__ inline uint32_t bits_of_word(Pair<Scalar> word) {
+  return word.bits;
+}
+__device__ inline uint32_t bits_of_word(float word) { return rowwise::detail::bits_of(word); }
+
+// One of the numbers of a word, which are counted in the order of memory.
+template <class Scalar>
+__device__ inline float number(Pair<Scalar> word, int half) {
+  return half == 0 ? detail::low(word) : detail::high(word);
+}
+__device__ inline float number(float word, int) { return word; }
+
+// A word of one number throughout. The float is one of the type's, or is rounded to the nearest.
+template <class Scalar>
+__device__ inline word_t<Scalar> word_of(float x) {
+  if constexpr (kPerWord<Scalar> == 1) {
+    return x;
+  } else {
+    return {narrow<Scalar>(x).bits * 0x10001U};
+  }
+}
+
+// A weight as a float that is rounded to the type's numbers as the weight itself would be.
+template <class Scalar>
+__device__ inline float narrowed_to_float(double weight) {
+  return kPerWord<Scalar> == 1 ? static_cast<float>(weight) : rowwise::detail::round_to_odd(weight);
+}
+
+}  // namespace zeta::rowwise::cuda
