@@ -152,6 +152,7 @@ std::vector<Scalar> gradients_of(Gradients family, int64_t length, Random& rando
 struct Layout {
   int64_t stride;      // between the entries of a row
   int64_t row_stride;  // between rows
+  int64_t first = 0;   // where the first row begins
 };
 
 inline Layout contiguous(int64_t length) { return {1, length}; }
@@ -164,12 +165,13 @@ struct Operand {
   Operand(int64_t rows, int64_t length, Layout const& layout)
       : stride(layout.stride),
         row_stride(layout.row_stride),
-        memory(static_cast<size_t>((rows - 1) * row_stride + (length - 1) * stride + 1),
+        first(layout.first),
+        memory(static_cast<size_t>(first + (rows - 1) * row_stride + (length - 1) * stride + 1),
                nan_with_sign_bit<Scalar>()) {}
 
-  Scalar& at(int64_t row, int64_t column) {
-    return memory[static_cast<size_t>(row * row_stride + column * stride)];
-  }
+  Scalar* data() { return memory.data() + first; }
+
+  Scalar& at(int64_t row, int64_t column) { return data()[row * row_stride + column * stride]; }
 
   void set_row(int64_t row, std::vector<Scalar> const& values) {
     for (size_t column = 0; column < values.size(); ++column) {
@@ -185,6 +187,7 @@ struct Operand {
 
   int64_t stride;
   int64_t row_stride;
+  int64_t first;
   GuardedArray<Scalar> memory;
 };
 

@@ -38,8 +38,9 @@ Layout layout_of(Case const& one) {
 // Regimes of contiguous rows meet rows that the two operands align differently.
 Layout weights_layout_of(Case const& one) {
   Layout const layout = layout_of(one);
-  if (one.regime == Regime::kFew) return layout;
-  return layout.stride == 1 && one.seed % 3 == 0 ? Layout{1, one.length + 1} : layout;
+  if (layout.stride != 1 || one.seed % 3 != 0) return layout;
+  if (one.regime == Regime::kFew) return {1, one.length, static_cast<int64_t>(one.seed % 5)};
+  return {1, one.length + 1};
 }
 
 // `full_length` is that of the rows that these are some entries of.
@@ -55,17 +56,15 @@ void check(Case const& one, int64_t full_length) {
   Supports expected_support(one.rows, capacity);
   auto geometry = geometry_of(one.rows, one.length, weights, logits, support);
   geometry.full_length = full_length;
-  auto const shape =
-      cuda::shape_of<3, Scalar>(geometry, {weights.memory.data(), logits.memory.data()}, one.k);
+  auto const shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
   ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
   Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
   if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 5);
   if (one.regime == Regime::kLanes && one.seed % 3 == 0) plan.rows_per_warp = 32;
 
   bool const wants_support = one.seed % 2 == 0;
-  cuda::ForwardOperands<Scalar> const operands = {weights.memory.data(), logits.memory.data(),
-                                                  wants_support ? support.memory.data() : nullptr,
-                                                  one.k};
+  cuda::ForwardOperands<Scalar> const operands = {
+      weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
   std::vector<unsigned char> workspace(
       static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, plan)), 0xa5);
   simt::Stream const stream = one.stream();
@@ -73,7 +72,7 @@ void check(Case const& one, int64_t full_length) {
       cuda::launch_forward<SparseSoftmax>(geometry, operands, plan, workspace.data(), &stream),
       cudaSuccess);
 
-  cpu::sparse_softmax_with_support(geometry, expected.memory.data(), logits.memory.data(),
+  cpu::sparse_softmax_with_support(geometry, expected.data(), logits.data(),
                                    expected_support.memory.data(), one.k, 0, one.rows);
   ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
   for (size_t i = 0; wants_support && i < support.memory.size(); ++i) {
@@ -100,6 +99,13 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       for (int64_t chunks : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 255, 256}) {
         lengths.push_back(chunks * 16 / element_bytes);
       }
+      // Rows that do not begin with a chunk, the longest among them.
+      for (int64_t length :
+           {1, 2, 3, 5, 7, 9, 10, 15, 17, 31, 33, 49, 63, 65, 100, 197, 255, 577}) {
+        lengths.push_back(length);
+      }
+      lengths.push_back((4096 - 30) / element_bytes);
+      lengths.push_back((4096 - 30) / element_bytes / 2 - 1);
       return lengths;
     }
     case Regime::kLanes: {

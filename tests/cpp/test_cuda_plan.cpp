@@ -48,6 +48,19 @@ TEST(CudaPlan, FindsFewOfAtMostTheLength) {
   EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kLanes);
 }
 
+TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
+  EXPECT_FALSE(dense_plan(1 << 20, 64, 4, 3).is_loose);
+  EXPECT_TRUE(dense_plan(1 << 20, 63, 4, 3).is_loose);
+  Shape shape = dense_rows(1 << 20, 64, 4, 3);
+  shape.is_aligned = false;
+  EXPECT_TRUE(plan_for(shape, kDevice).is_loose);
+  EXPECT_EQ(plan_for(shape, kDevice).rows_per_warp, 15);
+  EXPECT_EQ(plan_for(shape, kDevice).stages_per_warp, kStages + 1);
+  EXPECT_EQ(plan_for(shape, kDevice).blocks, 396);
+  EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 3).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(1 << 20, 1017, 4, 3).regime, Regime::kLanes);
+}
+
 TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
   EXPECT_EQ(dense_plan(32, 128, 4, 3), (Plan{Regime::kFew, 8, 4, 1, 1, 0, 3, 1, 8}));
   EXPECT_EQ(dense_plan(1, 8, 2, 1).blocks, 1);
@@ -55,7 +68,7 @@ TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
   EXPECT_EQ(dense_plan(132 * 16 + 1, 1024, 4, 3).stages_per_warp, kStages);
 }
 
-TEST(CudaPlan, FindsFewWhereRowsFillChunks) {
+TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
   auto const regime = [](auto const& change) {
     Shape shape = dense_rows(1000, 64, 4, 3);
     change(shape);
@@ -64,10 +77,8 @@ TEST(CudaPlan, FindsFewWhereRowsFillChunks) {
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
-  EXPECT_EQ(regime([](Shape& shape) { shape.length = 66; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kLanes);
-  EXPECT_EQ(regime([](Shape& shape) { shape.is_aligned = false; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kLanes);
 }
 
@@ -139,7 +150,7 @@ TEST(CudaPlan, KnowsLayouts) {
     return plan_for(shape_of(builder.build(), {pointer, pointer}, 3), kDevice);
   };
   EXPECT_EQ(plan_of(1, 100, 10000).regime, Regime::kFew);
-  EXPECT_EQ(plan_of(1, 104, 10000).regime, Regime::kLanes);
+  EXPECT_EQ(plan_of(1, 101, 10000).regime, Regime::kLanes);
   EXPECT_EQ(plan_of(10000, 1, 10000).regime, Regime::kColumns);
   EXPECT_EQ(plan_of(3, 300, 10000).regime, Regime::kPasses);
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);

@@ -7,6 +7,7 @@
 
 #include "rowwise/cuda/lane_entries.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stage_passes.cuh"
 #include "rowwise/cuda/stage_rows.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/cuda/words.cuh"
@@ -193,7 +194,8 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipes)
                typename MappingOf<float>::Fixed fixed) {
   using Mapping = MappingOf<float>;
   LaneRows<Chunks> const lane_rows(rows);
-  for_each_stage(rows, weights, logits, [&](Chunk* stage, int64_t first_row) {
+  StagePasses<Scalar, Chunks> passes(rows, lane_rows, weights, logits);
+  passes.for_each([&](Chunk* stage, int64_t first_row) {
 #pragma unroll 1
     for (int i = 0; i < LaneRows<Chunks>::kRows; ++i) {
       Chunk* const row = lane_rows.begin(stage, i);

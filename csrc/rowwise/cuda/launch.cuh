@@ -48,8 +48,14 @@ cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, cudaSt
 }
 
 inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
-  return {geometry.rows, static_cast<int>(geometry.length * element_bytes / kChunkBytes),
-          plan.rows_per_warp, plan.lanes_per_row, plan.stages_per_warp};
+  int64_t const bytes = geometry.length * element_bytes;
+  return {.rows = geometry.rows,
+          .length = static_cast<int>(geometry.length),
+          .chunks_per_row = static_cast<int>((bytes - 1) / kChunkBytes + 1),
+          .rows_per_stage = plan.rows_per_warp,
+          .lanes_per_row = plan.lanes_per_row,
+          .stages = plan.stages_per_warp,
+          .is_loose = plan.is_loose};
 }
 
 template <class Scalar>

@@ -53,6 +53,7 @@ struct Plan {
   int list_size = 0;
   int stages_per_warp = 0;
   int blocks = 0;
+  bool is_loose = false;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -80,10 +81,15 @@ constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.el
 
 constexpr int64_t most_non_zeros(Shape const& shape) { return std::min(shape.k, shape.length); }
 
-// A dense tensor of rows that begin at multiples of 16 bytes and are no longer than a stage.
+// Whether rows of a dense tensor do not begin at multiples of 16 bytes.
+constexpr bool is_loose(Shape const& shape) {
+  return !shape.is_aligned || row_bytes(shape) % kPieceBytes != 0;
+}
+
+// A dense tensor of rows that are no longer than a stage, with what shares chunks with them.
 constexpr bool fits_stages(Shape const& shape) {
-  return shape.is_dense && shape.is_aligned && row_bytes(shape) % kPieceBytes == 0 &&
-         row_bytes(shape) <= kStageChunks * kPieceBytes;
+  int64_t const shared_bytes = is_loose(shape) ? 2 * (kPieceBytes - 1) : 0;
+  return shape.is_dense && row_bytes(shape) + shared_bytes <= kStageBytes;
 }
 
 // The shortest list that holds the k largest, or 0.
@@ -117,15 +123,22 @@ constexpr bool is_possible(Regime regime, Shape const& shape) {
 
 // Rows to stages, stages to warps, warps to the device.
 constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan) {
-  auto const chunks = static_cast<unsigned>(row_bytes(shape) / kPieceBytes);
+  auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kPieceBytes + 1);
   plan.pieces_per_lane =
       static_cast<int>(std::min<unsigned>(kChunksPerLane, std::bit_ceil(chunks)));
   plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
-  int const blocks_of_multiprocessor = std::clamp(
-      device.shared_bytes / (pipe_shared_bytes(kStages) + kSystemSharedBytes), 1, kBlocksOfPipes);
+  plan.is_loose = is_loose(shape);
+  int const spare_stages = plan.is_loose ? 1 : 0;
+  int const block_bytes = pipe_shared_bytes(kStages + spare_stages) + kSystemSharedBytes;
+  int const blocks_of_multiprocessor =
+      std::clamp(device.shared_bytes / block_bytes, 1, kBlocksOfPipes);
   int const most_blocks = device.multiprocessors * blocks_of_multiprocessor;
 
   plan.rows_per_warp = kStageChunks / (plan.pieces_per_lane * plan.lanes_per_row);
+  if (plan.is_loose) {
+    plan.rows_per_warp = static_cast<int>(std::min<int64_t>(
+        plan.rows_per_warp, (kStageBytes - 2 * (kPieceBytes - 1)) / row_bytes(shape)));
+  }
   auto const stages = [&] { return (shape.rows - 1) / plan.rows_per_warp + 1; };
   // Few rows go to more warps, which then take one stage each.
   while (plan.rows_per_warp > 1 && stages() < int64_t{most_blocks} * kWarpsPerBlock) {
@@ -133,7 +146,7 @@ constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan
   }
   int64_t const blocks = (stages() - 1) / kWarpsPerBlock + 1;
   plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, blocks));
-  plan.stages_per_warp = blocks <= most_blocks ? 1 : kStages;
+  plan.stages_per_warp = (blocks <= most_blocks ? 1 : kStages) + spare_stages;
 }
 
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {

@@ -11,16 +11,15 @@
 // a stage are a lane's.
 namespace zeta::rowwise::cuda {
 
-// A dense tensor of rows that begin at multiples of 16 bytes.
+// A dense tensor of rows.
 struct StagedRows {
   int64_t rows;
-  int chunks_per_row;
+  int length;
+  int chunks_per_row;  // in a stage, where each row begins with a chunk
   int rows_per_stage;
   int lanes_per_row;  // a power of two
   int stages;         // of a warp
-
-  __device__ int64_t chunks() const { return rows * chunks_per_row; }
-  __device__ int chunks_per_stage() const { return rows_per_stage * chunks_per_row; }
+  bool is_loose;      // rows do not begin with a chunk in memory
 };
 
 // Where the support of each of these rows goes, as rowwise/saved_support.h has it.
@@ -38,45 +37,6 @@ struct StagedSupport {
   }
 };
 
-// Calls change(stage, first_row) for the stages that fall to this warp, each loaded from `source`
-// before and stored to `target` after.
-template <class Change>
-__device__ inline void for_each_stage(StagedRows const& rows, void* target, void const* source,
-                                      Change const& change) {
-  WarpPipe pipe(rows.stages);
-  int const chunks_per_stage = rows.chunks_per_stage();
-  int const count = static_cast<int>((rows.rows + rows.rows_per_stage - 1) / rows.rows_per_stage);
-  int const step = static_cast<int>(gridDim.x) * kWarpsPerBlock;
-  int const first =
-      static_cast<int>(blockIdx.x) * kWarpsPerBlock + static_cast<int>(threadIdx.x) / kWarpThreads;
-  auto const first_chunk = [&](int number) { return int64_t{number} * chunks_per_stage; };
-  auto const bytes_of = [&](int number) {
-    int64_t const left = rows.chunks() - first_chunk(number);
-    return (left < chunks_per_stage ? static_cast<int>(left) : chunks_per_stage) * kChunkBytes;
-  };
-  auto const load = [&](int number, int stage) {
-    if (number < count) {
-      pipe.load(stage, static_cast<Chunk const*>(source) + first_chunk(number), bytes_of(number));
-    }
-    pipe.end_turn();
-  };
-#pragma unroll
-  for (int i = 0; i < kStages - 1; ++i) load(first + i * step, i);
-
-  int stage = 0;
-  int phase = 0;
-#pragma unroll 1
-  for (int number = first; number < count; number += step) {
-    pipe.wait(stage, phase);
-    change(pipe.stage(stage), int64_t{number} * rows.rows_per_stage);
-    pipe.store(stage, static_cast<Chunk*>(target) + first_chunk(number), bytes_of(number));
-    load(number + (kStages - 1) * step, stage == 0 ? kStages - 1 : stage - 1);
-    stage = stage == kStages - 1 ? 0 : stage + 1;
-    phase = stage == 0 ? phase ^ 1 : phase;
-  }
-  pipe.finish();
-}
-
 // The part of a stage that is a lane's: kChunksPerLane neighbouring chunks where rows fill their
 // places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one.
 template <int Chunks>
@@ -88,6 +48,8 @@ class LaneRows {
       : lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
         lanes_(Chunks < kChunksPerLane ? 1 : rows.lanes_per_row),
         chunks_per_row_(rows.chunks_per_row) {}
+
+  __device__ int lane() const { return lane_; }
 
   // Lanes that have a part of one row, which are neighbours, and which of them this is.
   __device__ int lanes() const { return lanes_; }

@@ -17,12 +17,13 @@ inline constexpr int kWarpsPerBlock = 4;
 // (benchmarks/results/cuda/prototypes.csv).
 inline constexpr int kStages = 3;
 inline constexpr int kStageChunks = 256;
+inline constexpr int kStageBytes = kStageChunks * kPieceBytes;
 inline constexpr int kBarrierBytes = 128;  // of a block
 static_assert(kWarpsPerBlock * kStages * 8 <= kBarrierBytes);
 
 // Shared memory of a block in which each warp has so many stages, and what the system adds to it.
 constexpr int pipe_shared_bytes(int stages) {
-  return kBarrierBytes + kWarpsPerBlock * stages * kStageChunks * kPieceBytes;
+  return kBarrierBytes + kWarpsPerBlock * stages * kStageBytes;
 }
 inline constexpr int kSystemSharedBytes = 1024;
 

@@ -48,10 +48,14 @@ inline constexpr Copies kCopies = Copies::kPlain;
 // stage i while it works on others, waits for it, changes it, and stores it.
 class WarpPipe {
  public:
-  // `stages` of them may be used: fewer than kStages if that is all that the warp will load.
+  // Of shared memory for `stages`: less than kStages if that is all that the warp will load, one
+  // more if it uses the spare one.
   __device__ explicit WarpPipe(int stages);
 
   __device__ Chunk* stage(int number) const { return stages_ + number * kStageChunks; }
+
+  // One behind those that are loaded.
+  __device__ Chunk* spare() const { return spare_; }
 
   // Begins to load a stage. What the warp did with it before has to be behind a store() of the
   // stage, and at most one later store may be under way. `source` and `bytes` are multiples of 16.
@@ -64,8 +68,8 @@ class WarpPipe {
   // load of the stage and changes with each.
   __device__ void wait(int number, int phase);
 
-  // Begins to store what the lanes made of a stage.
-  __device__ void store(int number, void* target, int bytes);
+  // Begins to store what the lanes made of a stage, from one of its chunks on.
+  __device__ void store(int number, int first_chunk, void* target, int bytes);
 
   // Before the block ends.
   __device__ void finish();
@@ -73,6 +77,7 @@ class WarpPipe {
  private:
   int lane_;
   Chunk* stages_;
+  Chunk* spare_;
   uint64_t* barriers_;
 
 #ifndef __CUDACC__
@@ -96,6 +101,7 @@ __device__ inline WarpPipe::WarpPipe(int stages)
   ZETA_DYNAMIC_SHARED_ARRAY(Chunk, shared);
   int const warp = static_cast<int>(threadIdx.x) / kWarpThreads;
   stages_ = shared + kBarrierBytes / kChunkBytes + warp * stages * kStageChunks;
+  spare_ = stages_ + (stages - 1) * kStageChunks;
   barriers_ = reinterpret_cast<uint64_t*>(shared) + warp * kStages;
 #ifdef __CUDA_ARCH__
   if constexpr (detail::kCopies == detail::Copies::kBulk) {
@@ -122,8 +128,10 @@ __device__ inline void WarpPipe::load(int number, void const* source, int bytes)
     ptx::cp_async_bulk_wait_group_read(ptx::n32_t<1>());
     ptx::mbarrier_arrive_expect_tx(ptx::sem_release, ptx::scope_cta, ptx::space_shared,
                                    barriers_ + number, static_cast<uint32_t>(bytes));
-    ptx::cp_async_bulk(ptx::space_cluster, ptx::space_global, stage(number), source,
-                       static_cast<uint32_t>(bytes), barriers_ + number);
+    if (bytes > 0) {
+      ptx::cp_async_bulk(ptx::space_cluster, ptx::space_global, stage(number), source,
+                         static_cast<uint32_t>(bytes), barriers_ + number);
+    }
     return;
   }
   auto const* const from = static_cast<Chunk const*>(source);
@@ -165,13 +173,14 @@ __device__ inline void WarpPipe::wait(int number, int phase) {
 #endif
 }
 
-__device__ inline void WarpPipe::store(int number, void* target, int bytes) {
+__device__ inline void WarpPipe::store(int number, int first_chunk, void* target, int bytes) {
+  Chunk* const from = stage(number) + first_chunk;
 #ifndef __CUDACC__
   __syncwarp();
   if (lane_ != 0) return;
   end(store_before_);
   store_before_ = last_store_;
-  last_store_ = {target, stage(number), bytes};
+  last_store_ = {target, from, bytes};
 #elif defined(__CUDA_ARCH__)
   namespace ptx = ::cuda::ptx;
   if constexpr (detail::kCopies == detail::Copies::kBulk) {
@@ -179,8 +188,10 @@ __device__ inline void WarpPipe::store(int number, void* target, int bytes) {
     ptx::fence_proxy_async(ptx::space_shared);
     __syncwarp();
     if (lane_ != 0) return;
-    ptx::cp_async_bulk(ptx::space_global, ptx::space_shared, target, stage(number),
-                       static_cast<uint32_t>(bytes));
+    if (bytes > 0) {
+      ptx::cp_async_bulk(ptx::space_global, ptx::space_shared, target, from,
+                         static_cast<uint32_t>(bytes));
+    }
     ptx::cp_async_bulk_commit_group();
     return;
   }
@@ -189,7 +200,7 @@ __device__ inline void WarpPipe::store(int number, void* target, int bytes) {
 #pragma unroll
   for (int i = 0; i < kStageChunks / kWarpThreads; ++i) {
     int const chunk = i * kWarpThreads + lane_;
-    if (chunk * kChunkBytes < bytes) to[chunk] = stage(number)[chunk];
+    if (chunk * kChunkBytes < bytes) to[chunk] = from[chunk];
   }
   __syncwarp();
 #endif
