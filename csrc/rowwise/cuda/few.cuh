@@ -7,6 +7,7 @@
 
 #include "rowwise/cuda/lane_entries.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/largest_words.cuh"
 #include "rowwise/cuda/stage_passes.cuh"
 #include "rowwise/cuda/stage_rows.cuh"
 #include "rowwise/cuda/tuning.h"
@@ -18,123 +19,121 @@
 // spread.
 namespace zeta::rowwise::cuda {
 
-// The M largest numbers, larger first; the first is NaN if any number is. Halves of pairs apart.
-template <int M, class Word>
-class LargestWords {
- public:
-  // Those of some words, `fill` being below all of them.
-  template <int N>
-  __device__ LargestWords(Word const (&words)[N], Word fill) {
-#pragma unroll
-    for (int i = 0; i < N; ++i) {
-      Word word = words[i];
-      insert(word, 0, i < M ? i : M);
-      if (i < M) words_[i] = word;
-    }
-#pragma unroll
-    for (int i = N; i < M; ++i) words_[i] = fill;
-  }
-
-  __device__ Word operator[](int i) const { return words_[i]; }
-
-  // With those of the other lanes of a row.
-  __device__ void merge_lanes(int lanes) {
-#pragma unroll 1
-    for (int mask = 1; mask < lanes; mask *= 2) {
-      merge([mask](Word word) {
-        return word_from_bits<Word>(__shfl_xor_sync(kAllLanes, bits_of_word(word), mask));
-      });
-    }
-  }
-
-  // With those of the other halves.
-  __device__ void merge_halves() {
-    merge([](Word word) { return swapped(word); });
-  }
-
- private:
-  // With those that other(word) gives for each.
-  template <class Other>
-  __device__ void merge(Other const& other) {
-    Word words[M];
-#pragma unroll
-    for (int i = 0; i < M; ++i) words[i] = other(words_[i]);
-    // The other's i-th is not above its first i, nor are these above ours.
-#pragma unroll
-    for (int i = 0; i < M; ++i) insert(words[i], i, M);
-  }
-
-  // Puts a word in its place behind the first ones, and leaves in it what falls out of the list.
-  __device__ void insert(Word& word, int first, int count) {
-#pragma unroll
-    for (int i = 0; i < M; ++i) {
-      if (i < first || i >= count) continue;
-      Word const present = words_[i];
-      words_[i] = i == 0 ? larger_or_nan(present, word) : larger(present, word);
-      word = smaller(present, word);
-    }
-  }
-
-  Word words_[M];
-};
-
-// A row's largest values, and the weights of entries that equal them.
+// The weights of a row, given its K largest values in both halves of words.
 template <class Mapping, class Scalar, int K>
 class FewWeights {
  public:
   using Word = word_t<Scalar>;
 
-  // `largest` are the K + 1 largest values of the row, in both halves.
-  __device__ FewWeights(LargestWords<K + 1, Word> const& largest, int k,
+  __device__ FewWeights(LargestWords<K, Word> const& largest, int k,
                         typename Mapping::Fixed const& fixed) {
-    float values[K + 1];
-#pragma unroll
-    for (int i = 0; i <= K; ++i) values[i] = number(largest[i], 0);
-    is_ordinary_ = values[0] < INFINITY && values[0] > -INFINITY;
+    float values[K];
     float weights[K];
-    int const support = Mapping::template weights_of_few<kDigits<Scalar>>(
-        values, k, fixed, weights, narrowed_to_float<Scalar>);
-    float last = values[0];
-    float next = values[1];
 #pragma unroll
-    for (int i = 1; i < K; ++i) {
-      last = i < k ? values[i] : last;
-      next = i < k ? values[i + 1] : next;
-    }
-    tie_ = is_ordinary_ && support == k && last == next ? last : NAN;
+    for (int i = 0; i < K; ++i) values[i] = number(largest[i], 0);
+    support_ = Mapping::template weights_of_few<kDigits<Scalar>>(values, k, fixed, weights,
+                                                                 narrowed_to_float<Scalar>);
+    is_ordinary_ = values[0] < INFINITY && values[0] > -INFINITY;
+    is_limited_ = is_ordinary_ && support_ == k;
+    last_ = largest[0];
+#pragma unroll
+    for (int i = 1; i < K; ++i) last_ = i < k ? largest[i] : last_;
     kept_ = k;
 #pragma unroll
     for (int i = 0; i < K; ++i) {
-      kept_ -= values[i] > last ? 1 : 0;
+      kept_ -= values[i] > number(last_, 0) ? 1 : 0;
       values_[i] = largest[i];
       // One of several equal values stands for all of them.
       weights_[i] = word_of<Scalar>(i > 0 && values[i] == values[i - 1] ? 0.0F : weights[i]);
     }
   }
 
-  __device__ Word operator()(Word entry) const {
-    Word sum = product(one_where_equal(entry, values_[K - 1]), weights_[K - 1]);
+  // Of entries, if the support has no more than Most different values.
+  template <int Most>
+  __device__ Word of(Word entries) const {
+    Word sum = product(one_where_equal(entries, values_[Most - 1]), weights_[Most - 1]);
 #pragma unroll
-    for (int i = K - 2; i >= 0; --i) {
-      sum = fused(one_where_equal(entry, values_[i]), weights_[i], sum);
+    for (int i = Most - 2; i >= 0; --i) {
+      sum = fused(one_where_equal(entries, values_[i]), weights_[i], sum);
     }
     return sum;
   }
 
   __device__ bool is_ordinary() const { return is_ordinary_; }
+  __device__ int support() const { return support_; }
 
-  // Whether more entries equal the last value of the support than may have a weight; if so, this
-  // value, and how many may.
-  __device__ bool has_ties() const { return tie_ == tie_; }
-  __device__ float tie() const { return tie_; }
-  __device__ int kept_ties() const { return has_ties() ? kept_ : 0; }
+  // Whether k entries are in the support. The entries that equal the last of them may be more than
+  // those that have a place there.
+  __device__ bool is_limited() const { return is_limited_; }
+  __device__ Word last() const { return last_; }
+  __device__ int places_of_last() const { return kept_; }
 
  private:
   bool is_ordinary_;
-  float tie_;  // NaN if there are none
+  bool is_limited_;
+  int support_;
   int kept_;
+  Word last_;
   Word values_[K];
   Word weights_[K];
+};
+
+// What a lane holds of one row.
+template <class Scalar, int Chunks>
+class RowWords {
+ public:
+  using Word = word_t<Scalar>;
+  static constexpr int kCount = 4 * Chunks;
+
+  __device__ RowWords(LaneRows<Chunks> const& rows, Chunk const* row, Word fill) {
+    uint32_t const none = bits_of_word(fill);
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      Chunk chunk = {none, none, none, none};
+      if (rows.has(rows.chunk(i))) chunk = row[rows.chunk(i)];
+      words_[4 * i] = word_from_bits<Word>(chunk.x);
+      words_[4 * i + 1] = word_from_bits<Word>(chunk.y);
+      words_[4 * i + 2] = word_from_bits<Word>(chunk.z);
+      words_[4 * i + 3] = word_from_bits<Word>(chunk.w);
+    }
+  }
+
+  __device__ Word operator[](int i) const { return words_[i]; }
+
+  __device__ Chunk chunk(int i) const {
+    return mapped(i, [](Word word) { return word; });
+  }
+
+  // Writes function(word) in place of each.
+  template <class Function>
+  __device__ void map(LaneRows<Chunks> const& rows, Chunk* row, Function const& function) const {
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      if (rows.has(rows.chunk(i))) row[rows.chunk(i)] = mapped(i, function);
+    }
+  }
+
+  // How many of the row's numbers equal that of `word`.
+  __device__ int count_equal(LaneRows<Chunks> const& rows, Word word) const {
+    Word counts = word_of<Scalar>(0);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) counts = sum(counts, one_where_equal(words_[i], word));
+    auto count = static_cast<int>(sum_of_numbers(counts));
+#pragma unroll 1
+    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
+      count += __shfl_xor_sync(kAllLanes, count, mask);
+    }
+    return count;
+  }
+
+ private:
+  template <class Function>
+  __device__ Chunk mapped(int i, Function const& function) const {
+    return {bits_of_word(function(words_[4 * i])), bits_of_word(function(words_[4 * i + 1])),
+            bits_of_word(function(words_[4 * i + 2])), bits_of_word(function(words_[4 * i + 3]))};
+  }
+
+  Word words_[kCount];
 };
 
 // Turns a row of a stage into its weights. Returns whether they are numbers. All lanes of the warp
@@ -143,45 +142,33 @@ template <class Mapping, class Scalar, int Chunks, int K>
 __device__ inline bool weigh_few(LaneRows<Chunks> const& rows, Chunk* row, int k,
                                  typename Mapping::Fixed const& fixed) {
   using Word = word_t<Scalar>;
-  Word const fill = word_of<Scalar>(-INFINITY);
-  Word words[4 * Chunks];
-#pragma unroll
-  for (int i = 0; i < Chunks; ++i) {
-    uint32_t const none = bits_of_word(fill);
-    Chunk chunk = {none, none, none, none};
-    if (rows.has(rows.chunk(i))) chunk = row[rows.chunk(i)];
-    words[4 * i] = word_from_bits<Word>(chunk.x);
-    words[4 * i + 1] = word_from_bits<Word>(chunk.y);
-    words[4 * i + 2] = word_from_bits<Word>(chunk.z);
-    words[4 * i + 3] = word_from_bits<Word>(chunk.w);
-  }
-
-  LargestWords<K + 1, Word> largest(words, fill);
+  Word const fill = repeated(narrow<Scalar>(-INFINITY));
+  RowWords<Scalar, Chunks> const words(rows, row, fill);
+  LargestWords<K, Word> largest(words, fill);
   if constexpr (Chunks == kChunksPerLane) largest.merge_lanes(rows.lanes());
   if constexpr (kPerWord<Scalar> == 2) largest.merge_halves();
   FewWeights<Mapping, Scalar, K> const weights(largest, k, fixed);
 
-#pragma unroll
-  for (int i = 0; i < Chunks; ++i) {
-    if (!rows.has(rows.chunk(i))) continue;
-    row[rows.chunk(i)] = {
-        bits_of_word(weights(words[4 * i])), bits_of_word(weights(words[4 * i + 1])),
-        bits_of_word(weights(words[4 * i + 2])), bits_of_word(weights(words[4 * i + 3]))};
+  int equal = 0;
+  if (__any_sync(kAllLanes, weights.is_limited())) equal = words.count_equal(rows, weights.last());
+  constexpr int kFewer = K > 4 ? 4 : K;
+  if (__any_sync(kAllLanes, weights.support() > kFewer)) {
+    words.map(rows, row, [&](Word word) { return weights.template of<K>(word); });
+  } else {
+    words.map(rows, row, [&](Word word) { return weights.template of<kFewer>(word); });
   }
-  if (__any_sync(kAllLanes, weights.has_ties() || !weights.is_ordinary())) {
+
+  bool const has_ties = weights.is_limited() && equal > weights.places_of_last();
+  if (__any_sync(kAllLanes, has_ties || !weights.is_ordinary())) {
     using Entries = LaneEntries<Scalar, Chunks>;
-    auto const chunk = [&](int i) {
-      return Chunk{bits_of_word(words[4 * i]), bits_of_word(words[4 * i + 1]),
-                   bits_of_word(words[4 * i + 2]), bits_of_word(words[4 * i + 3])};
-    };
-    auto const ties = Entries::where(rows, chunk, [&](uint32_t word, int half) {
-      return number(word_from_bits<Word>(word), half) == weights.tie();
-    });
-    Entries::clear(rows, row, Entries::behind_first(rows, ties, weights.kept_ties()));
-    uint32_t const nan = bits_of_word(word_of<Scalar>(NAN));
-#pragma unroll 1
-    for (int i = 0; i < Chunks && !weights.is_ordinary(); ++i) {
-      if (rows.has(rows.chunk(i))) row[rows.chunk(i)] = {nan, nan, nan, nan};
+    float const tie = has_ties ? number(weights.last(), 0) : NAN;
+    auto const ties = Entries::where(
+        rows, [&](int i) { return words.chunk(i); },
+        [&](uint32_t word, int half) { return number(word_from_bits<Word>(word), half) == tie; });
+    Entries::clear(rows, row, Entries::behind_first(rows, ties, weights.places_of_last()));
+    if (!weights.is_ordinary()) {
+      Word const nan = repeated(narrow<Scalar>(NAN));
+      words.map(rows, row, [&](Word) { return nan; });
     }
   }
   return weights.is_ordinary();

@@ -39,43 +39,67 @@ template <class Scalar, int Chunks>
 class RowMover {
  public:
   __device__ RowMover(StagedRows const& rows, LaneRows<Chunks> const& lane_rows)
-      : rows_(rows), lane_rows_(lane_rows) {}
+      : lane_(lane_rows.lane()), length_(rows.length) {
+    int const first_row =
+        Chunks == kChunksPerLane ? lane_rows.row(0) : lane_ * LaneRows<Chunks>::kRows;
+    int const before = lane_rows.rank() * kWordsOfRow;
+    rows_ = rows.rows_per_stage - first_row;
+    words_ = rows_ > 0 ? 4 * rows.chunks_per_row - before : 0;
+    entries_ = rows_ > 0 ? length_ - before * kPerWord<Scalar> : 0;
+    first_word_ = first_row * 4 * rows.chunks_per_row + before;
+    first_entry_ = first_row * length_ + before * kPerWord<Scalar>;
+  }
 
   // From rows that follow `shift` other entries, to where each begins with a chunk. What lies
   // behind a row there is -inf.
   __device__ void to_chunks(Chunk const* from, int shift, Chunk* to) const {
     auto const* const entries = reinterpret_cast<Bits const*>(from) + shift;
-    Bits const fill = static_cast<Bits>(bits_of_word(word_of<Scalar>(-INFINITY)));
-    __syncwarp();
-#pragma unroll 4
-    for (int i = 0; i < kWords; ++i) {
-      Place const place = place_of(i);
-      uint32_t word = place.entries >= 1 ? entries[place.entry] : fill;
-      if constexpr (kPerWord<Scalar> == 2) {
-        word |= static_cast<uint32_t>(place.entries >= 2 ? entries[place.entry + 1] : fill) << 16;
-      }
-      if (place.exists) reinterpret_cast<uint32_t*>(to)[place.word] = word;
-    }
-    __syncwarp();
+    auto* const words = reinterpret_cast<uint32_t*>(to);
+    uint32_t const fill = bits_of_word(repeated(narrow<Scalar>(-INFINITY)));
+    move(
+        [&](Place const& place) {
+          uint32_t word = place.entries >= 1 ? entries[place.entry] : fill;
+          if constexpr (kPerWord<Scalar> == 2) {
+            word = (word & 0xffffU) |
+                   (place.entries >= 2 ? entries[place.entry + 1] : fill & 0xffffU) << 16;
+          }
+          return word;
+        },
+        [&](Place const& place, uint32_t word) {
+          if (place.exists) words[place.word] = word;
+        });
   }
 
   // The way back.
   __device__ void from_chunks(Chunk const* from, Chunk* to, int shift) const {
+    auto const* const words = reinterpret_cast<uint32_t const*>(from);
     auto* const entries = reinterpret_cast<Bits*>(to) + shift;
+    move([&](Place const& place) { return place.exists ? words[place.word] : 0; },
+         [&](Place const& place, uint32_t word) {
+           if (place.entries >= 1) entries[place.entry] = static_cast<Bits>(word);
+           if constexpr (kPerWord<Scalar> == 2) {
+             if (place.entries >= 2) entries[place.entry + 1] = static_cast<Bits>(word >> 16);
+           }
+         });
+  }
+
+ private:
+  // Some reads are under way at once.
+  template <class Read, class Write>
+  __device__ void move(Read const& read, Write const& write) const {
+    constexpr int kAtOnce = 8;
     __syncwarp();
-#pragma unroll 4
-    for (int i = 0; i < kWords; ++i) {
-      Place const place = place_of(i);
-      uint32_t const word = place.exists ? reinterpret_cast<uint32_t const*>(from)[place.word] : 0;
-      if (place.entries >= 1) entries[place.entry] = static_cast<Bits>(word);
-      if constexpr (kPerWord<Scalar> == 2) {
-        if (place.entries >= 2) entries[place.entry + 1] = static_cast<Bits>(word >> 16);
-      }
+#pragma unroll 1
+    for (int first = 0; first < kWords; first += kAtOnce) {
+      uint32_t words[kAtOnce];
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) words[i] = read(place_of(first + i));
+#pragma unroll
+      for (int i = 0; i < kAtOnce; ++i) write(place_of(first + i), words[i]);
     }
     __syncwarp();
   }
 
- private:
   using Bits = std::conditional_t<kPerWord<Scalar> == 2, uint16_t, uint32_t>;
   static constexpr int kWords = 4 * kChunksPerLane;
 
@@ -88,21 +112,29 @@ class RowMover {
 
   // Of the lane's i-th word. The lanes take theirs in such orders that they use different banks.
   __device__ Place place_of(int i) const {
-    constexpr int kWordsOfRow = 4 * Chunks;
-    int const own = i ^ lane_rows_.lane();
-    int const row = Chunks == kChunksPerLane
-                        ? lane_rows_.row(0)
-                        : lane_rows_.lane() * LaneRows<Chunks>::kRows + own / kWordsOfRow;
-    int const word =
-        Chunks == kChunksPerLane ? lane_rows_.rank() * kWordsOfRow + own : own % kWordsOfRow;
-    int const column = word * kPerWord<Scalar>;
-    bool const exists = row < rows_.rows_per_stage && word < 4 * rows_.chunks_per_row;
-    return {row * 4 * rows_.chunks_per_row + word, row * rows_.length + column,
-            exists ? rows_.length - column : 0, exists};
+    int const own = i ^ lane_;
+    if constexpr (Chunks == kChunksPerLane) {
+      return {first_word_ + own, first_entry_ + own * kPerWord<Scalar>,
+              entries_ - own * kPerWord<Scalar>, own < words_};
+    } else {
+      int const row = own / kWordsOfRow;
+      int const word = own % kWordsOfRow;
+      bool const exists = row < rows_ && word < words_;
+      return {first_word_ + row * words_ + word,
+              first_entry_ + row * length_ + word * kPerWord<Scalar>,
+              exists ? entries_ - word * kPerWord<Scalar> : 0, exists};
+    }
   }
 
-  StagedRows const& rows_;
-  LaneRows<Chunks> const& lane_rows_;
+  static constexpr int kWordsOfRow = 4 * Chunks;
+
+  int lane_;
+  int length_;
+  int first_word_;  // that is this lane's
+  int first_entry_;
+  int rows_;   // of this lane
+  int words_;  // of a row, from the lane's first on
+  int entries_;
 };
 
 }  // namespace zeta::rowwise::cuda

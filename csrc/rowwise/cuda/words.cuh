@@ -168,6 +168,26 @@ __device__ inline Pair<Scalar> product(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
+// a + b, rounded once.
+__device__ inline float sum(float a, float b) { return a + b; }
+
+template <class Scalar>
+__device__ inline Pair<Scalar> sum(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return detail::pair_of<Scalar>(__hadd2(detail::native(a), detail::native(b)));
+#else
+  return detail::for_halves<Scalar>([](float x, float y) { return x + y; }, a, b);
+#endif
+}
+
+// Of all numbers of a word.
+__device__ inline float sum_of_numbers(float x) { return x; }
+
+template <class Scalar>
+__device__ inline float sum_of_numbers(Pair<Scalar> x) {
+  return detail::low(x) + detail::high(x);
+}
+
 // The halves in the other order.
 template <class Scalar>
 __device__ inline Pair<Scalar> swapped(Pair<Scalar> x) {
@@ -203,7 +223,22 @@ __device__ inline word_t<Scalar> word_of(float x) {
   if constexpr (kPerWord<Scalar> == 1) {
     return x;
   } else {
+#ifdef __CUDA_ARCH__
+    if constexpr (kDigits<Scalar> == 8) return detail::pair_of<Scalar>(__float2bfloat162_rn(x));
+    return detail::pair_of<Scalar>(__float2half2_rn(x));
+#else
     return {narrow<Scalar>(x).bits * 0x10001U};
+#endif
+  }
+}
+
+// A word of one of the type's numbers throughout.
+template <class Scalar>
+__device__ inline word_t<Scalar> repeated(Scalar x) {
+  if constexpr (kPerWord<Scalar> == 1) {
+    return x;
+  } else {
+    return {x.bits * 0x10001U};
   }
 }
 
