@@ -29,6 +29,7 @@ WORDS = {  # of template arguments
     "true": "contiguous",
     "false": "any layout",
 }
+NUMBERS = {"few": ("chunks", "list"), "forward_lanes": ("pieces",)}  # among them, in order
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,18 @@ class Kernel:
     spilled_bytes: int  # stored and loaded
     shared_bytes: int
     instructions: int
-    accesses: Counter[str]  # of global memory: "load 128", "store 32"
+    accesses: Counter[str]  # of global memory: "load 128", "store 32"; "bulk copy"
 
     @cached_property
     def title(self) -> str:
-        """As forward_lanes, float32, pieces: 2."""
+        """As few, float32, chunks: 8, list: 3."""
         text = output("c++filt", self.name)
         match = re.search(r"(\w+)_kernel<([^()]*)>\(", text)
         if match is None:
             sys.exit(f"kernel_facts: expected the name of a kernel, but got {text}")
         _, *arguments = (word.rpartition("::")[2] for word in match[2].split(", "))
-        words = (f"pieces: {word}" if word.isdigit() else word for word in arguments)
+        meanings = iter(NUMBERS.get(match[1], ()))
+        words = (f"{next(meanings)}: {word}" if word.isdigit() else word for word in arguments)
         return ", ".join([match[1], *(WORDS.get(word, word.lower()) for word in words)])
 
 
@@ -110,6 +112,8 @@ def count_accesses(instructions: list[str]) -> Counter[str]:
     kinds = {"LDG": "load", "LD": "load", "STG": "store", "ST": "store"}
     found: Counter[str] = Counter()
     for instruction in instructions:
+        if re.search(r"\bUBLKCP\b", instruction):
+            found["bulk copy"] += 1
         match = re.match(r"(?:@!?U?P\w+ )?(LDG|LD|STG|ST)\.E(\.\S+)?\s", instruction)
         if match:
             width = re.search(r"\.(128|64|U16|S16|U8)\b", match[2] or "")
@@ -121,12 +125,13 @@ def count_accesses(instructions: list[str]) -> Counter[str]:
 def table(kernels: list[Kernel]) -> str:
     head = (
         *("kernel", "registers", "spilled, B", "shared, B", "instructions"),
-        *("128-bit loads", "128-bit stores"),
+        *("128-bit loads", "128-bit stores", "bulk copies"),
     )
     lines = [head, ("---",) * len(head)]
     for kernel in kernels:
         numbers = (kernel.registers, kernel.spilled_bytes, kernel.shared_bytes, kernel.instructions)
-        wide = (kernel.accesses["load 128"], kernel.accesses["store 128"])
+        kinds = ("load 128", "store 128", "bulk copy")
+        wide = tuple(kernel.accesses[kind] for kind in kinds)
         lines.append((kernel.title, *map(str, (*numbers, *wide))))
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,8 @@ pytestmark = [
     pytest.mark.skipif(find_spec("triton") is None, reason="needs the disassembler of triton"),
 ]
 
+facts = cache(kernel_facts.facts)
+
 # What plan.h leaves to a block beside its row's buffer: kCandidatesPerBlock entries with columns, and
 # kOtherSharedBytes, of which the system keeps a part for itself.
 LIST_BYTES = {"float32": 2048 * 8, "bfloat16": 2048 * 6}
@@ -27,8 +30,21 @@ OTHER_SHARED_BYTES, OF_THE_SYSTEM = 4096, 1024
 
 
 @pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
+def test_kernels_of_stages_keep_to_their_means(scalar):
+    kernels = [kernel for kernel in facts(scalar, "90") if kernel.title.startswith("few")]
+    assert len(kernels) >= 11
+    for kernel in kernels:
+        assert kernel.spilled_bytes == 0, kernel.title
+        # Two stages before the loop and one in it are loaded, and each is stored whole.
+        assert kernel.accesses["bulk copy"] >= 4, kernel.title
+        assert kernel.registers <= 128, (
+            kernel.title
+        )  # four blocks of four warps to a multiprocessor
+
+
+@pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
 def test_streaming_kernels_keep_to_their_means(scalar):
-    kernels = {kernel.title: kernel for kernel in kernel_facts.facts(scalar, "90")}
+    kernels = {kernel.title: kernel for kernel in facts(scalar, "90")}
     streaming = [
         kernel
         for title, kernel in kernels.items()

@@ -75,7 +75,10 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
                         operands.logits, support, support.capacity, fixed);
   };
   auto const with_chunks = [&]<int K>() {
-    if (plan.pieces_per_lane == 1) return launch.template operator()<1, K>();
+    constexpr bool kMayBeOneChunk = kChunkBytes / sizeof(Scalar) >= K;
+    if constexpr (kMayBeOneChunk) {
+      if (plan.pieces_per_lane == 1) return launch.template operator()<1, K>();
+    }
     if (plan.pieces_per_lane == 2) return launch.template operator()<2, K>();
     if (plan.pieces_per_lane == 4) return launch.template operator()<4, K>();
     return launch.template operator()<kChunksPerLane, K>();
