@@ -1,6 +1,7 @@
 # Decides whether the CUDA kernels are compiled, with which nvcc and for which architectures.
 # In: ZETA_CUDA, TORCH_INSTALL_PREFIX. Out: ZETA_WITH_CUDA, ZETA_TORCH_CUDA (the version that torch
-# was built with), ZETA_TORCH_CUDA_MAJOR, CMAKE_CUDA_ARCHITECTURES, and the language CUDA enabled.
+# was built with), ZETA_TORCH_CUDA_MAJOR, CMAKE_CUDA_ARCHITECTURES, ZETA_CUDA_ARCHITECTURE_NAMES, and
+# the language CUDA enabled.
 include(CheckLanguage)
 
 # version.py is what a wheel holds, build-version what a libtorch archive holds.
@@ -103,6 +104,20 @@ if(nvcc)
     zeta_torch_architectures(architectures)
     set(CMAKE_CUDA_ARCHITECTURES "${architectures}" CACHE STRING "As CMake's variable of this name")
   endif()
+  # As torch.cuda.get_arch_list() names them: sm_90 is machine code, compute_90 PTX.
+  set(ZETA_CUDA_ARCHITECTURE_NAMES "")
+  foreach(architecture IN LISTS CMAKE_CUDA_ARCHITECTURES)
+    if(architecture MATCHES "^([0-9]+[a-z]?)(-real|-virtual)?$")
+      if(NOT CMAKE_MATCH_2 STREQUAL "-virtual")
+        list(APPEND ZETA_CUDA_ARCHITECTURE_NAMES sm_${CMAKE_MATCH_1})
+      endif()
+      if(NOT CMAKE_MATCH_2 STREQUAL "-real")
+        list(APPEND ZETA_CUDA_ARCHITECTURE_NAMES compute_${CMAKE_MATCH_1})
+      endif()
+    else()
+      list(APPEND ZETA_CUDA_ARCHITECTURE_NAMES ${architecture})
+    endif()
+  endforeach()
   set(CMAKE_CUDA_RUNTIME_LIBRARY None)
   enable_language(CUDA)
   set(ENV{LIBRARY_PATH} "${library_path}")

@@ -1,9 +1,9 @@
 #include "ops/largest.h"
 
-#include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
+#include "ops/cuda/check_launch.h"
 #include "ops/driver.h"
 #include "ops/second_copy.h"
 #include "rowwise/cuda/largest.h"
@@ -13,8 +13,8 @@ namespace {
 
 constexpr auto kForward = [](auto const& geometry, int64_t* columns, auto const* entries,
                              int64_t count) {
-  C10_CUDA_CHECK(
-      rowwise::cuda::largest(geometry, columns, entries, count, c10::cuda::getCurrentCUDAStream()));
+  check_launch(kName, rowwise::cuda::largest(geometry, columns, entries, count,
+                                             c10::cuda::getCurrentCUDAStream()));
 };
 
 at::Tensor forward_cuda(at::Tensor const& z, int64_t k, int64_t dim) {

@@ -9,6 +9,7 @@
 #include <initializer_list>
 #include <type_traits>
 
+#include "ops/cuda/check_launch.h"
 #include "ops/driver.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
@@ -41,9 +42,9 @@ constexpr auto kForwardWithSupport = [](rowwise::RowGeometry<3> const& geometry,
   int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, plan);
   at::Tensor workspace;
   if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
-  C10_CUDA_CHECK(engine::sparse_softmax(geometry, weights, logits, support, k, plan,
-                                        bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
-                                        c10::cuda::getCurrentCUDAStream()));
+  check_launch(kName, engine::sparse_softmax(geometry, weights, logits, support, k, plan,
+                                             bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
+                                             c10::cuda::getCurrentCUDAStream()));
 };
 
 constexpr auto kForward = [](rowwise::RowGeometry<2> const& geometry, auto* weights,
@@ -55,8 +56,9 @@ constexpr auto kBackward = [](rowwise::RowGeometry<3> const& geometry, auto* gra
                               auto const* grad_weights, auto const* weights) {
   using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
   auto const plan = plan_of<Scalar>(geometry, {grad_logits, grad_weights, weights});
-  C10_CUDA_CHECK(engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, plan,
-                                                 c10::cuda::getCurrentCUDAStream()));
+  check_launch(kBackwardName,
+               engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, plan,
+                                               c10::cuda::getCurrentCUDAStream()));
 };
 
 constexpr auto kSupportBackward = [](rowwise::RowGeometry<3> const& geometry, auto* grad_logits,
@@ -65,9 +67,9 @@ constexpr auto kSupportBackward = [](rowwise::RowGeometry<3> const& geometry, au
   using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
   // The gradient is read at the support alone, however it lies.
   auto const plan = plan_of<Scalar>(geometry, {grad_logits});
-  C10_CUDA_CHECK(engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights,
-                                                         support, capacity, plan,
-                                                         c10::cuda::getCurrentCUDAStream()));
+  check_launch(kSupportBackwardName, engine::sparse_softmax_support_backward(
+                                         geometry, grad_logits, grad_weights, support, capacity,
+                                         plan, c10::cuda::getCurrentCUDAStream()));
 };
 
 at::Tensor forward_cuda(at::Tensor const& z, int64_t k, int64_t dim,
