@@ -39,7 +39,8 @@ Layout layout_of(Case const& one) {
 Layout weights_layout_of(Case const& one) {
   Layout const layout = layout_of(one);
   if (layout.stride != 1 || one.seed % 3 != 0) return layout;
-  if (one.regime == Regime::kFew) return {1, one.length, static_cast<int64_t>(one.seed % 5)};
+  if (one.regime == Regime::kFew || one.regime == Regime::kHeld)
+    return {1, one.length, static_cast<int64_t>(one.seed % 5)};
   return {1, one.length + 1};
 }
 
@@ -108,6 +109,10 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       lengths.push_back((4096 - 30) / element_bytes / 2 - 1);
       return lengths;
     }
+    case Regime::kHeld: {
+      int const most = 32768 / element_bytes;
+      return {1, 7, 100, 511, 512, 513, 1024, 2047, 3000, 4096, most / 2 + 3, most - 1, most};
+    }
     case Regime::kLanes: {
       std::vector<int64_t> lengths = {1,  2,  3,  7,   8,   9,   15,  16,  17,  31,  32,  33,
                                       63, 64, 65, 127, 128, 129, 255, 257, 511, 513, 1000};
@@ -132,6 +137,8 @@ std::set<int64_t> ks_of(Regime regime, int64_t length) {
   std::set<int64_t> ks = {1, 2, 3, 4, 5, 31, 32, 33, length - 1, length, length + 1};
   if (regime == Regime::kFew) ks = {1, 2, 3, 4, 5, 7, 8};
   if (regime == Regime::kFew && length == 8) ks.insert(100);
+  if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32};
+  if (regime == Regime::kHeld && length == 7) ks.insert(100);
   if (regime == Regime::kBlock) ks = {1, 3, 32, 256, 257, 1500, length};
   if (regime == Regime::kSplit) ks = {1, 3, 200, 3000, length};
   ks.erase(ks.begin(), ks.lower_bound(1));
@@ -143,6 +150,8 @@ int64_t rows_of(Regime regime, int64_t length) {
   switch (regime) {
     case Regime::kFew:  // several stages, the last one not full
       return length <= 32 ? 1200 : length <= 256 ? 203 : kFamilies + 3;
+    case Regime::kHeld:
+      return length <= 600 ? 8 * kFamilies : kFamilies + 3;
     case Regime::kLanes:
       return length <= 65 ? 8 * kFamilies + 3 : kFamilies + 3;
     case Regime::kColumns:
@@ -182,6 +191,7 @@ struct KernelName {
 
 using Kernels = testing::Types<
     Kernel<float, Regime::kFew>, Kernel<Float16, Regime::kFew>, Kernel<BFloat16, Regime::kFew>,
+    Kernel<float, Regime::kHeld>, Kernel<Float16, Regime::kHeld>, Kernel<BFloat16, Regime::kHeld>,
     Kernel<float, Regime::kLanes>, Kernel<double, Regime::kLanes>, Kernel<Float16, Regime::kLanes>,
     Kernel<BFloat16, Regime::kLanes>, Kernel<float, Regime::kBlock>, Kernel<double, Regime::kBlock>,
     Kernel<Float16, Regime::kBlock>, Kernel<BFloat16, Regime::kBlock>,
@@ -211,6 +221,7 @@ TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
   for (int64_t full_length : {int64_t{1} << 40, int64_t{1} << 42}) {
     for (int64_t k : {3, 40, 100}) {
       if (TypeParam::kRegime == Regime::kFew) k = 3 + k / 20;
+      if (TypeParam::kRegime == Regime::kHeld) k = 3 + k / 4;
       check<Scalar>({TypeParam::kRegime, 35, 104, k, static_cast<uint64_t>(k)}, full_length);
       if (this->HasFatalFailure()) return;
     }
@@ -222,7 +233,7 @@ TYPED_TEST(CudaForward, GivesTheSameOnEverySchedule) {
   using Scalar = typename TypeParam::Scalar;
   constexpr Regime kRegime = TypeParam::kRegime;
   int64_t const length = kRegime == Regime::kSplit ? 20000 : kRegime == Regime::kBlock ? 2100 : 104;
-  int64_t const large_k = kRegime == Regime::kFew ? 8 : 80;
+  int64_t const large_k = kRegime == Regime::kFew ? 8 : kRegime == Regime::kHeld ? 32 : 80;
   for (uint64_t seed = 0; seed < 10; ++seed) {
     check<Scalar>({kRegime, rows_of(kRegime, length), length, seed % 3 == 0 ? large_k : 3, seed});
     if (this->HasFatalFailure()) return;

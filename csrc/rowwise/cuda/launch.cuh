@@ -14,6 +14,7 @@
 #include "rowwise/cuda/forward_lanes.cuh"
 #include "rowwise/cuda/forward_passes.cuh"
 #include "rowwise/cuda/forward_split.cuh"
+#include "rowwise/cuda/held.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/plan.h"
 #include "rowwise/cuda/split_workspace.h"
@@ -34,17 +35,17 @@ inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
 
 // A kernel of warps with stages of their own.
 template <class... Parameters, class... Arguments>
-cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, cudaStream_t stream,
-                         Arguments const&... arguments) {
-  int const shared_bytes = pipe_shared_bytes(plan.stages_per_warp);
+cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
+                         int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
+  int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
   constexpr int kWithoutAsking = 48 << 10;
   if (shared_bytes > kWithoutAsking) {
     auto const error =
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
     if (error != cudaSuccess) return error;
   }
-  return launch_with(shared_bytes, kernel, static_cast<unsigned>(plan.blocks),
-                     kWarpsPerBlock * kWarpThreads, stream, arguments...);
+  return launch_with(shared_bytes, kernel, static_cast<unsigned>(plan.blocks), warps * kWarpThreads,
+                     stream, arguments...);
 }
 
 inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
@@ -70,8 +71,8 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
                        Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
   StagedSupport const support = staged_support(geometry, operands);
   auto const launch = [&]<int Chunks, int K>() {
-    return launch_pipes(few_kernel<MappingOf, Scalar, Chunks, K>, plan, stream,
-                        staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
+    return launch_pipes(few_kernel<MappingOf, Scalar, Chunks, K>, plan, kWarpsPerBlock, kStageBytes,
+                        stream, staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
                         operands.logits, support, support.capacity, fixed);
   };
   auto const with_chunks = [&]<int K>() {
@@ -87,6 +88,22 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
   if (plan.list_size == kFewSizes[0]) return with_chunks.template operator()<kFewSizes[0]>();
   if (plan.list_size == kFewSizes[1]) return with_chunks.template operator()<kFewSizes[1]>();
   return with_chunks.template operator()<kFewSizes[2]>();
+}
+
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                        Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  StagedSupport const support = staged_support(geometry, operands);
+  StagedRows const rows = {.rows = geometry.rows,
+                           .length = static_cast<int>(geometry.length),
+                           .chunks_per_row = plan.chunks_per_stage,
+                           .rows_per_stage = 1,
+                           .lanes_per_row = kWarpThreads,
+                           .stages = plan.stages_per_warp,
+                           .is_loose = plan.is_loose};
+  return launch_pipes(held_kernel<MappingOf, Scalar>, plan, 1, plan.chunks_per_stage * kChunkBytes,
+                      stream, rows, operands.weights, operands.logits, support, support.capacity,
+                      fixed);
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
@@ -139,6 +156,11 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
         return cudaErrorInvalidValue;
       else
         return detail::launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kHeld:
+      if constexpr (std::is_same_v<Scalar, double>)
+        return cudaErrorInvalidValue;
+      else
+        return detail::launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kLanes:
       return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kBlock:

@@ -14,7 +14,7 @@ std::optional<Regime> requested_regime() {
   auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), std::string(name));
   if (found == kRegimeNames.end()) {
     throw std::runtime_error(
-        "ZETA_CUDA_PLAN: expected few, lanes, block, split, columns or passes, but got " +
+        "ZETA_CUDA_PLAN: expected few, held, lanes, block, split, columns or passes, but got " +
         std::string(name));
   }
   return static_cast<Regime>(found - kRegimeNames.begin());

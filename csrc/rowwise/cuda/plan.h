@@ -15,6 +15,7 @@ namespace zeta::rowwise::cuda {
 // The names are those that ZETA_CUDA_PLAN takes.
 enum class Regime {
   kFew,      // several rows to a stage of a warp, small k
+  kHeld,     // a row to a stage of a warp, k up to its lanes
   kLanes,    // several rows to a warp
   kBlock,    // a row to a block
   kSplit,    // a row to several blocks
@@ -22,7 +23,8 @@ enum class Regime {
   kPasses,   // a row to a block, of any layout and length
 };
 
-inline constexpr std::array kRegimeNames = {"few", "lanes", "block", "split", "columns", "passes"};
+inline constexpr std::array kRegimeNames = {"few",   "held",    "lanes", "block",
+                                            "split", "columns", "passes"};
 
 struct Device {
   int multiprocessors;
@@ -53,6 +55,7 @@ struct Plan {
   int list_size = 0;
   int stages_per_warp = 0;
   int blocks = 0;
+  int chunks_per_stage = 0;
   bool is_loose = false;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
@@ -107,6 +110,9 @@ constexpr bool is_possible(Regime regime, Shape const& shape) {
     case Regime::kFew:
       return fits_stages(shape) && shape.element_bytes <= 4 && shape.k >= 1 &&
              list_size(most_non_zeros(shape)) != 0;
+    case Regime::kHeld:
+      return shape.is_dense && shape.element_bytes <= 4 && shape.k >= 1 &&
+             most_non_zeros(shape) <= kMostHeldNonZeros && row_bytes(shape) <= kMostHeldBytes;
     case Regime::kLanes:
       return shape.is_contiguous &&
              pieces(shape) <= kWarpThreads * most_pieces_per_lane(shape.element_bytes);
@@ -155,6 +161,19 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     share_stages(shape, device, plan);
     plan.list_size = list_size(most_non_zeros(shape));
   }
+  if (regime == Regime::kHeld) {
+    plan.is_loose = is_loose(shape);
+    plan.chunks_per_stage = static_cast<int>(
+        (row_bytes(shape) + (plan.is_loose ? 2 * (kPieceBytes - 1) : 0) - 1) / kPieceBytes + 1);
+    int const stage_bytes = plan.chunks_per_stage * kPieceBytes;
+    int const block_bytes =
+        kBarrierBytes + kStages * stage_bytes + kHeldCandidates * 8 + kSystemSharedBytes;
+    int64_t const most_blocks =
+        int64_t{device.multiprocessors} *
+        std::clamp(device.shared_bytes / block_bytes, 1, kMostBlocksOfMultiprocessor);
+    plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, shape.rows));
+    plan.stages_per_warp = shape.rows <= most_blocks ? 1 : kStages;
+  }
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));
     plan.lanes_per_row = static_cast<int>(std::min<unsigned>(kWarpThreads, std::bit_ceil(count)));
@@ -181,6 +200,8 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
 
 constexpr Plan plan_for(Shape const& shape, Device const& device) {
   if (is_possible(Regime::kFew, shape)) return plan_for(Regime::kFew, shape, device);
+  bool const is_longer = row_bytes(shape) > kStageBytes - 2 * (kPieceBytes - 1);
+  if (is_longer && is_possible(Regime::kHeld, shape)) return plan_for(Regime::kHeld, shape, device);
   if (is_possible(Regime::kLanes, shape)) return plan_for(Regime::kLanes, shape, device);
   if (is_possible(Regime::kSplit, shape)) {
     auto const split = plan_for(Regime::kSplit, shape, device);

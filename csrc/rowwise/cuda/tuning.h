@@ -37,6 +37,18 @@ inline constexpr int kBlocksOfPipes = 4;
 // kernel's list: one for the default k = 3, which has the least instructions.
 inline constexpr int kFewSizes[] = {3, 4, 8};
 
+// Rows that a warp holds whole, three of them at once: up to 32 KiB. On an H200 a prototype
+// took 1.1 times a copy for rows of 4 to 32 KiB (benchmarks/results/cuda/prototypes.csv).
+inline constexpr int kMostHeldBytes = 32 << 10;
+
+// The largest k for which the lanes of a warp hold the support, and candidates that it lists before
+// it keeps the k first.
+inline constexpr int kMostHeldNonZeros = kWarpThreads;
+inline constexpr int kHeldCandidates = 128;
+
+// Blocks that a multiprocessor of any kind takes.
+inline constexpr int kMostBlocksOfMultiprocessor = 16;
+
 // Blocks to a multiprocessor: for more, the compiler spills registers of some kernel of the kind.
 constexpr int blocks_of_warps(int pieces_per_lane) { return pieces_per_lane <= 4 ? 5 : 4; }
 inline constexpr int kBlocksOfThreads = 2;

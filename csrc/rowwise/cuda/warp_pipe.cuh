@@ -50,9 +50,9 @@ class WarpPipe {
  public:
   // Of shared memory for `stages`: less than kStages if that is all that the warp will load, one
   // more if it uses the spare one.
-  __device__ explicit WarpPipe(int stages);
+  __device__ explicit WarpPipe(int stages, int chunks_per_stage = kStageChunks);
 
-  __device__ Chunk* stage(int number) const { return stages_ + number * kStageChunks; }
+  __device__ Chunk* stage(int number) const { return stages_ + number * chunks_; }
 
   // One behind those that are loaded.
   __device__ Chunk* spare() const { return spare_; }
@@ -74,8 +74,15 @@ class WarpPipe {
   // Before the block ends.
   __device__ void finish();
 
+  // Goes round the stages: of `count` loads of the whole grid, this warp calls load(number, stage)
+  // for every one that falls to it, some ahead, and work(number, stage) once it is there, which
+  // ends with a store of the stage.
+  template <class Load, class Work>
+  __device__ void for_each(int64_t count, Load const& load, Work const& work);
+
  private:
   int lane_;
+  int chunks_;  // of a stage
   Chunk* stages_;
   Chunk* spare_;
   uint64_t* barriers_;
@@ -96,12 +103,12 @@ class WarpPipe {
 #endif
 };
 
-__device__ inline WarpPipe::WarpPipe(int stages)
-    : lane_(static_cast<int>(threadIdx.x) % kWarpThreads) {
+__device__ inline WarpPipe::WarpPipe(int stages, int chunks_per_stage)
+    : lane_(static_cast<int>(threadIdx.x) % kWarpThreads), chunks_(chunks_per_stage) {
   ZETA_DYNAMIC_SHARED_ARRAY(Chunk, shared);
   int const warp = static_cast<int>(threadIdx.x) / kWarpThreads;
-  stages_ = shared + kBarrierBytes / kChunkBytes + warp * stages * kStageChunks;
-  spare_ = stages_ + (stages - 1) * kStageChunks;
+  stages_ = shared + kBarrierBytes / kChunkBytes + warp * stages * chunks_;
+  spare_ = stages_ + (stages - 1) * chunks_;
   barriers_ = reinterpret_cast<uint64_t*>(shared) + warp * kStages;
 #ifdef __CUDA_ARCH__
   if constexpr (detail::kCopies == detail::Copies::kBulk) {
@@ -119,7 +126,7 @@ __device__ inline void WarpPipe::load(int number, void const* source, int bytes)
 #ifndef __CUDACC__
   if (lane_ != 0) return;
   end(store_before_);
-  std::memset(static_cast<void*>(stage(number)), 0xff, kStageChunks * kChunkBytes);
+  std::memset(static_cast<void*>(stage(number)), 0xff, static_cast<size_t>(chunks_) * kChunkBytes);
   loads_[number] = {stage(number), source, bytes};
 #elif defined(__CUDA_ARCH__)
   namespace ptx = ::cuda::ptx;
@@ -135,10 +142,8 @@ __device__ inline void WarpPipe::load(int number, void const* source, int bytes)
     return;
   }
   auto const* const from = static_cast<Chunk const*>(source);
-#pragma unroll
-  for (int i = 0; i < kStageChunks / kWarpThreads; ++i) {
-    int const chunk = i * kWarpThreads + lane_;
-    if (chunk * kChunkBytes >= bytes) continue;
+#pragma unroll 8
+  for (int chunk = lane_; chunk * kChunkBytes < bytes; chunk += kWarpThreads) {
     if constexpr (detail::kCopies == detail::Copies::kAsync) {
       __pipeline_memcpy_async(stage(number) + chunk, from + chunk, kChunkBytes);
     } else {
@@ -197,10 +202,9 @@ __device__ inline void WarpPipe::store(int number, int first_chunk, void* target
   }
   __syncwarp();
   auto* const to = static_cast<Chunk*>(target);
-#pragma unroll
-  for (int i = 0; i < kStageChunks / kWarpThreads; ++i) {
-    int const chunk = i * kWarpThreads + lane_;
-    if (chunk * kChunkBytes < bytes) to[chunk] = from[chunk];
+#pragma unroll 8
+  for (int chunk = lane_; chunk * kChunkBytes < bytes; chunk += kWarpThreads) {
+    to[chunk] = from[chunk];
   }
   __syncwarp();
 #endif
@@ -216,6 +220,32 @@ __device__ inline void WarpPipe::finish() {
     if (lane_ == 0) ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<0>());
   }
 #endif
+}
+
+template <class Load, class Work>
+__device__ inline void WarpPipe::for_each(int64_t count, Load const& load, Work const& work) {
+  int const warps = static_cast<int>(blockDim.x) / kWarpThreads;
+  int64_t const step = static_cast<int64_t>(gridDim.x) * warps;
+  int64_t const first =
+      static_cast<int64_t>(blockIdx.x) * warps + static_cast<int>(threadIdx.x) / kWarpThreads;
+  auto const load_if_any = [&](int64_t number, int stage) {
+    if (number < count) load(number, stage);
+    end_turn();
+  };
+#pragma unroll
+  for (int i = 0; i < kStages - 1; ++i) load_if_any(first + i * step, i);
+
+  int stage = 0;
+  int phase = 0;
+#pragma unroll 1
+  for (int64_t number = first; number < count; number += step) {
+    wait(stage, phase);
+    work(number, stage);
+    load_if_any(number + (kStages - 1) * step, stage == 0 ? kStages - 1 : stage - 1);
+    stage = stage == kStages - 1 ? 0 : stage + 1;
+    phase = stage == 0 ? phase ^ 1 : phase;
+  }
+  finish();
 }
 
 #ifndef __CUDACC__
