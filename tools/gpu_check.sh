@@ -78,7 +78,7 @@ step build 240 "$python" -m pip install --no-index --no-build-isolation --no-dep
 step tests 260 "${tests[@]}" "${many[@]}" tests/python -k cuda
 
 # The rest of the tests, side by side.
-for plan in few lanes block split columns passes; do
+for plan in few held lanes block split columns passes; do
   step "tests-of-plan-$plan" 240 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${few[@]}" \
     tests/python/test_cuda.py -k "regime or anywhere" &
 done

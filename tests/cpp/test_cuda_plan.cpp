@@ -58,7 +58,7 @@ TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
   EXPECT_EQ(plan_for(shape, kDevice).stages_per_warp, kStages + 1);
   EXPECT_EQ(plan_for(shape, kDevice).blocks, 396);
   EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 3).regime, Regime::kFew);
-  EXPECT_EQ(dense_plan(1 << 20, 1017, 4, 3).regime, Regime::kLanes);
+  EXPECT_EQ(dense_plan(1 << 20, 1017, 4, 3).regime, Regime::kHeld);
 }
 
 TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
@@ -77,9 +77,25 @@ TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
-  EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kLanes);
+}
+
+TEST(CudaPlan, HoldsLongerRows) {
+  Plan const plan = dense_plan(10000, 4096, 4, 32);
+  EXPECT_EQ(plan.regime, Regime::kHeld);
+  EXPECT_EQ(plan.chunks_per_stage, 1024);
+  EXPECT_EQ(plan.blocks, 132 * 4);
+  EXPECT_EQ(plan.stages_per_warp, kStages);
+  EXPECT_EQ(dense_plan(10000, 5000, 2, 3).blocks, 132 * 7);
+  EXPECT_EQ(dense_plan(528, 4096, 4, 3).stages_per_warp, 1);
+  EXPECT_EQ(dense_plan(10000, 8192, 4, 3).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(10000, 4096, 4, 33).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(10000, 4096, 8, 3).regime, Regime::kBlock);
+  // With what shares chunks with the row, wherever it begins.
+  EXPECT_EQ(dense_plan(10000, 4095, 4, 3).chunks_per_stage, 1026);
 }
 
 TEST(CudaPlan, SharesWarpsAmongShortRows) {

@@ -31,8 +31,8 @@ OTHER_SHARED_BYTES, OF_THE_SYSTEM = 4096, 1024
 
 @pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
 def test_kernels_of_stages_keep_to_their_means(scalar):
-    kernels = [kernel for kernel in facts(scalar, "90") if kernel.title.startswith("few")]
-    assert len(kernels) >= 11
+    kernels = [k for k in facts(scalar, "90") if k.title.startswith(("few", "held"))]
+    assert len(kernels) >= 12
     for kernel in kernels:
         assert kernel.spilled_bytes == 0, kernel.title
         # Two stages before the loop and one in it are loaded, and each is stored whole.

@@ -87,7 +87,7 @@ class HeldRow {
   __device__ static bool is_ordinary(float& maximum) {
     bool const is_nan = maximum != maximum;
     if (__any_sync(kAllLanes, is_nan)) return false;
-    maximum = scalar_of<float>(__reduce_max_sync(kAllLanes, selection_key(maximum)));
+    maximum = scalar_of<float>(largest_of_lanes(selection_key(maximum)));
     return maximum < INFINITY && maximum > -INFINITY;
   }
 
@@ -98,7 +98,7 @@ class HeldRow {
     int kth;
 #pragma unroll 1
     do {
-      kth = __reduce_max_sync(kAllLanes, key);
+      kth = largest_of_lanes(key);
       bool const is_kth = key == kth;
       seen += __popc(__ballot_sync(kAllLanes, is_kth));
       if (is_kth) key = kLeast<int32_t>;

@@ -38,6 +38,20 @@ __device__ Value shuffle_words(Value const& value, Shuffle const& shuffle) {
 
 }  // namespace detail
 
+// The largest number of a warp's lanes.
+__device__ inline int largest_of_lanes(int number) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+#pragma unroll
+  for (int lane_mask = 1; lane_mask < kWarpThreads; lane_mask *= 2) {
+    int const other = __shfl_xor_sync(kAllLanes, number, lane_mask);
+    number = other > number ? other : number;
+  }
+  return number;
+#else
+  return __reduce_max_sync(kAllLanes, number);
+#endif
+}
+
 // Neighbouring lanes of a warp, a power of two of them. The rows of one warp's groups are taken in
 // step.
 class Lanes {

@@ -150,7 +150,13 @@ __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c);
 template <class Scalar>
 __device__ inline Pair<Scalar> fused(Pair<Scalar> a, Pair<Scalar> b, Pair<Scalar> c) {
 #ifdef __CUDA_ARCH__
-  return detail::pair_of<Scalar>(__hfma2(detail::native(a), detail::native(b), detail::native(c)));
+  if constexpr (__CUDA_ARCH__ >= 800 || kDigits<Scalar> != 8) {
+    return detail::pair_of<Scalar>(
+        __hfma2(detail::native(a), detail::native(b), detail::native(c)));
+  } else {
+    return detail::for_halves<Scalar>([](float x, float y, float z) { return fmaf(x, y, z); }, a, b,
+                                      c);
+  }
 #else
   return detail::for_halves<Scalar>([](double x, double y, double z) { return std::fma(x, y, z); },
                                     a, b, c);
