@@ -8,14 +8,6 @@
 
 namespace zeta::mappings {
 
-namespace detail {
-
-// a * b + c, rounded once.
-ZETA_HOST_DEVICE float fused(float a, float b, float c) { return std::fma(a, b, c); }
-ZETA_HOST_DEVICE double fused(double a, double b, double c) { return std::fma(a, b, c); }
-
-}  // namespace detail
-
 // The Euclidean projection of a row z on the probability simplex restricted to at most k non-zeros
 // (Kyrillidis, Becker, Cevher, Koch, "Sparse projections onto the simplex", ICML 2013):
 //
@@ -246,7 +238,8 @@ class SparseSoftmax {
     int count = 1;
     bool in_support = true;
     for (int i = 1; i < K; ++i) {
-      in_support = in_support && i<k&& static_cast<Number>(i) * terms[i]> dividend;
+      bool const is_above = static_cast<Number>(i) * terms[i] > dividend;
+      in_support = in_support && i < k && is_above;
       dividend = in_support ? dividend + terms[i] : dividend;
       kappa = in_support ? static_cast<Number>(i + 1) : kappa;
       reciprocal = in_support ? static_cast<Number>(1.0 / (i + 1)) : reciprocal;
@@ -256,8 +249,8 @@ class SparseSoftmax {
       Number const numerator = kappa * terms[i] - dividend;
       Number quotient = numerator * reciprocal;
       if constexpr (K > 4) {
-        Number const rest = detail::fused(-kappa, quotient, numerator);
-        quotient = detail::fused(rest, reciprocal, quotient);
+        Number const rest = std::fma(-kappa, quotient, numerator);
+        quotient = std::fma(rest, reciprocal, quotient);
       }
       weights[i] = i < count && quotient > 0 ? quotient : 0;
     }
