@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/forward/plan.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 #include "simt/guarded_array.h"

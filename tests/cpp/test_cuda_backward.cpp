@@ -11,8 +11,8 @@
 #include "mappings/sparse_softmax.h"
 #include "row_reference.h"
 #include "rowwise/cpu/sparse_softmax.h"
-#include "rowwise/cuda/launch.cuh"
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/backward/launch.cuh"
+#include "rowwise/cuda/forward/plan.h"
 
 // The CUDA kernels of the backward, from the weights and from the support, run on the CPU.
 namespace zeta::rowwise {

@@ -5,7 +5,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/forward/plan.h"
 #include "rowwise/row_geometry.h"
 
 // Which plan a shape gets on a GPU.

@@ -13,7 +13,7 @@
 #include "ops/driver.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/forward/plan.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::ops::sparse_softmax {

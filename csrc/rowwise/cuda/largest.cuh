@@ -2,11 +2,11 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/block.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
-#include "rowwise/cuda/list_columns.cuh"
-#include "rowwise/cuda/row.cuh"
-#include "rowwise/cuda/support.cuh"
+#include "rowwise/cuda/passes/block.cuh"
+#include "rowwise/cuda/passes/list_columns.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"

@@ -7,11 +7,22 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "rowwise/cuda/tuning.h"
+
 namespace zeta::rowwise::cuda::detail {
 
 // Blocks for `count` things; beyond the limit of a grid's x dimension each takes several.
 inline unsigned blocks_for(int64_t count, int64_t per_block) {
   return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
+}
+
+// Blocks of warps that work by themselves, and of rows that are neighbours in memory.
+inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
+inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
+
+// A row of the grid to each row, a block to each of its parts.
+inline dim3 grid_of_parts(int64_t rows, int parts) {
+  return {static_cast<unsigned>(parts), static_cast<unsigned>(rows)};
 }
 
 // Queues a kernel. It is no <<<>>>, which a host compiler cannot parse.

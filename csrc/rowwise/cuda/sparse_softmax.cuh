@@ -1,5 +1,6 @@
 #include "mappings/sparse_softmax.h"
-#include "rowwise/cuda/launch.cuh"
+#include "rowwise/cuda/backward/launch.cuh"
+#include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/sparse_softmax.h"
 
 namespace zeta::rowwise::cuda {

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/forward/plan.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 

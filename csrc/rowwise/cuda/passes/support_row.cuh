@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/list_columns.cuh"
+#include "rowwise/cuda/passes/list_columns.cuh"
 #include "rowwise/float16.h"
 #include "rowwise/saved_support.h"
 

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cuda/select.cuh"
+#include "rowwise/cuda/passes/select.cuh"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 

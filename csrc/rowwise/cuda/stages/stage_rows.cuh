@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/tuning.h"
-#include "rowwise/cuda/warp_pipe.cuh"
 
 // Rows of up to a stage: how a dense tensor of them passes through the stages, and which chunks of
 // a stage are a lane's.

@@ -7,31 +7,22 @@
 #include <iterator>
 #include <type_traits>
 
-#include "rowwise/cuda/backward.cuh"
-#include "rowwise/cuda/few.cuh"
-#include "rowwise/cuda/forward_block.cuh"
-#include "rowwise/cuda/forward_columns.cuh"
-#include "rowwise/cuda/forward_lanes.cuh"
-#include "rowwise/cuda/forward_passes.cuh"
-#include "rowwise/cuda/forward_split.cuh"
-#include "rowwise/cuda/held.cuh"
+#include "rowwise/cuda/forward/blocks.cuh"
+#include "rowwise/cuda/forward/columns.cuh"
+#include "rowwise/cuda/forward/few.cuh"
+#include "rowwise/cuda/forward/held.cuh"
+#include "rowwise/cuda/forward/lanes.cuh"
+#include "rowwise/cuda/forward/passes.cuh"
+#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/split.cuh"
+#include "rowwise/cuda/forward/split_workspace.h"
 #include "rowwise/cuda/launch_kernel.cuh"
-#include "rowwise/cuda/plan.h"
-#include "rowwise/cuda/split_workspace.h"
-#include "rowwise/cuda/support_backward.cuh"
 #include "rowwise/cuda/tuning.h"
 
 // From a plan to a launch.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
-
-inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
-inline dim3 grid_of_parts(int64_t rows, Plan const& plan) {
-  return {static_cast<unsigned>(plan.parts_per_row), static_cast<unsigned>(rows)};
-}
-
-inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
 
 // A kernel of warps with stages of their own.
 template <class... Parameters, class... Arguments>
@@ -169,8 +160,8 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
       auto const error = cudaMemsetAsync(workspace, 0, split_headers_bytes(geometry.rows), stream);
       if (error != cudaSuccess) return error;
       return detail::launch(forward_split_kernel<MappingOf, Scalar>,
-                            detail::grid_of_parts(geometry.rows, plan), kThreadsPerBlock, stream,
-                            geometry, operands, workspace, fixed);
+                            detail::grid_of_parts(geometry.rows, plan.parts_per_row),
+                            kThreadsPerBlock, stream, geometry, operands, workspace, fixed);
     }
     case Regime::kColumns:
       return detail::launch(forward_columns_kernel<MappingOf, Scalar>,
@@ -181,63 +172,6 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
                             detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,
                             geometry, operands, fixed);
   }
-}
-
-namespace detail {
-
-// Calls function(grid, block, rows, is_contiguous) with how the plan's rows fall to groups, none of
-// which has a part of a row.
-template <class Function>
-cudaError_t with_rows(int64_t rows, Plan const& plan, Function const& function) {
-  switch (plan.regime) {
-    case Regime::kLanes: {
-      int const per_block = kWarpsPerBlock * kWarpThreads / plan.lanes_per_row;
-      return function(blocks_for(rows, per_block), block_of_warps(),
-                      RowsOfLanes{plan.lanes_per_row}, std::true_type());
-    }
-    case Regime::kBlock:
-    case Regime::kSplit:
-      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::true_type());
-    case Regime::kColumns:
-      return function(blocks_for(rows, kColumnRows), block_of_columns(), RowsOfColumns(),
-                      std::false_type());
-    default:
-      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::false_type());
-  }
-}
-
-}  // namespace detail
-
-template <template <class> class MappingOf, class Scalar>
-cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
-                            Scalar const* grad_weights, Scalar const* weights, Plan const& plan,
-                            cudaStream_t stream) {
-  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
-  return detail::with_rows(
-      geometry.rows, plan,
-      [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
-                                         std::bool_constant<IsContiguous>) {
-        return detail::launch(backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid, block,
-                              stream, geometry, rows, grad_logits, grad_weights, weights, integers);
-      });
-}
-
-template <template <class> class MappingOf, class Scalar>
-cudaError_t launch_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
-                                    Scalar const* grad_weights, int32_t const* support,
-                                    int64_t capacity, Plan const& plan, cudaStream_t stream) {
-  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
-  auto const launch = [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
-                                                         std::bool_constant<IsContiguous>) {
-    return detail::launch(support_backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid,
-                          block, stream, geometry, rows, grad_logits, grad_weights, support,
-                          capacity, integers);
-  };
-  if (plan.regime == Regime::kSplit) {
-    return launch(detail::grid_of_parts(geometry.rows, plan), kThreadsPerBlock, PartsOfRows(),
-                  std::true_type());
-  }
-  return detail::with_rows(geometry.rows, plan, launch);
 }
 
 }  // namespace zeta::rowwise::cuda

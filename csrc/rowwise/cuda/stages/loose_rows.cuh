@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cuda/stage_rows.cuh"
-#include "rowwise/cuda/words.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
 
 // Rows that follow each other in memory without beginning at multiples of 16 bytes. In shared
 // memory they are moved to where chunks begin, and back.

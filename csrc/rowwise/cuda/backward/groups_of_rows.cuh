@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/block.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/passes/block.cuh"
 #include "rowwise/cuda/tuning.h"
 
 // How rows fall to groups of threads. visit(group, number, part) is called for each row that falls

@@ -3,12 +3,12 @@
 #include <cmath>
 #include <cstdint>
 
-#include "rowwise/cuda/block.cuh"
-#include "rowwise/cuda/block_candidates.cuh"
-#include "rowwise/cuda/forward_passes.cuh"
-#include "rowwise/cuda/operands.cuh"
-#include "rowwise/cuda/row.cuh"
-#include "rowwise/cuda/support.cuh"
+#include "rowwise/cuda/forward/block_candidates.cuh"
+#include "rowwise/cuda/forward/passes.cuh"
+#include "rowwise/cuda/passes/block.cuh"
+#include "rowwise/cuda/passes/operands.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 

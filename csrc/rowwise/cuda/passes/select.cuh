@@ -3,8 +3,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cuda/block.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/passes/block.cuh"
 #include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/ordered_key.h"
 

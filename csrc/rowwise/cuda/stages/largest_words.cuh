@@ -3,7 +3,7 @@
 #include <cuda_runtime.h>
 
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/words.cuh"
+#include "rowwise/cuda/stages/words.cuh"
 
 // The largest numbers of a row, without their columns.
 namespace zeta::rowwise::cuda {

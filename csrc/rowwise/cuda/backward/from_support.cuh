@@ -3,9 +3,9 @@
 #include <cmath>
 #include <cstdint>
 
-#include "rowwise/cuda/backward.cuh"
-#include "rowwise/cuda/groups_of_rows.cuh"
-#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/backward/from_weights.cuh"
+#include "rowwise/cuda/backward/groups_of_rows.cuh"
+#include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"

@@ -4,9 +4,9 @@
 #include <cstdint>
 
 #include "mappings/weighted_mean.h"
-#include "rowwise/cuda/gradient_row.cuh"
-#include "rowwise/cuda/groups_of_rows.cuh"
-#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/backward/gradient_row.cuh"
+#include "rowwise/cuda/backward/groups_of_rows.cuh"
+#include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"

@@ -2,8 +2,8 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/row.cuh"
-#include "rowwise/cuda/support_row.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support_row.cuh"
 #include "rowwise/row_geometry.h"
 
 // What a launch is given, and one row of it. Rows beyond the last are empty: groups of threads that

@@ -6,8 +6,8 @@
 #include <type_traits>
 
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/stage_rows.cuh"
-#include "rowwise/cuda/words.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/saved_support.h"
 
 // The entries of a row that lie in a lane's chunks, as the bits of a number: lower columns in lower

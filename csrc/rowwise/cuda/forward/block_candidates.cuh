@@ -3,10 +3,10 @@
 #include <cmath>
 #include <cstdint>
 
-#include "rowwise/cuda/block.cuh"
-#include "rowwise/cuda/candidates.cuh"
-#include "rowwise/cuda/row.cuh"
-#include "rowwise/cuda/support.cuh"
+#include "rowwise/cuda/passes/block.cuh"
+#include "rowwise/cuda/passes/candidates.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 

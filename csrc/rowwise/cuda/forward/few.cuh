@@ -5,13 +5,13 @@
 #include <cmath>
 #include <cstdint>
 
-#include "rowwise/cuda/lane_entries.cuh"
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/largest_words.cuh"
-#include "rowwise/cuda/stage_passes.cuh"
-#include "rowwise/cuda/stage_rows.cuh"
+#include "rowwise/cuda/stages/lane_entries.cuh"
+#include "rowwise/cuda/stages/largest_words.cuh"
+#include "rowwise/cuda/stages/stage_passes.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
-#include "rowwise/cuda/words.cuh"
 
 // Rows of up to a stage, small k: the largest values of a row by insertion, without their columns,
 // and their weights; each entry then takes the weight of the value that it equals. Only where

@@ -4,10 +4,10 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/loose_copies.cuh"
-#include "rowwise/cuda/loose_rows.cuh"
-#include "rowwise/cuda/stage_rows.cuh"
-#include "rowwise/cuda/warp_pipe.cuh"
+#include "rowwise/cuda/stages/loose_copies.cuh"
+#include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
 
 // How a dense tensor of short rows passes through the stages of all warps.
 namespace zeta::rowwise::cuda {

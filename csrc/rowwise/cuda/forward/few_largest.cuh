@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/candidates.cuh"
-#include "rowwise/cuda/support.cuh"
-#include "rowwise/cuda/support_row.cuh"
+#include "rowwise/cuda/passes/candidates.cuh"
+#include "rowwise/cuda/passes/support.cuh"
+#include "rowwise/cuda/passes/support_row.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 

@@ -4,14 +4,14 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cuda/candidates.cuh"
-#include "rowwise/cuda/few_largest.cuh"
-#include "rowwise/cuda/forward_passes.cuh"
+#include "rowwise/cuda/forward/few_largest.cuh"
+#include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/operands.cuh"
-#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/passes/candidates.cuh"
+#include "rowwise/cuda/passes/operands.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support.cuh"
 #include "rowwise/cuda/shared_memory.cuh"
-#include "rowwise/cuda/support.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 

@@ -4,7 +4,7 @@
 #include <type_traits>
 
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/support_row.cuh"
+#include "rowwise/cuda/passes/support_row.cuh"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cuda {

@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "rowwise/cuda/row.cuh"
+#include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/float16.h"
 
 // A row of weights with the gradient beside it. The gradient is read only where a weight is not

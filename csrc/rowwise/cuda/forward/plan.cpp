@@ -1,4 +1,4 @@
-#include "rowwise/cuda/plan.h"
+#include "rowwise/cuda/forward/plan.h"
 
 #include <cstdlib>
 #include <optional>

@@ -6,12 +6,12 @@
 #include <cstdint>
 
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/loose_copies.cuh"
-#include "rowwise/cuda/loose_rows.cuh"
-#include "rowwise/cuda/stage_rows.cuh"
+#include "rowwise/cuda/stages/loose_copies.cuh"
+#include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
+#include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
-#include "rowwise/cuda/warp_pipe.cuh"
-#include "rowwise/cuda/words.cuh"
 #include "rowwise/ordered_key.h"
 #include "rowwise/saved_support.h"
 

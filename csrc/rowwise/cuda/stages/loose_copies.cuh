@@ -2,8 +2,8 @@
 
 #include <cuda_runtime.h>
 
-#include "rowwise/cuda/loose_rows.cuh"
-#include "rowwise/cuda/warp_pipe.cuh"
+#include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
 
 // Stages of rows that need not begin or end with a chunk of memory.
 namespace zeta::rowwise::cuda {
