@@ -29,7 +29,8 @@ WORDS = {  # of template arguments
     "true": "contiguous",
     "false": "any layout",
 }
-NUMBERS = {"few": ("chunks", "list"), "forward_lanes": ("pieces",)}  # among them, in order
+SIZES_OF_K = ("held", "segments")  # their kernels are for one or the other
+NUMBERS = {"few": ("chunks", "list")}  # among them, in order
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,11 @@ class Kernel:
             sys.exit(f"kernel_facts: expected the name of a kernel, but got {text}")
         _, *arguments = (word.rpartition("::")[2] for word in match[2].split(", "))
         meanings = iter(NUMBERS.get(match[1], ()))
-        words = (f"{next(meanings)}: {word}" if word.isdigit() else word for word in arguments)
+        small_k = {"true": "small k", "false": "any k"} if match[1] in SIZES_OF_K else {}
+        words = (
+            f"{next(meanings)}: {word}" if word.isdigit() else small_k.get(word, word)
+            for word in arguments
+        )
         return ", ".join([match[1], *(WORDS.get(word, word.lower()) for word in words)])
 
 

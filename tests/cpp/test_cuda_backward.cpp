@@ -91,7 +91,7 @@ void check(Case const& one, int64_t full_length) {
   auto const shape = cuda::shape_of<3, Scalar>(
       geometry,
       {from_weights.memory.data(), given.grads.memory.data(), given.weights.memory.data()});
-  ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
+  ASSERT_TRUE(cuda::is_possible(one.regime, shape, {4, 100 << 10})) << one.text();
   ASSERT_EQ(
       cuda::launch_backward<SparseSoftmax>(
           geometry, from_weights.memory.data(), given.grads.memory.data(),

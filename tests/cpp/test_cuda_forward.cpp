@@ -39,9 +39,8 @@ Layout layout_of(Case const& one) {
 Layout weights_layout_of(Case const& one) {
   Layout const layout = layout_of(one);
   if (layout.stride != 1 || one.seed % 3 != 0) return layout;
-  if (one.regime == Regime::kFew || one.regime == Regime::kHeld)
-    return {1, one.length, static_cast<int64_t>(one.seed % 5)};
-  return {1, one.length + 1};
+  if (one.regime == Regime::kFew) return {1, one.length, static_cast<int64_t>(one.seed % 5)};
+  return {1, one.length + static_cast<int64_t>(one.seed % 4), static_cast<int64_t>(one.seed % 5)};
 }
 
 // `full_length` is that of the rows that these are some entries of.
@@ -58,16 +57,14 @@ void check(Case const& one, int64_t full_length) {
   auto geometry = geometry_of(one.rows, one.length, weights, logits, support);
   geometry.full_length = full_length;
   auto const shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
-  ASSERT_TRUE(cuda::is_possible(one.regime, shape)) << one.text();
+  ASSERT_TRUE(cuda::is_possible(one.regime, shape, device_of(one))) << one.text();
   Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
-  if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 5);
-  if (one.regime == Regime::kLanes && one.seed % 3 == 0) plan.rows_per_warp = 32;
 
   bool const wants_support = one.seed % 2 == 0;
   cuda::ForwardOperands<Scalar> const operands = {
       weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
   std::vector<unsigned char> workspace(
-      static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, plan)), 0xa5);
+      static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, one.k, plan)), 0xa5);
   simt::Stream const stream = one.stream();
   ASSERT_EQ(
       cuda::launch_forward<SparseSoftmax>(geometry, operands, plan, workspace.data(), &stream),
@@ -113,21 +110,10 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       int const most = 32768 / element_bytes;
       return {1, 7, 100, 511, 512, 513, 1024, 2047, 3000, 4096, most / 2 + 3, most - 1, most};
     }
-    case Regime::kLanes: {
-      std::vector<int64_t> lengths = {1,  2,  3,  7,   8,   9,   15,  16,  17,  31,  32,  33,
-                                      63, 64, 65, 127, 128, 129, 255, 257, 511, 513, 1000};
-      int64_t const per_piece = 16 / element_bytes;
-      int64_t const pieces = 32 * cuda::most_pieces_per_lane(element_bytes);
-      lengths.push_back((pieces - 1) * per_piece + 1);  // wherever it begins
-      return lengths;
+    case Regime::kSegments: {
+      int const most = cuda::kMostSegmentBytes / element_bytes;
+      return {1, 1000, 3000, 10000, most, most + 1, 3 * most - 1, 70000};
     }
-    case Regime::kBlock: {
-      int64_t const tile =
-          int64_t{cuda::kThreadsPerBlock} * cuda::kPiecesPerThread * 16 / element_bytes;
-      return {1, 100, 2047, 2049, tile, tile + 1, 3 * tile - 5};
-    }
-    case Regime::kSplit:
-      return {1, 1000, 3000, 10000, 40000, 70000};
     default:
       return {1, 2, 7, 8, 9, 33, 64, 65, 300, 1500};
   }
@@ -137,10 +123,8 @@ std::set<int64_t> ks_of(Regime regime, int64_t length) {
   std::set<int64_t> ks = {1, 2, 3, 4, 5, 31, 32, 33, length - 1, length, length + 1};
   if (regime == Regime::kFew) ks = {1, 2, 3, 4, 5, 7, 8};
   if (regime == Regime::kFew && length == 8) ks.insert(100);
-  if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32};
-  if (regime == Regime::kHeld && length == 7) ks.insert(100);
-  if (regime == Regime::kBlock) ks = {1, 3, 32, 256, 257, 1500, length};
-  if (regime == Regime::kSplit) ks = {1, 3, 200, 3000, length};
+  if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32, 33, 100, length / 2, length};
+  if (regime == Regime::kSegments) ks = {1, 3, 17, 32, 33, 200, 3000, length};
   ks.erase(ks.begin(), ks.lower_bound(1));
   return ks;
 }
@@ -152,12 +136,10 @@ int64_t rows_of(Regime regime, int64_t length) {
       return length <= 32 ? 1200 : length <= 256 ? 203 : kFamilies + 3;
     case Regime::kHeld:
       return length <= 600 ? 8 * kFamilies : kFamilies + 3;
-    case Regime::kLanes:
-      return length <= 65 ? 8 * kFamilies + 3 : kFamilies + 3;
     case Regime::kColumns:
       return cuda::kColumnRows + 3;
-    case Regime::kSplit:
-      return 3;
+    case Regime::kSegments:
+      return length <= 3000 ? kFamilies + 3 : 5;
     default:
       return 5;
   }
@@ -189,18 +171,17 @@ struct KernelName {
   }
 };
 
-using Kernels = testing::Types<
-    Kernel<float, Regime::kFew>, Kernel<Float16, Regime::kFew>, Kernel<BFloat16, Regime::kFew>,
-    Kernel<float, Regime::kHeld>, Kernel<Float16, Regime::kHeld>, Kernel<BFloat16, Regime::kHeld>,
-    Kernel<float, Regime::kLanes>, Kernel<double, Regime::kLanes>, Kernel<Float16, Regime::kLanes>,
-    Kernel<BFloat16, Regime::kLanes>, Kernel<float, Regime::kBlock>, Kernel<double, Regime::kBlock>,
-    Kernel<Float16, Regime::kBlock>, Kernel<BFloat16, Regime::kBlock>,
-    Kernel<float, Regime::kSplit>, Kernel<double, Regime::kSplit>, Kernel<Float16, Regime::kSplit>,
-    Kernel<BFloat16, Regime::kSplit>, Kernel<float, Regime::kColumns>,
-    Kernel<double, Regime::kColumns>, Kernel<Float16, Regime::kColumns>,
-    Kernel<BFloat16, Regime::kColumns>, Kernel<float, Regime::kPasses>,
-    Kernel<double, Regime::kPasses>, Kernel<Float16, Regime::kPasses>,
-    Kernel<BFloat16, Regime::kPasses>>;
+using Kernels =
+    testing::Types<Kernel<float, Regime::kFew>, Kernel<Float16, Regime::kFew>,
+                   Kernel<BFloat16, Regime::kFew>, Kernel<float, Regime::kHeld>,
+                   Kernel<double, Regime::kHeld>, Kernel<Float16, Regime::kHeld>,
+                   Kernel<BFloat16, Regime::kHeld>, Kernel<float, Regime::kSegments>,
+                   Kernel<double, Regime::kSegments>, Kernel<Float16, Regime::kSegments>,
+                   Kernel<BFloat16, Regime::kSegments>, Kernel<float, Regime::kColumns>,
+                   Kernel<double, Regime::kColumns>, Kernel<Float16, Regime::kColumns>,
+                   Kernel<BFloat16, Regime::kColumns>, Kernel<float, Regime::kPasses>,
+                   Kernel<double, Regime::kPasses>, Kernel<Float16, Regime::kPasses>,
+                   Kernel<BFloat16, Regime::kPasses>>;
 TYPED_TEST_SUITE(CudaForward, Kernels, KernelName);
 
 TYPED_TEST(CudaForward, EqualsTheCpuAndTheReference) {
@@ -221,7 +202,6 @@ TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
   for (int64_t full_length : {int64_t{1} << 40, int64_t{1} << 42}) {
     for (int64_t k : {3, 40, 100}) {
       if (TypeParam::kRegime == Regime::kFew) k = 3 + k / 20;
-      if (TypeParam::kRegime == Regime::kHeld) k = 3 + k / 4;
       check<Scalar>({TypeParam::kRegime, 35, 104, k, static_cast<uint64_t>(k)}, full_length);
       if (this->HasFatalFailure()) return;
     }
@@ -232,8 +212,8 @@ TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
 TYPED_TEST(CudaForward, GivesTheSameOnEverySchedule) {
   using Scalar = typename TypeParam::Scalar;
   constexpr Regime kRegime = TypeParam::kRegime;
-  int64_t const length = kRegime == Regime::kSplit ? 20000 : kRegime == Regime::kBlock ? 2100 : 104;
-  int64_t const large_k = kRegime == Regime::kFew ? 8 : kRegime == Regime::kHeld ? 32 : 80;
+  int64_t const length = kRegime == Regime::kSegments ? 6000 : 104;
+  int64_t const large_k = kRegime == Regime::kFew ? 8 : 80;
   for (uint64_t seed = 0; seed < 10; ++seed) {
     check<Scalar>({kRegime, rows_of(kRegime, length), length, seed % 3 == 0 ? large_k : 3, seed});
     if (this->HasFatalFailure()) return;

@@ -34,10 +34,18 @@ static_assert(dense_plan(1024, 32768, 4).regime == Regime::kBlock);
 
 TEST(CudaPlan, FindsFewInStages) {
   Plan const short_rows = dense_plan(1 << 20, 8, 4, 3);
-  EXPECT_EQ(short_rows, (Plan{Regime::kFew, 2, 1, 128, 1, 0, 3, kStages, 528}));
+  EXPECT_EQ(short_rows.regime, Regime::kFew);
+  EXPECT_EQ(short_rows.pieces_per_lane, 2);
+  EXPECT_EQ(short_rows.rows_per_warp, 128);
+  EXPECT_EQ(short_rows.list_size, 3);
+  EXPECT_EQ(short_rows.stages_per_warp, kStages);
+  EXPECT_EQ(short_rows.blocks, 528);
   EXPECT_EQ(dense_plan(1 << 20, 24, 2, 3).pieces_per_lane, 4);
   Plan const long_rows = dense_plan(1 << 20, 1024, 4, 5);
-  EXPECT_EQ(long_rows, (Plan{Regime::kFew, 8, 32, 1, 1, 0, 8, kStages, 528}));
+  EXPECT_EQ(long_rows.pieces_per_lane, 8);
+  EXPECT_EQ(long_rows.lanes_per_row, 32);
+  EXPECT_EQ(long_rows.rows_per_warp, 1);
+  EXPECT_EQ(long_rows.list_size, 8);
   EXPECT_EQ(dense_plan(1 << 20, 520, 4, 4).lanes_per_row, 32);
   // An A100 holds three blocks of 48 KiB.
   EXPECT_EQ(plan_for(dense_rows(1 << 20, 64, 2, 3), {108, 164 << 10}).blocks, 324);
@@ -45,7 +53,7 @@ TEST(CudaPlan, FindsFewInStages) {
 
 TEST(CudaPlan, FindsFewOfAtMostTheLength) {
   EXPECT_EQ(dense_plan(1000, 4, 4, 100).list_size, 4);
-  EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kLanes);
+  EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kHeld);
 }
 
 TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
@@ -62,7 +70,9 @@ TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
 }
 
 TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
-  EXPECT_EQ(dense_plan(32, 128, 4, 3), (Plan{Regime::kFew, 8, 4, 1, 1, 0, 3, 1, 8}));
+  EXPECT_EQ(dense_plan(32, 128, 4, 3).rows_per_warp, 1);
+  EXPECT_EQ(dense_plan(32, 128, 4, 3).stages_per_warp, 1);
+  EXPECT_EQ(dense_plan(32, 128, 4, 3).blocks, 8);
   EXPECT_EQ(dense_plan(1, 8, 2, 1).blocks, 1);
   EXPECT_EQ(dense_plan(132 * 16, 1024, 4, 3).stages_per_warp, 1);
   EXPECT_EQ(dense_plan(132 * 16 + 1, 1024, 4, 3).stages_per_warp, kStages);
@@ -75,11 +85,11 @@ TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
     return plan_for(shape, kDevice).regime;
   };
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
-  EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kHeld);
-  EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kLanes);
-  EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kLanes);
+  EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kHeld);
+  EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kHeld);
 }
 
 TEST(CudaPlan, HoldsLongerRows) {
@@ -91,11 +101,43 @@ TEST(CudaPlan, HoldsLongerRows) {
   EXPECT_EQ(dense_plan(10000, 5000, 2, 3).blocks, 132 * 7);
   EXPECT_EQ(dense_plan(528, 4096, 4, 3).stages_per_warp, 1);
   EXPECT_EQ(dense_plan(10000, 8192, 4, 3).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kBlock);
-  EXPECT_EQ(dense_plan(10000, 4096, 4, 33).regime, Regime::kBlock);
-  EXPECT_EQ(dense_plan(10000, 4096, 8, 3).regime, Regime::kBlock);
+  EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kSegments);
+  EXPECT_EQ(dense_plan(10000, 4096, 8, 5000).regime, Regime::kHeld);
   // With what shares chunks with the row, wherever it begins.
   EXPECT_EQ(dense_plan(10000, 4095, 4, 3).chunks_per_stage, 1026);
+}
+
+TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
+  for (Device const& device : {Device{40, 64 << 10}, Device{84, 100 << 10}, kDevice}) {
+    for (int bytes : {2, 4, 8}) {
+      for (int64_t length : {63, 64, 1000, 2000, 4000, 8000, 16383, 16384, 100000}) {
+        Plan const plan = plan_for(dense_rows(100000, length, bytes, 3), device);
+        int const warps = plan.regime == Regime::kFew ? kWarpsPerBlock : 1;
+        int const stage_bytes =
+            plan.regime == Regime::kFew ? kStageBytes : plan.chunks_per_stage * kPieceBytes;
+        int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
+        EXPECT_LE(shared_bytes, plan.most_shared_bytes) << length << ", " << bytes;
+        EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - kSystemSharedBytes);
+      }
+    }
+  }
+}
+
+TEST(CudaPlan, CutsLongRows) {
+  Plan const plan = dense_plan(1000, 1 << 16, 4, 3);
+  EXPECT_EQ(plan.regime, Regime::kSegments);
+  EXPECT_EQ(plan.parts_per_row, 16);
+  EXPECT_EQ(plan.part_length, 4096);
+  EXPECT_EQ(plan.blocks, 132 * 4);
+  // Few rows in smaller parts, a stage to each warp.
+  Plan const alone = dense_plan(1, 1 << 20, 4, 3);
+  EXPECT_EQ(alone.part_length * 4, kLeastSegmentBytes);
+  EXPECT_EQ(alone.stages_per_warp, 1);
+  EXPECT_EQ(alone.blocks, alone.parts_per_row);
+  // Of the same length, in whole chunks.
+  Plan const odd = dense_plan(1000, 50257, 2, 3);
+  EXPECT_EQ(odd.parts_per_row, 7);
+  EXPECT_EQ(odd.part_length, 7184);
 }
 
 TEST(CudaPlan, SharesWarpsAmongShortRows) {
@@ -166,7 +208,7 @@ TEST(CudaPlan, KnowsLayouts) {
     return plan_for(shape_of(builder.build(), {pointer, pointer}, 3), kDevice);
   };
   EXPECT_EQ(plan_of(1, 100, 10000).regime, Regime::kFew);
-  EXPECT_EQ(plan_of(1, 101, 10000).regime, Regime::kLanes);
+  EXPECT_EQ(plan_of(1, 101, 10000).regime, Regime::kHeld);
   EXPECT_EQ(plan_of(10000, 1, 10000).regime, Regime::kColumns);
   EXPECT_EQ(plan_of(3, 300, 10000).regime, Regime::kPasses);
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);
@@ -179,6 +221,8 @@ TEST(CudaPlan, KeepsLongRowsInSharedMemoryThatIsLeft) {
   EXPECT_EQ(dense_plan(10000, 5000, 4).buffer_bytes, bytes);
   EXPECT_EQ(dense_plan(10000, 40000, 4).buffer_bytes, 0);
   EXPECT_EQ(plan_for(dense_rows(10000, 20000, 4), {40, 64 << 10}).buffer_bytes, 0);
+  EXPECT_EQ(dense_plan(10000, 20000, 4, 33).buffer_bytes, bytes);
+  EXPECT_EQ(dense_plan(10000, 20000, 4, 32).buffer_bytes, 0);
 }
 
 TEST(CudaPlan, TakesRowsOfAnyLength) {

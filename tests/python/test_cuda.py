@@ -20,10 +20,8 @@ support_backward = torch.ops.zeta._sparse_softmax_support_backward
 # For each way in which kernels treat rows, shapes that an H100 gives it to.
 REGIMES = {
     "few": [(3000, 8), (20000, 64), (700, 104), (300, 1024)],
-    "held": [(600, 2500), (20, 5000), (300, 8192)],
-    "lanes": [(3000, 7), (20000, 63), (700, 100), (300, 1023), (40, 2048)],
-    "block": [(600, 2500), (20, 5000), (900, 20000)],
-    "split": [(1, 50257), (3, 200000)],
+    "held": [(700, 100), (600, 2500), (20, 5000), (300, 8192)],
+    "segments": [(900, 20000), (1, 50257), (3, 200000)],
     "columns": [(60, 5000), (700, 4300)],
     "passes": [(40, 60), (2000, 9)],
 }

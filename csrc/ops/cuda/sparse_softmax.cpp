@@ -39,7 +39,7 @@ constexpr auto kForwardWithSupport = [](rowwise::RowGeometry<3> const& geometry,
                                         auto const* logits, int32_t* support, int64_t k) {
   using Scalar = std::remove_pointer_t<decltype(weights)>;
   auto const plan = plan_of<Scalar>(geometry, {weights, logits}, k);
-  int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, plan);
+  int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, k, plan);
   at::Tensor workspace;
   if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
   check_launch(kName, engine::sparse_softmax(geometry, weights, logits, support, k, plan,

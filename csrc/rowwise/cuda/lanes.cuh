@@ -39,14 +39,21 @@ __device__ Value shuffle_words(Value const& value, Shuffle const& shuffle) {
 }  // namespace detail
 
 // The largest number of a warp's lanes.
-__device__ inline int largest_of_lanes(int number) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+template <class Number>
+__device__ inline Number largest_by_shuffles(Number number) {
 #pragma unroll
   for (int lane_mask = 1; lane_mask < kWarpThreads; lane_mask *= 2) {
-    int const other = __shfl_xor_sync(kAllLanes, number, lane_mask);
+    Number const other = __shfl_xor_sync(kAllLanes, number, lane_mask);
     number = other > number ? other : number;
   }
   return number;
+}
+
+__device__ inline int64_t largest_of_lanes(int64_t number) { return largest_by_shuffles(number); }
+
+__device__ inline int32_t largest_of_lanes(int32_t number) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 800
+  return largest_by_shuffles(number);
 #else
   return __reduce_max_sync(kAllLanes, number);
 #endif

@@ -8,8 +8,8 @@ namespace zeta::rowwise::cuda {
 using mappings::SparseSoftmax;
 
 template <class Scalar>
-int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, Plan const& plan) {
-  return workspace_bytes<Scalar>(geometry, plan);
+int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, int64_t k, Plan const& plan) {
+  return workspace_bytes<Scalar>(geometry, k, plan);
 }
 
 template <class Scalar>
@@ -37,15 +37,15 @@ cudaError_t sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scal
 }
 
 // A file for each type compiles them side by side.
-#define ZETA_INSTANTIATE(Scalar)                                                                \
-  template int64_t sparse_softmax_workspace<Scalar>(RowGeometry<3> const&, Plan const&);        \
-  template cudaError_t sparse_softmax<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,    \
-                                              int32_t*, int64_t, Plan const&, void*,            \
-                                              cudaStream_t);                                    \
-  template cudaError_t sparse_softmax_backward<Scalar>(                                         \
-      RowGeometry<3> const&, Scalar*, Scalar const*, Scalar const*, Plan const&, cudaStream_t); \
-  template cudaError_t sparse_softmax_support_backward<Scalar>(RowGeometry<3> const&, Scalar*,  \
-                                                               Scalar const*, int32_t const*,   \
+#define ZETA_INSTANTIATE(Scalar)                                                                  \
+  template int64_t sparse_softmax_workspace<Scalar>(RowGeometry<3> const&, int64_t, Plan const&); \
+  template cudaError_t sparse_softmax<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,      \
+                                              int32_t*, int64_t, Plan const&, void*,              \
+                                              cudaStream_t);                                      \
+  template cudaError_t sparse_softmax_backward<Scalar>(                                           \
+      RowGeometry<3> const&, Scalar*, Scalar const*, Scalar const*, Plan const&, cudaStream_t);   \
+  template cudaError_t sparse_softmax_support_backward<Scalar>(RowGeometry<3> const&, Scalar*,    \
+                                                               Scalar const*, int32_t const*,     \
                                                                int64_t, Plan const&, cudaStream_t)
 
 }  // namespace zeta::rowwise::cuda

@@ -15,7 +15,7 @@ namespace zeta::rowwise::cuda {
 
 // Bytes of device memory that sparse_softmax() is to be given, or 0.
 template <class Scalar>
-int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, Plan const& plan);
+int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, int64_t k, Plan const& plan);
 
 // Operands of the geometry: weights, logits, support. The support is as rowwise/saved_support.h has
 // it, of capacity min(k, length), its entries of a row neighbours in memory; or null, if nobody

@@ -41,22 +41,24 @@ inline constexpr int kFewSizes[] = {3, 4, 8};
 // took 1.1 times a copy for rows of 4 to 32 KiB (benchmarks/results/cuda/prototypes.csv).
 inline constexpr int kMostHeldBytes = 32 << 10;
 
-// The largest k for which the lanes of a warp hold the support, and candidates that it lists before
-// it keeps the k first.
-inline constexpr int kMostHeldNonZeros = kWarpThreads;
-inline constexpr int kHeldCandidates = 128;
+// Candidates that a warp lists before it keeps the first, or takes the row by passes.
+inline constexpr int kCandidatesPerWarp = 128;
+
+// Longer rows are cut into segments of up to 16 KiB, and so small that each of 16 warps to a
+// multiprocessor has one, but of 2 KiB at least.
+inline constexpr int kMostSegmentBytes = 16 << 10;
+inline constexpr int kLeastSegmentBytes = 2 << 10;
+
+// Segments that a block looks at before it takes their candidates, and candidates that are left to
+// one of its warps, which need no barriers.
+inline constexpr int kSegmentsAtOnce = 1024;
+inline constexpr int kCandidatesOfOneWarp = 512;
 
 // Blocks that a multiprocessor of any kind takes.
 inline constexpr int kMostBlocksOfMultiprocessor = 16;
 
-// Blocks to a multiprocessor: for more, the compiler spills registers of some kernel of the kind.
-constexpr int blocks_of_warps(int pieces_per_lane) { return pieces_per_lane <= 4 ? 5 : 4; }
 inline constexpr int kBlocksOfThreads = 2;
 inline constexpr int kBlocksOfColumns = 3;
-
-// Candidates that a warp lists, of all its rows together: 25 KiB of shared memory for a block of
-// float32, of which the 164 KiB of an A100 hold six.
-inline constexpr int kCandidatesPerWarp = 1024;
 
 // Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds, and the k
 // largest of a list by insertion.
@@ -81,7 +83,7 @@ inline constexpr int kPiecesPerThread = 4;
 inline constexpr int kCandidatesPerBlock = 2048;
 
 // Shared memory of such a block beside its list, and what the system keeps of it.
-inline constexpr int kOtherSharedBytes = 4096;
+inline constexpr int kOtherSharedBytes = 12 << 10;
 
 // Rows are split as long as there are fewer blocks than these, in parts of at least 16 KiB.
 inline constexpr int kBlocksPerMultiprocessor = 4;

@@ -7,15 +7,14 @@
 #include <iterator>
 #include <type_traits>
 
-#include "rowwise/cuda/forward/blocks.cuh"
 #include "rowwise/cuda/forward/columns.cuh"
 #include "rowwise/cuda/forward/few.cuh"
 #include "rowwise/cuda/forward/held.cuh"
-#include "rowwise/cuda/forward/lanes.cuh"
+#include "rowwise/cuda/forward/merge.cuh"
 #include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/forward/plan.h"
-#include "rowwise/cuda/forward/split.cuh"
-#include "rowwise/cuda/forward/split_workspace.h"
+#include "rowwise/cuda/forward/segment_lists.h"
+#include "rowwise/cuda/forward/segments.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/tuning.h"
 
@@ -29,12 +28,9 @@ template <class... Parameters, class... Arguments>
 cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
                          int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
   int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
-  constexpr int kWithoutAsking = 48 << 10;
-  if (shared_bytes > kWithoutAsking) {
-    auto const error =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, shared_bytes);
-    if (error != cudaSuccess) return error;
-  }
+  auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                          plan.most_shared_bytes);
+  if (error != cudaSuccess) return error;
   return launch_with(shared_bytes, kernel, static_cast<unsigned>(plan.blocks), warps * kWarpThreads,
                      stream, arguments...);
 }
@@ -81,60 +77,61 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
   return with_chunks.template operator()<kFewSizes[2]>();
 }
 
+template <class Scalar>
+HeldStages<Scalar> held_stages(RowGeometry<3> const& geometry,
+                               ForwardOperands<Scalar> const& operands, Plan const& plan) {
+  int64_t last_row[3];
+  geometry.offsets(geometry.rows - 1, last_row);
+  return {plan.stages_per_warp, plan.chunks_per_stage,
+          operands.logits + last_row[1] + geometry.length};
+}
+
 template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                         Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
-  StagedSupport const support = staged_support(geometry, operands);
-  StagedRows const rows = {.rows = geometry.rows,
-                           .length = static_cast<int>(geometry.length),
-                           .chunks_per_row = plan.chunks_per_stage,
-                           .rows_per_stage = 1,
-                           .lanes_per_row = kWarpThreads,
-                           .stages = plan.stages_per_warp,
-                           .is_loose = plan.is_loose};
-  return launch_pipes(held_kernel<MappingOf, Scalar>, plan, 1, plan.chunks_per_stage * kChunkBytes,
-                      stream, rows, operands.weights, operands.logits, support, support.capacity,
-                      fixed);
-}
-
-template <template <class> class MappingOf, class Scalar, class Fixed>
-cudaError_t launch_lanes(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
-                         Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
-  dim3 const grid = blocks_for(geometry.rows, int64_t{plan.rows_per_warp} * kWarpsPerBlock);
-  WarpShape const shape = {plan.lanes_per_row, plan.rows_per_warp};
-  auto const with_pieces = [&]<int Pieces>(std::integral_constant<int, Pieces>) {
-    return launch(forward_lanes_kernel<MappingOf, Scalar, Pieces>, grid, block_of_warps(), stream,
-                  geometry, operands, shape, fixed);
+  auto const stages = held_stages(geometry, operands, plan);
+  auto const launch = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>) {
+    return launch_pipes(held_kernel<MappingOf, Scalar, HasSmallK>, plan, 1,
+                        plan.chunks_per_stage * kChunkBytes, stream, geometry, operands, stages,
+                        fixed);
   };
-  constexpr int kMost = most_pieces_per_lane(sizeof(Scalar));
-  static_assert(kMost == 8 || kMost == 16);
-  if (plan.pieces_per_lane == 1) return with_pieces(std::integral_constant<int, 1>());
-  if (plan.pieces_per_lane == 2) return with_pieces(std::integral_constant<int, 2>());
-  if (plan.pieces_per_lane == 4) return with_pieces(std::integral_constant<int, 4>());
-  if (plan.pieces_per_lane == 8) return with_pieces(std::integral_constant<int, 8>());
-  return with_pieces(std::integral_constant<int, kMost>());
+  return operands.k <= kWarpThreads ? launch(std::true_type()) : launch(std::false_type());
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
-cudaError_t launch_blocks(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
-                          Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
-  auto* const kernel = forward_block_kernel<MappingOf, Scalar>;
+cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                            Plan const& plan, void* workspace, Fixed const& fixed,
+                            cudaStream_t stream) {
+  Segments const segments = {plan.parts_per_row, plan.part_length};
+  auto const stages = held_stages(geometry, operands, plan);
+  SegmentLists<candidate_key_t<Scalar>> const lists(workspace, geometry.rows * plan.parts_per_row,
+                                                    segment_list_capacity(operands.k));
+  auto const list = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>) {
+    return launch_pipes(segments_kernel<MappingOf, Scalar, HasSmallK>, plan, 1,
+                        plan.chunks_per_stage * kChunkBytes, stream, geometry, operands, segments,
+                        stages, lists, fixed);
+  };
+  auto error = operands.k <= kWarpThreads ? list(std::true_type()) : list(std::false_type());
+  if (error != cudaSuccess) return error;
+  auto* const kernel = merge_kernel<MappingOf, Scalar>;
   if (plan.buffer_bytes > 0) {
-    auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                            plan.buffer_bytes);
+    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 plan.buffer_bytes);
     if (error != cudaSuccess) return error;
   }
   return launch_with(plan.buffer_bytes, kernel, blocks_for(geometry.rows, 1), kThreadsPerBlock,
-                     stream, geometry, operands, plan.buffer_bytes > 0, fixed);
+                     stream, geometry, operands, segments.per_row, lists, plan.buffer_bytes > 0,
+                     fixed);
 }
 
 }  // namespace detail
 
 // Bytes of device memory that a launch by this plan is to be given.
 template <class Scalar>
-int64_t workspace_bytes(RowGeometry<3> const& geometry, Plan const& plan) {
-  if (plan.regime != Regime::kSplit) return 0;
-  return split_workspace_bytes<Scalar>(geometry.rows, plan.parts_per_row);
+int64_t workspace_bytes(RowGeometry<3> const& geometry, int64_t k, Plan const& plan) {
+  if (plan.regime != Regime::kSegments) return 0;
+  return SegmentLists<candidate_key_t<Scalar>>::bytes(geometry.rows * plan.parts_per_row,
+                                                      segment_list_capacity(k));
 }
 
 template <template <class> class MappingOf, class Scalar>
@@ -148,21 +145,9 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
       else
         return detail::launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kHeld:
-      if constexpr (std::is_same_v<Scalar, double>)
-        return cudaErrorInvalidValue;
-      else
-        return detail::launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kLanes:
-      return detail::launch_lanes<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kBlock:
-      return detail::launch_blocks<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kSplit: {
-      auto const error = cudaMemsetAsync(workspace, 0, split_headers_bytes(geometry.rows), stream);
-      if (error != cudaSuccess) return error;
-      return detail::launch(forward_split_kernel<MappingOf, Scalar>,
-                            detail::grid_of_parts(geometry.rows, plan.parts_per_row),
-                            kThreadsPerBlock, stream, geometry, operands, workspace, fixed);
-    }
+      return detail::launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kSegments:
+      return detail::launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
     case Regime::kColumns:
       return detail::launch(forward_columns_kernel<MappingOf, Scalar>,
                             detail::blocks_for(geometry.rows, kColumnRows),

@@ -14,7 +14,8 @@ std::optional<Regime> requested_regime() {
   auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), std::string(name));
   if (found == kRegimeNames.end()) {
     throw std::runtime_error(
-        "ZETA_CUDA_PLAN: expected few, held, lanes, block, split, columns or passes, but got " +
+        "ZETA_CUDA_PLAN: expected few, held, segments, lanes, block, split, columns or passes, but "
+        "got " +
         std::string(name));
   }
   return static_cast<Regime>(found - kRegimeNames.begin());
@@ -24,7 +25,7 @@ std::optional<Regime> requested_regime() {
 
 Plan requested_plan(Shape const& shape, Device const& device) {
   static std::optional<Regime> const regime = requested_regime();
-  bool const is_asked_for = regime.has_value() && is_possible(*regime, shape);
+  bool const is_asked_for = regime.has_value() && is_possible(*regime, shape, device);
   return is_asked_for ? plan_for(*regime, shape, device) : plan_for(shape, device);
 }
 

@@ -14,17 +14,18 @@ namespace zeta::rowwise::cuda {
 
 // The names are those that ZETA_CUDA_PLAN takes.
 enum class Regime {
-  kFew,      // several rows to a stage of a warp, small k
-  kHeld,     // a row to a stage of a warp, k up to its lanes
-  kLanes,    // several rows to a warp
-  kBlock,    // a row to a block
-  kSplit,    // a row to several blocks
-  kColumns,  // rows side by side in memory
-  kPasses,   // a row to a block, of any layout and length
+  kFew,       // several rows to a stage of a warp, small k
+  kHeld,      // a row to a stage of a warp
+  kSegments,  // a part of a row to a stage of a warp
+  kLanes,     // several rows to a warp
+  kBlock,     // a row to a block
+  kSplit,     // a row to several blocks
+  kColumns,   // rows side by side in memory
+  kPasses,    // a row to a block, of any layout and length
 };
 
-inline constexpr std::array kRegimeNames = {"few",   "held",    "lanes", "block",
-                                            "split", "columns", "passes"};
+inline constexpr std::array kRegimeNames = {"few",   "held",  "segments", "lanes",
+                                            "block", "split", "columns",  "passes"};
 
 struct Device {
   int multiprocessors;
@@ -48,15 +49,17 @@ struct Plan {
   int lanes_per_row;
   int rows_per_warp;
   int parts_per_row;
-  // Of shared memory, for a row. The same for all rows that fit, since a kernel's limit for it is
-  // one that calls on other threads set, too.
-  int buffer_bytes;
+  int buffer_bytes;  // of shared memory, for a row; the same for all rows that fit
   // Of rows that pass through stages.
   int list_size = 0;
   int stages_per_warp = 0;
   int blocks = 0;
   int chunks_per_stage = 0;
   bool is_loose = false;
+  int part_length = 0;
+  // Of shared memory, by any plan of the regime for the device: a kernel's limit is one that calls
+  // on other threads set, too.
+  int most_shared_bytes = 0;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -95,6 +98,9 @@ constexpr bool fits_stages(Shape const& shape) {
   return shape.is_dense && row_bytes(shape) + shared_bytes <= kStageBytes;
 }
 
+// Rows that do not begin with chunks need one to be moved to.
+constexpr int stages_of_pipe(Shape const& shape) { return kStages + (is_loose(shape) ? 1 : 0); }
+
 // The shortest list that holds the k largest, or 0.
 constexpr int list_size(int64_t k) {
   for (int size : kFewSizes) {
@@ -103,16 +109,40 @@ constexpr int list_size(int64_t k) {
   return 0;
 }
 
-constexpr bool is_possible(Regime regime, Shape const& shape) {
+// What a block may have of a multiprocessor's shared memory.
+constexpr int most_shared_bytes(Device const& device) {
+  return device.shared_bytes - kSystemSharedBytes;
+}
+
+// Shared memory of a block of one warp whose stages hold so many bytes of rows that begin anywhere.
+constexpr int held_shared_bytes(int64_t bytes) {
+  constexpr int kSlack = 2 * kPieceBytes;
+  return static_cast<int>(kBarrierBytes + kStages * (bytes + kSlack));
+}
+constexpr int held_list_bytes(int element_bytes) {
+  return kCandidatesPerWarp * (std::max(element_bytes, 4) + static_cast<int>(sizeof(int)));
+}
+
+// The longest row that a warp holds.
+constexpr int64_t most_held_bytes(int element_bytes, Device const& device) {
+  int64_t const left =
+      most_shared_bytes(device) - held_list_bytes(element_bytes) - held_shared_bytes(0);
+  return std::min<int64_t>(kMostHeldBytes, left / kStages / kPieceBytes * kPieceBytes);
+}
+
+constexpr bool is_possible(Regime regime, Shape const& shape, Device const& device) {
   bool const has_int_columns =
       shape.length < INT32_MAX - kThreadsPerBlock * kPiecesPerThread * kPieceBytes;
   switch (regime) {
     case Regime::kFew:
       return fits_stages(shape) && shape.element_bytes <= 4 && shape.k >= 1 &&
-             list_size(most_non_zeros(shape)) != 0;
+             list_size(most_non_zeros(shape)) != 0 &&
+             pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device);
     case Regime::kHeld:
-      return shape.is_dense && shape.element_bytes <= 4 && shape.k >= 1 &&
-             most_non_zeros(shape) <= kMostHeldNonZeros && row_bytes(shape) <= kMostHeldBytes;
+      return shape.is_contiguous && shape.k >= 1 &&
+             row_bytes(shape) <= most_held_bytes(shape.element_bytes, device);
+    case Regime::kSegments:
+      return shape.is_contiguous && shape.k >= 1 && has_int_columns;
     case Regime::kLanes:
       return shape.is_contiguous &&
              pieces(shape) <= kWarpThreads * most_pieces_per_lane(shape.element_bytes);
@@ -134,8 +164,7 @@ constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan
       static_cast<int>(std::min<unsigned>(kChunksPerLane, std::bit_ceil(chunks)));
   plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
   plan.is_loose = is_loose(shape);
-  int const spare_stages = plan.is_loose ? 1 : 0;
-  int const block_bytes = pipe_shared_bytes(kStages + spare_stages) + kSystemSharedBytes;
+  int const block_bytes = pipe_shared_bytes(stages_of_pipe(shape)) + kSystemSharedBytes;
   int const blocks_of_multiprocessor =
       std::clamp(device.shared_bytes / block_bytes, 1, kBlocksOfPipes);
   int const most_blocks = device.multiprocessors * blocks_of_multiprocessor;
@@ -152,7 +181,35 @@ constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan
   }
   int64_t const blocks = (stages() - 1) / kWarpsPerBlock + 1;
   plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, blocks));
-  plan.stages_per_warp = (blocks <= most_blocks ? 1 : kStages) + spare_stages;
+  plan.stages_per_warp = stages_of_pipe(shape) - (blocks <= most_blocks ? kStages - 1 : 0);
+  plan.most_shared_bytes = std::min(pipe_shared_bytes(kStages + 1), most_shared_bytes(device));
+}
+
+// Stages of so many bytes of rows, one at a time, to blocks of one warp.
+constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, Device const& device,
+                           Plan& plan) {
+  int64_t const slack = shape.is_aligned ? 0 : 2 * (kPieceBytes - 1);
+  plan.chunks_per_stage = static_cast<int>((bytes + slack - 1) / kPieceBytes + 1);
+  int const block_bytes = kBarrierBytes + kStages * plan.chunks_per_stage * kPieceBytes +
+                          held_list_bytes(shape.element_bytes) + kSystemSharedBytes;
+  int64_t const most_blocks =
+      int64_t{device.multiprocessors} *
+      std::clamp(device.shared_bytes / block_bytes, 1, kMostBlocksOfMultiprocessor);
+  plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, stages));
+  plan.stages_per_warp = stages <= most_blocks ? 1 : kStages;
+}
+
+// Rows to segments of the same length, in whole chunks.
+constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
+  int64_t const per_chunk = kPieceBytes / shape.element_bytes;
+  int64_t const warps = int64_t{device.multiprocessors} * kMostBlocksOfMultiprocessor;
+  int64_t const wanted = std::clamp<int64_t>((shape.rows * row_bytes(shape) - 1) / warps + 1,
+                                             kLeastSegmentBytes, kMostSegmentBytes);
+  int64_t const segments = (row_bytes(shape) - 1) / wanted + 1;
+  int64_t const chunks = (shape.length - 1) / (segments * per_chunk) + 1;
+  plan.part_length = static_cast<int>(chunks * per_chunk);
+  plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
+  share_warps(chunks * kPieceBytes, shape.rows * plan.parts_per_row, shape, device, plan);
 }
 
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
@@ -162,17 +219,17 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     plan.list_size = list_size(most_non_zeros(shape));
   }
   if (regime == Regime::kHeld) {
-    plan.is_loose = is_loose(shape);
-    plan.chunks_per_stage = static_cast<int>(
-        (row_bytes(shape) + (plan.is_loose ? 2 * (kPieceBytes - 1) : 0) - 1) / kPieceBytes + 1);
-    int const stage_bytes = plan.chunks_per_stage * kPieceBytes;
-    int const block_bytes =
-        kBarrierBytes + kStages * stage_bytes + kHeldCandidates * 8 + kSystemSharedBytes;
-    int64_t const most_blocks =
-        int64_t{device.multiprocessors} *
-        std::clamp(device.shared_bytes / block_bytes, 1, kMostBlocksOfMultiprocessor);
-    plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, shape.rows));
-    plan.stages_per_warp = shape.rows <= most_blocks ? 1 : kStages;
+    share_warps(row_bytes(shape), shape.rows, shape, device, plan);
+    plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
+  }
+  if (regime == Regime::kSegments) {
+    cut_rows(shape, device, plan);
+    plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
+    int64_t const most = most_buffer_bytes(shape.element_bytes, device);
+    bool const may_be_crowded = shape.k > kWarpThreads;
+    if (may_be_crowded && pieces(shape) * kPieceBytes <= most) {
+      plan.buffer_bytes = static_cast<int>(most);
+    }
   }
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));
@@ -199,17 +256,18 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
 }
 
 constexpr Plan plan_for(Shape const& shape, Device const& device) {
-  if (is_possible(Regime::kFew, shape)) return plan_for(Regime::kFew, shape, device);
-  bool const is_longer = row_bytes(shape) > kStageBytes - 2 * (kPieceBytes - 1);
-  if (is_longer && is_possible(Regime::kHeld, shape)) return plan_for(Regime::kHeld, shape, device);
-  if (is_possible(Regime::kLanes, shape)) return plan_for(Regime::kLanes, shape, device);
-  if (is_possible(Regime::kSplit, shape)) {
+  if (is_possible(Regime::kFew, shape, device)) return plan_for(Regime::kFew, shape, device);
+  if (is_possible(Regime::kHeld, shape, device)) return plan_for(Regime::kHeld, shape, device);
+  if (is_possible(Regime::kSegments, shape, device))
+    return plan_for(Regime::kSegments, shape, device);
+  if (is_possible(Regime::kLanes, shape, device)) return plan_for(Regime::kLanes, shape, device);
+  if (is_possible(Regime::kSplit, shape, device)) {
     auto const split = plan_for(Regime::kSplit, shape, device);
     if (split.parts_per_row > 1) return split;
   }
-  if (is_possible(Regime::kBlock, shape)) return plan_for(Regime::kBlock, shape, device);
+  if (is_possible(Regime::kBlock, shape, device)) return plan_for(Regime::kBlock, shape, device);
   bool const fills_device = shape.rows >= int64_t{device.multiprocessors} * kColumnRows;
-  if (shape.is_side_by_side && fills_device && is_possible(Regime::kColumns, shape)) {
+  if (shape.is_side_by_side && fills_device && is_possible(Regime::kColumns, shape, device)) {
     return plan_for(Regime::kColumns, shape, device);
   }
   return plan_for(Regime::kPasses, shape, device);

@@ -21,6 +21,7 @@ struct SupportRow {
   __device__ void close(Group const& group, int64_t count, bool is_ordinary) const {
     if (!exists) return;
     if (group.rank() == 0) begin[0] = is_ordinary ? static_cast<int32_t>(count) : kNaNRow;
+#pragma unroll 1
     for (int64_t i = (is_ordinary ? count : 0) + group.rank(); i < capacity; i += group.threads()) {
       begin[1 + i] = kNoColumn;
     }

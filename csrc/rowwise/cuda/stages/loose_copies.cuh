@@ -8,16 +8,16 @@
 // Stages of rows that need not begin or end with a chunk of memory.
 namespace zeta::rowwise::cuda {
 
-// Loads the chunks that cover rows, the last of their tensor or not. All lanes of the warp call it.
+// Loads the chunks that cover rows of a tensor that ends at `end`. All lanes of the warp call it.
 template <class Scalar>
 __device__ inline void load_cover(WarpPipe& pipe, int stage, LooseRows<Scalar const> const& rows,
-                                  bool is_last) {
+                                  Scalar const* end) {
   constexpr int kEntryBytes = sizeof(Scalar);
-  if (!is_last || rows.end() == rows.cover_entries()) {
+  if (rows.cover() + rows.cover_entries() <= end) {
     pipe.load(stage, rows.cover(), rows.cover_entries() * kEntryBytes);
     return;
   }
-  // What follows the tensor in its last chunk is not to be read.
+  // What follows the tensor in a chunk is not to be read.
   pipe.load(stage, rows.cover(), rows.last_whole() * kEntryBytes);
   __syncwarp();
   int const entry = rows.last_whole() + static_cast<int>(threadIdx.x) % kWarpThreads;

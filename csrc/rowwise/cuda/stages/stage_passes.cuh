@@ -31,7 +31,7 @@ class StagePasses {
     pipe_.for_each(
         count,
         [&](int64_t number, int stage) {
-          load_cover(pipe_, stage, rows_of(number, source_), number + 1 == count);
+          load_cover(pipe_, stage, rows_of(number, source_), source_ + rows_.rows * rows_.length);
         },
         [&](int64_t number, int stage) {
           Chunk* const rows = rows_.is_loose ? pipe_.spare() : pipe_.stage(stage);

@@ -228,20 +228,19 @@ __device__ inline void WarpPipe::for_each(int64_t count, Load const& load, Work 
   int64_t const step = static_cast<int64_t>(gridDim.x) * warps;
   int64_t const first =
       static_cast<int64_t>(blockIdx.x) * warps + static_cast<int>(threadIdx.x) / kWarpThreads;
-  auto const load_if_any = [&](int64_t number, int stage) {
-    if (number < count) load(number, stage);
-    end_turn();
-  };
-#pragma unroll
-  for (int i = 0; i < kStages - 1; ++i) load_if_any(first + i * step, i);
-
-  int stage = 0;
-  int phase = 0;
+  // Turns before the first one only load. A turn loads the stage that the turn before has left.
+  int64_t number = first - (kStages - 1) * step;
+  int stage = 1;
+  int phase = 1;
 #pragma unroll 1
-  for (int64_t number = first; number < count; number += step) {
-    wait(stage, phase);
-    work(number, stage);
-    load_if_any(number + (kStages - 1) * step, stage == 0 ? kStages - 1 : stage - 1);
+  for (; number < count; number += step) {
+    if (number >= first) {
+      wait(stage, phase);
+      work(number, stage);
+    }
+    int64_t const next = number + (kStages - 1) * step;
+    if (next < count) load(next, stage == 0 ? kStages - 1 : stage - 1);
+    end_turn();
     stage = stage == kStages - 1 ? 0 : stage + 1;
     phase = stage == 0 ? phase ^ 1 : phase;
   }

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "rowwise/float16.h"
 
@@ -12,8 +13,8 @@
 #include <cuda_fp16.h>
 #endif
 
-// Numbers as a thread computes with them: a float, or two numbers of 16 bits, which one instruction
-// takes together. What is said of a number holds for each half of a pair.
+// Numbers as a thread computes with them: a float or a double, or two numbers of 16 bits, which one
+// instruction takes together. What is said of a number holds for each half of a pair.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar>
@@ -29,12 +30,16 @@ template <>
 struct WordOf<float> {
   using type = float;
 };
+template <>
+struct WordOf<double> {
+  using type = double;
+};
 template <class Scalar>
 using word_t = typename WordOf<Scalar>::type;
 
 // Numbers of a word.
 template <class Scalar>
-inline constexpr int kPerWord = 4 / static_cast<int>(sizeof(Scalar));
+inline constexpr int kPerWord = sizeof(Scalar) == 2 ? 2 : 1;
 
 // Significant bits of a number.
 template <class Scalar>
@@ -113,6 +118,10 @@ __device__ inline float larger_or_nan(float a, float b) {
 #else
   return a != a || b != b ? NAN : fmaxf(a, b);
 #endif
+}
+
+__device__ inline double larger_or_nan(double a, double b) {
+  return a != a || b != b ? static_cast<double>(NAN) : fmax(a, b);
 }
 
 template <class Scalar>
@@ -216,12 +225,26 @@ __device__ inline uint32_t bits_of_word(Pair<Scalar> word) {
 }
 __device__ inline uint32_t bits_of_word(float word) { return rowwise::detail::bits_of(word); }
 
+// A chunk of equal words, as it lies in memory.
+template <class Word>
+__device__ inline uint4 chunk_of_words(Word word) {
+  if constexpr (sizeof(Word) == 8) {
+    uint2 bits;
+    memcpy(&bits, &word, sizeof(bits));
+    return {bits.x, bits.y, bits.x, bits.y};
+  } else {
+    uint32_t const bits = bits_of_word(word);
+    return {bits, bits, bits, bits};
+  }
+}
+
 // One of the numbers of a word, which are counted in the order of memory.
 template <class Scalar>
 __device__ inline float number(Pair<Scalar> word, int half) {
   return half == 0 ? detail::low(word) : detail::high(word);
 }
 __device__ inline float number(float word, int) { return word; }
+__device__ inline double number(double word, int) { return word; }
 
 // A word of one number throughout. The float is one of the type's, or is rounded to the nearest.
 template <class Scalar>

@@ -1,0 +1,190 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/passes/support_row.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/float16.h"
+#include "rowwise/ordered_key.h"
+
+// The entries that a warp finds to be possibly in a row's support, and their weights.
+namespace zeta::rowwise::cuda {
+
+// As wide as a register, or two.
+template <class Scalar>
+using candidate_key_t = std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t>;
+
+// One of them, or none. The larger entry comes first, of equal ones that of the lower column.
+template <class Scalar>
+struct Candidate {
+  using Key = candidate_key_t<Scalar>;
+
+  Key key = kLeast<Key>;  // selection_key() of the entry
+  int column = INT32_MAX;
+
+  __device__ bool exists() const { return column != INT32_MAX; }
+  __device__ Scalar entry() const { return scalar_of<Scalar>(static_cast<key_t<Scalar>>(key)); }
+  __device__ bool comes_before(Candidate other) const {
+    return key > other.key || (key == other.key && column < other.column);
+  }
+};
+
+// In shared memory, in any order.
+template <class Scalar>
+struct CandidateArray {
+  candidate_key_t<Scalar> keys[kCandidatesPerWarp];
+  int columns[kCandidatesPerWarp];
+
+  __device__ Candidate<Scalar> operator[](int place) const { return {keys[place], columns[place]}; }
+  __device__ void set(int place, Candidate<Scalar> one) {
+    keys[place] = one.key;
+    columns[place] = one.column;
+  }
+};
+
+// A warp's candidates: the k first, if k is at most the lanes of a warp, else as many as have room.
+// All lanes call each function.
+template <class Scalar>
+class WarpCandidates {
+ public:
+  using One = Candidate<Scalar>;
+
+  // No entry below `bound` is one.
+  __device__ WarpCandidates(CandidateArray<Scalar>& array, int64_t k, typename One::Key bound)
+      : array_(array),
+        k_(k < kWarpThreads ? static_cast<int>(k) : kWarpThreads),
+        keeps_first_(k <= kWarpThreads),
+        lane_(static_cast<int>(threadIdx.x) % kWarpThreads) {
+    last_.key = bound;
+  }
+
+  __device__ int count() const { return count_; }
+  __device__ bool includes(One one) const { return one.comes_before(last_); }
+
+  // Adds those of the lanes that have one. False if there is no room for all.
+  __device__ bool add(bool has_one, One one) {
+    unsigned finders = __ballot_sync(kAllLanes, has_one);
+    if (count_ + __popc(finders) > kCandidatesPerWarp) {
+      if (!keeps_first_) return false;
+      keep_first();
+      finders = __ballot_sync(kAllLanes, has_one = has_one && includes(one));
+    }
+    if (has_one) array_.set(count_ + __popc(finders & ((1U << lane_) - 1)), one);
+    count_ += __popc(finders);
+    return true;
+  }
+
+  // Leaves the k first, in their order, one to a lane.
+  __device__ One keep_first() {
+    rank();
+    count_ = count_ < k_ ? count_ : k_;
+    One own;
+    if (lane_ < count_) own = array_[lane_];
+    __syncwarp();
+    if (count_ == k_) {
+      last_.key = __shfl_sync(kAllLanes, own.key, k_ - 1);
+      last_.column = __shfl_sync(kAllLanes, own.column, k_ - 1);
+    }
+    return own;
+  }
+
+  // Once all are added: calls visit(column, entry), as the entries of a row do.
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+#pragma unroll 1
+    for (int place = group.rank(); place < count_; place += group.threads()) {
+      visit(array_.columns[place], array_[place].entry());
+    }
+  }
+
+  // Those of each lane, if there are no more than have room.
+  template <class Visit>
+  __device__ void for_each_of_lane(Visit const& visit) const {
+#pragma unroll 1
+    for (int first = 0; first < count_; first += kWarpThreads) {
+      int const place = first + lane_;
+      visit(place < count_ ? array_[place] : One());
+    }
+  }
+
+ private:
+  // Puts the k first in the order of their ranks. Each candidate counts those before it.
+  __device__ void rank() {
+    __syncwarp();
+    constexpr int kMost = kCandidatesPerWarp / kWarpThreads;
+    One own[kMost];
+    int ranks[kMost] = {};
+#pragma unroll
+    for (int i = 0; i < kMost; ++i) {
+      int const place = i * kWarpThreads + lane_;
+      if (place < count_) own[i] = array_[place];
+    }
+#pragma unroll 1
+    for (int place = 0; place < count_; ++place) {
+      One const other = array_[place];
+#pragma unroll
+      for (int i = 0; i < kMost; ++i) ranks[i] += other.comes_before(own[i]) ? 1 : 0;
+    }
+    __syncwarp();
+#pragma unroll
+    for (int i = 0; i < kMost; ++i) {
+      if (i * kWarpThreads + lane_ < count_ && ranks[i] < k_) array_.set(ranks[i], own[i]);
+    }
+    __syncwarp();
+  }
+
+  CandidateArray<Scalar>& array_;
+  int k_;
+  bool keeps_first_;
+  int lane_;
+  int count_ = 0;
+  One last_;  // what does not come before it is of no use
+};
+
+// The weight of each lane's candidate, given the first of a row in the order of the lanes: sums
+// of the first ones of them say up to where they are in the support.
+template <class Mapping, class Scalar>
+__device__ inline Scalar weight_of(Candidate<Scalar> candidate, Mapping const& mapping) {
+  using Sum = typename Mapping::Sum;
+  using Threshold = typename Mapping::Threshold;
+  int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  auto const logit = widen(candidate.entry());
+  bool const is_within_reach = candidate.exists() && logit >= mapping.lower_bound();
+  auto const term = mapping.term(is_within_reach ? logit : mapping.maximum());
+  Sum sum;
+  if (is_within_reach) sum.add(term);
+#pragma unroll
+  for (int distance = 1; distance < kWarpThreads; distance *= 2) {
+    Sum const before = detail::shuffle_words(
+        sum, [&](int word) { return __shfl_up_sync(kAllLanes, word, distance); });
+    if (lane >= distance) sum.add(before);
+  }
+  Threshold threshold = mapping.threshold(sum);
+  bool const is_in = is_within_reach && mapping.is_above(term, threshold);
+  int const size = __popc(__ballot_sync(kAllLanes, is_in));
+  threshold = detail::shuffle_words(
+      threshold, [&](int word) { return __shfl_sync(kAllLanes, word, size - 1); });
+  return narrow<Scalar>(lane < size ? mapping.weight(term, threshold) : 0);
+}
+
+// Writes a support of a column of each lane that has one.
+__device__ inline void write_support(SupportRow const& support, bool is_ordinary, bool has_column,
+                                     int column) {
+  if (!support.is_wanted()) return;
+  unsigned const lanes = __ballot_sync(kAllLanes, has_column);
+  int place = 0;
+#pragma unroll 1
+  for (unsigned rest = lanes; rest != 0; rest &= rest - 1) {
+    int const other = __shfl_sync(kAllLanes, column, __ffs(static_cast<int>(rest)) - 1);
+    place += other < column ? 1 : 0;
+  }
+  if (has_column) support.begin[1 + place] = column;
+  support.close(Lanes(kWarpThreads), __popc(lanes), is_ordinary);
+}
+
+}  // namespace zeta::rowwise::cuda

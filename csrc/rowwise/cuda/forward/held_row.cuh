@@ -1,0 +1,221 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/passes/support.cuh"
+#include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+
+namespace zeta::rowwise::cuda {
+
+// A row, or a part of one, that a warp holds in a stage, behind some entries that are not its own.
+// Each lane has every 32nd chunk of it.
+template <class Scalar>
+class HeldRow {
+ public:
+  using Word = word_t<Scalar>;
+  using Real = widened_t<Scalar>;
+  using Key = candidate_key_t<Scalar>;
+  static constexpr int kPerChunk = LooseRows<Scalar>::kPerChunk;
+
+  // Its first entry is that of `first_column`.
+  __device__ HeldRow(Chunk* stage, int shift, int length, int first_column = 0)
+      : stage_(stage),
+        shift_(shift),
+        length_(length),
+        first_column_(first_column),
+        chunks_((shift + length + kPerChunk - 1) / kPerChunk),
+        lane_(static_cast<int>(threadIdx.x) % kWarpThreads) {}
+
+  __device__ int length() const { return length_; }
+  __device__ ContiguousRow<Scalar const> row() const { return {entries() + shift_, length_}; }
+
+  // Makes what is not of the row -inf.
+  __device__ void mask_others() const {
+    Scalar const fill = narrow<Scalar>(-INFINITY);
+    if (lane_ < shift_) entries()[lane_] = fill;
+    int const entry = shift_ + length_ + lane_;
+    if (entry < chunks_ * kPerChunk) entries()[entry] = fill;
+    __syncwarp();
+  }
+
+  // The largest entry of the lane's chunks; NaN if one of them is.
+  __device__ Real lane_maximum() const {
+    Maxima maxima;
+    int step = 0;
+#pragma unroll 1
+    for (; (step + kStepsAtOnce) * kWarpThreads <= chunks_; step += kStepsAtOnce) {
+      Chunk chunks[kStepsAtOnce];
+#pragma unroll
+      for (int i = 0; i < kStepsAtOnce; ++i) chunks[i] = stage_[chunk_of(lane_, step + i)];
+#pragma unroll
+      for (int i = 0; i < kStepsAtOnce; ++i) maxima.add(chunks[i]);
+    }
+#pragma unroll 1
+    for (; step * kWarpThreads < chunks_; ++step) {
+      int const chunk = chunk_of(lane_, step);
+      if (chunk < chunks_) maxima.add(stage_[chunk]);
+    }
+    return maxima.largest();
+  }
+
+  // Calls list.add(has_one, candidate) for the entries that list.includes(), one of each lane at
+  // once, until it returns false. `lane_maximum` is that of this lane, and the list includes none
+  // below `bound`.
+  template <class List>
+  __device__ bool list_into(List& list, Real lane_maximum, Real bound) const {
+#pragma unroll 1
+    for (unsigned lanes = __ballot_sync(kAllLanes, lane_maximum >= bound); lanes != 0;
+         lanes &= lanes - 1) {
+      if (!list_chunks_of(__ffs(static_cast<int>(lanes)) - 1, list)) return false;
+    }
+    return true;
+  }
+
+  // Writes a value to all entries of a row that begins `shift` entries behind the stage.
+  __device__ void fill(Scalar value, int shift) const {
+    Chunk const chunk = chunk_of_words(repeated(value));
+    int const chunks = (shift + length_ + kPerChunk - 1) / kPerChunk;
+#pragma unroll 8
+    for (int i = lane_; i < chunks; i += kWarpThreads) stage_[i] = chunk;
+    __syncwarp();
+  }
+
+ private:
+  static constexpr int kStepsAtOnce = 8;
+
+  // Of words at the same places of chunks, so that they do not wait for each other.
+  class Maxima {
+   public:
+    __device__ Maxima() {
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) words_[i] = repeated(narrow<Scalar>(-INFINITY));
+    }
+
+    __device__ void add(Chunk const& chunk) {
+      Word words[kWords];
+      memcpy(words, &chunk, sizeof(chunk));
+#pragma unroll
+      for (int i = 0; i < kWords; ++i) words_[i] = larger_or_nan(words_[i], words[i]);
+    }
+
+    __device__ Real largest() const {
+      Word word = words_[0];
+#pragma unroll
+      for (int i = 1; i < kWords; ++i) word = larger_or_nan(word, words_[i]);
+      if constexpr (kPerWord<Scalar> == 1) return word;
+      return larger_or_nan(number(word, 0), number(word, 1));
+    }
+
+   private:
+    static constexpr int kWords = kChunkBytes / sizeof(Word);
+    Word words_[kWords];
+  };
+
+  __device__ Scalar* entries() const { return reinterpret_cast<Scalar*>(stage_); }
+
+  // In each step the lanes take neighbouring chunks, and a lane's chunks lie in different banks,
+  // too.
+  __device__ static int chunk_of(int lane, int step) {
+    return step * kWarpThreads + (lane ^ step % kWarpThreads);
+  }
+
+  // Lists the candidates of one lane's chunks, each lane looking at one of them.
+  template <class List>
+  __device__ bool list_chunks_of(int owner, List& list) const {
+#pragma unroll 1
+    for (int first = 0; first * kWarpThreads < chunks_; first += kWarpThreads) {
+      int const chunk = chunk_of(owner, first + lane_);
+      unsigned found = 0;
+      if (chunk < chunks_) {
+#pragma unroll
+        for (int i = 0; i < kPerChunk; ++i) {
+          if (list.includes(candidate(chunk * kPerChunk + i))) found |= 1U << i;
+        }
+      }
+#pragma unroll 1
+      while (__any_sync(kAllLanes, found != 0)) {
+        Candidate<Scalar> one;
+        if (found != 0) one = candidate(chunk * kPerChunk + __ffs(static_cast<int>(found)) - 1);
+        if (!list.add(one.exists() && list.includes(one), one)) return false;
+        found &= found - 1;
+      }
+    }
+    return true;
+  }
+
+  __device__ Candidate<Scalar> candidate(int entry) const {
+    return {Key{selection_key(entries()[entry])}, first_column_ + entry - shift_};
+  }
+
+  Chunk* stage_;
+  int shift_;
+  int length_;
+  int first_column_;
+  int chunks_;
+  int lane_;
+};
+
+// The largest of the lanes' maxima, for all lanes. False if one of them is NaN, or it is infinite.
+template <class Real>
+__device__ inline bool find_maximum(Real lane_maximum, Real& maximum) {
+  if (__any_sync(kAllLanes, lane_maximum != lane_maximum)) return false;
+  maximum = scalar_of<Real>(largest_of_lanes(selection_key(lane_maximum)));
+  return maximum < INFINITY && maximum > -INFINITY;
+}
+
+// The k-th largest of the lanes' numbers, k being at most the lanes of a warp.
+template <class Number>
+__device__ inline Number kth_of_lanes(Number number, int k) {
+  int seen = 0;
+  Number kth;
+#pragma unroll 1
+  do {
+    kth = largest_of_lanes(number);
+    bool const is_kth = number == kth;
+    seen += __popc(__ballot_sync(kAllLanes, is_kth));
+    if (is_kth) number = kLeast<Number>;
+  } while (seen < k);
+  return kth;
+}
+
+namespace detail {
+
+// One number of each lane, as the entries of a row.
+template <class Real>
+struct NumberOfLane {
+  Real number;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const&, Visit const& visit) const {
+    visit(0, number);
+  }
+};
+
+}  // namespace detail
+
+// Numbers that are not above any entry of the support of a row, by the lanes' maxima: one that k of
+// them reach, for k up to the lanes of a warp, or what they imply by themselves.
+template <class Mapping, class Real>
+__device__ inline Real bound_by_kth(Mapping const& mapping, Real lane_maximum, int k) {
+  auto const kth = scalar_of<Real>(kth_of_lanes(selection_key(lane_maximum), k));
+  return kth > mapping.lower_bound() ? kth : mapping.lower_bound();
+}
+
+template <class Mapping, class Real>
+__device__ inline Real bound_by_threshold(Mapping const& mapping, Real lane_maximum) {
+  return mapping.lower_bound(estimate_threshold<Mapping, Real>(
+      Lanes(kWarpThreads), mapping, detail::NumberOfLane<Real>{lane_maximum}, kWarpThreads));
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "mappings/host_device.h"
+#include "rowwise/cuda/tuning.h"
+
+// What the warps that read the segments of a row leave to the block that merges them, in memory
+// that a launch is given.
+namespace zeta::rowwise::cuda {
+
+// How rows are cut.
+struct Segments {
+  int per_row;
+  int length;  // of all but the last of a row
+};
+
+// Of one segment.
+template <class Key>
+struct SegmentHeader {
+  static constexpr int kTooMany = -1;
+
+  Key largest;  // the greatest of all if an entry is NaN
+  Key bound;    // no entry below it is in the row's support
+  int count;    // of candidates, or kTooMany
+};
+
+// Headers of all segments, row by row, then their candidates' keys, then their columns.
+template <class Key>
+struct SegmentLists {
+  SegmentHeader<Key>* headers;
+  Key* keys;
+  int* columns;
+  int capacity;  // of a segment's list
+
+  ZETA_HOST_DEVICE SegmentLists(void* memory, int64_t segments, int list_capacity)
+      : headers(static_cast<SegmentHeader<Key>*>(memory)),
+        keys(reinterpret_cast<Key*>(headers + segments)),
+        columns(reinterpret_cast<int*>(keys + segments * list_capacity)),
+        capacity(list_capacity) {}
+
+  static int64_t bytes(int64_t segments, int capacity) {
+    int64_t const of_list = capacity * static_cast<int64_t>(sizeof(Key) + sizeof(int));
+    return segments * (static_cast<int64_t>(sizeof(SegmentHeader<Key>)) + of_list);
+  }
+};
+
+// Candidates that a segment hands on: for k up to the lanes of a warp, the k first.
+constexpr int segment_list_capacity(int64_t k) {
+  return k <= kWarpThreads ? static_cast<int>(k) : kCandidatesPerWarp;
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,114 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/held.cuh"
+#include "rowwise/cuda/forward/held_row.cuh"
+#include "rowwise/cuda/forward/segment_lists.h"
+#include "rowwise/cuda/passes/operands.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/stages/loose_copies.cuh"
+#include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+#include "rowwise/row_geometry.h"
+
+// Long rows, of which a warp holds one segment after another: it writes zeros in its place and
+// lists the candidates for the support. A second kernel (merge.cuh) makes weights of those of a
+// row.
+namespace zeta::rowwise::cuda {
+
+namespace detail {
+
+// A segment as it lies in both operands.
+template <class Scalar>
+struct SegmentOfRow {
+  LooseRows<Scalar const> logits;
+  LooseRows<Scalar> weights;
+  int first_column;
+
+  __device__ SegmentOfRow(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                          Segments const& segments, int64_t number) {
+    int64_t const row_number = number / segments.per_row;
+    auto const row = operands.row(geometry, row_number);
+    auto const segment = static_cast<int>(number - row_number * segments.per_row);
+    first_column = segment * segments.length;
+    auto const rest = static_cast<int>(geometry.length) - first_column;
+    logits.begin = row.logits_begin + first_column;
+    weights.begin = row.weights_begin + first_column;
+    logits.entries = weights.entries = rest < segments.length ? rest : segments.length;
+  }
+};
+
+}  // namespace detail
+
+// Lists a segment's candidates. `array` is for those of the warp.
+template <bool HasSmallK, template <class> class MappingOf, class Scalar>
+__device__ inline void list_segment(HeldRow<Scalar> const& logits,
+                                    typename MappingOf<widened_t<Scalar>>::Fixed const& fixed,
+                                    int64_t k, CandidateArray<Scalar>& array, int64_t number,
+                                    SegmentLists<candidate_key_t<Scalar>> const& lists) {
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  using Key = candidate_key_t<Scalar>;
+  int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  auto const lane_maximum = logits.lane_maximum();
+  SegmentHeader<Key> header = {kGreatest<key_t<Scalar>>, kLeast<Key>, 0};
+  widened_t<Scalar> maximum = NAN;
+  bool const has_finite_maximum = find_maximum(lane_maximum, maximum);
+  if (maximum == maximum) header.largest = selection_key(narrow<Scalar>(maximum));
+  if (has_finite_maximum) {
+    Mapping const mapping(maximum, fixed);
+    widened_t<Scalar> bound;
+    if constexpr (HasSmallK) {
+      bound = bound_by_kth(mapping, lane_maximum, static_cast<int>(k));
+    } else {
+      bound = bound_by_threshold(mapping, lane_maximum);
+    }
+    header.bound = selection_key(narrow<Scalar>(bound));
+    WarpCandidates<Scalar> list(array, k, header.bound);
+    bool const has_all = logits.list_into(list, lane_maximum, bound);
+    if constexpr (HasSmallK) list.keep_first();
+    header.count = has_all ? list.count() : SegmentHeader<Key>::kTooMany;
+    __syncwarp();
+    for (int place = lane; place < header.count; place += kWarpThreads) {
+      lists.keys[number * lists.capacity + place] = array.keys[place];
+      lists.columns[number * lists.capacity + place] = array.columns[place];
+    }
+    if (HasSmallK && header.count == k) header.bound = array.keys[k - 1];
+  }
+  if (lane == 0) lists.headers[number] = header;
+  __syncwarp();
+}
+
+// A block is a warp, k at most its lanes or larger.
+template <template <class> class MappingOf, class Scalar, bool HasSmallK>
+__global__ void __launch_bounds__(kWarpThreads)
+    segments_kernel(__grid_constant__ RowGeometry<3> const geometry,
+                    ForwardOperands<Scalar> operands, Segments segments, HeldStages<Scalar> stages,
+                    SegmentLists<candidate_key_t<Scalar>> lists,
+                    typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  ZETA_SHARED_ARRAY(CandidateArray<Scalar>, array, 1);
+  WarpPipe pipe(stages.count, stages.chunks);
+  pipe.for_each(
+      geometry.rows * segments.per_row,
+      [&](int64_t number, int stage) {
+        detail::SegmentOfRow<Scalar> const segment(geometry, operands, segments, number);
+        load_cover(pipe, stage, segment.logits, stages.end);
+      },
+      [&](int64_t number, int stage) {
+        detail::SegmentOfRow<Scalar> const segment(geometry, operands, segments, number);
+        HeldRow<Scalar> const logits(pipe.stage(stage), segment.logits.shift(),
+                                     segment.logits.entries, segment.first_column);
+        logits.mask_others();
+        list_segment<HasSmallK, MappingOf>(logits, fixed, operands.k, array[0], number, lists);
+        logits.fill(narrow<Scalar>(0), segment.weights.shift());
+        store_rows(pipe, stage, segment.weights);
+      });
+}
+
+}  // namespace zeta::rowwise::cuda
