@@ -60,6 +60,12 @@ void check(Case const& one, int64_t full_length) {
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device_of(one))) << one.text();
   Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
 
+  bool const has_teams = one.k > cuda::kWarpThreads && one.length <= 3000 && one.seed % 3 != 0;
+  if (one.regime == Regime::kSegments && has_teams) {
+    plan.blocks_of_team = 2 + static_cast<int>(one.seed % 2);
+    plan.merging_blocks = static_cast<int>(one.rows) * plan.blocks_of_team;
+  }
+
   bool const wants_support = one.seed % 2 == 0;
   cuda::ForwardOperands<Scalar> const operands = {
       weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
@@ -139,7 +145,7 @@ int64_t rows_of(Regime regime, int64_t length) {
     case Regime::kColumns:
       return cuda::kColumnRows + 3;
     case Regime::kSegments:
-      return length <= 3000 ? kFamilies + 3 : 5;
+      return length <= 1000 ? kFamilies + 3 : 5;
     default:
       return 5;
   }

@@ -13,21 +13,49 @@ using cudaStream_t = zeta::simt::Stream const*;
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
 
+enum cudaLaunchAttributeID { cudaLaunchAttributeIgnore = 0, cudaLaunchAttributeCooperative = 2 };
+
+union cudaLaunchAttributeValue {
+  int cooperative;
+};
+
+struct cudaLaunchAttribute {
+  cudaLaunchAttributeID id;
+  cudaLaunchAttributeValue val;
+};
+
 struct cudaLaunchConfig_t {
   dim3 gridDim;
   dim3 blockDim;
   size_t dynamicSmemBytes;
   cudaStream_t stream;
+  cudaLaunchAttribute* attrs;
+  unsigned numAttrs;
 };
 
 namespace zeta::simt {
 
 inline bool is_possible(cudaLaunchConfig_t const& config) {
-  auto const& [grid, block, shared_bytes, stream] = config;
+  auto const& [grid, block, shared_bytes, stream, attributes, count] = config;
   uint64_t const threads = uint64_t{block.x} * block.y * block.z;
   uint64_t const blocks = uint64_t{grid.x} * grid.y * grid.z;
   return threads > 0 && threads <= 1024 && block.z <= 64 && blocks > 0 && grid.x <= INT32_MAX &&
          grid.y <= UINT16_MAX && grid.z <= UINT16_MAX && shared_bytes <= SharedMemory::kLargest;
+}
+
+// The blocks of a cooperative launch are resident at once.
+inline Stream stream_of(cudaLaunchConfig_t const& config) {
+  Stream result = config.stream == nullptr ? Stream() : *config.stream;
+  for (unsigned i = 0; i < config.numAttrs; ++i) {
+    auto const& attribute = config.attrs[i];
+    bool const is_cooperative =
+        attribute.id == cudaLaunchAttributeCooperative && attribute.val.cooperative != 0;
+    if (is_cooperative) {
+      result.resident_blocks =
+          static_cast<int>(config.gridDim.x * config.gridDim.y * config.gridDim.z);
+    }
+  }
+  return result;
 }
 
 }  // namespace zeta::simt
@@ -36,10 +64,9 @@ template <class... Parameters, class... Arguments>
 cudaError_t cudaLaunchKernelEx(cudaLaunchConfig_t const* config, void (*kernel)(Parameters...),
                                Arguments&&... arguments) {
   if (!zeta::simt::is_possible(*config)) return cudaErrorInvalidConfiguration;
-  auto const stream = config->stream == nullptr ? zeta::simt::Stream{} : *config->stream;
-  zeta::simt::Grid({config->gridDim, config->blockDim, config->dynamicSmemBytes}, stream, [&] {
-    kernel(arguments...);
-  }).run();
+  zeta::simt::Grid({config->gridDim, config->blockDim, config->dynamicSmemBytes},
+                   zeta::simt::stream_of(*config), [&] { kernel(arguments...); })
+      .run();
   return cudaSuccess;
 }
 

@@ -68,6 +68,9 @@ class Lanes {
   __device__ int threads() const { return threads_; }
   __device__ int rank() const { return lane() & (threads_ - 1); }
 
+  // At most, of a row of so many.
+  __device__ int64_t entries_of_thread(int64_t length) const { return length / threads_ + 1; }
+
   // Which group of the warp this is, and how many there are.
   __device__ int group() const { return lane() / threads_; }
   __device__ int groups() const { return kWarpThreads / threads_; }

@@ -49,10 +49,8 @@ inline constexpr int kCandidatesPerWarp = 128;
 inline constexpr int kMostSegmentBytes = 16 << 10;
 inline constexpr int kLeastSegmentBytes = 2 << 10;
 
-// Segments that a block looks at before it takes their candidates, and candidates that are left to
-// one of its warps, which need no barriers.
+// Segments that a block looks at before it takes their candidates.
 inline constexpr int kSegmentsAtOnce = 1024;
-inline constexpr int kCandidatesOfOneWarp = 512;
 
 // Blocks that a multiprocessor of any kind takes.
 inline constexpr int kMostBlocksOfMultiprocessor = 16;
@@ -85,9 +83,8 @@ inline constexpr int kCandidatesPerBlock = 2048;
 // Shared memory of such a block beside its list, and what the system keeps of it.
 inline constexpr int kOtherSharedBytes = 12 << 10;
 
-// Rows are split as long as there are fewer blocks than these, in parts of at least 16 KiB.
+// Rows are split as long as there are fewer blocks than these.
 inline constexpr int kBlocksPerMultiprocessor = 4;
-inline constexpr int64_t kSmallestPartBytes = int64_t{16} << 10;
 inline constexpr int kMostPartsPerRow = 1024;
 
 // Candidates that all parts of a row may hand on: for each part, one for each thread.
@@ -102,6 +99,14 @@ inline constexpr int kCandidatesPerColumnRow = 64;
 inline constexpr int kMostThreads = kThreadsPerBlock;
 static_assert(kWarpsPerBlock * kWarpThreads <= kMostThreads &&
               kColumnRows * kThreadsPerColumnRow <= kMostThreads);
+
+// The k-th largest key is found by digits of so many bits, a pass for each.
+inline constexpr int kDigitBits = 8;
+inline constexpr int kDigitValues = 1 << kDigitBits;
+
+// Blocks that pass over a row together, at most, each over 16 KiB at least.
+inline constexpr int kMostBlocksOfTeam = 64;
+inline constexpr int64_t kSmallestPartBytes = int64_t{16} << 10;
 
 // Passes in float before those that are exact, at most.
 inline constexpr int kMostEstimates = 8;

@@ -35,10 +35,10 @@ struct Candidate {
 };
 
 // In shared memory, in any order.
-template <class Scalar>
+template <class Scalar, int Size = kCandidatesPerWarp>
 struct CandidateArray {
-  candidate_key_t<Scalar> keys[kCandidatesPerWarp];
-  int columns[kCandidatesPerWarp];
+  candidate_key_t<Scalar> keys[Size];
+  int columns[Size];
 
   __device__ Candidate<Scalar> operator[](int place) const { return {keys[place], columns[place]}; }
   __device__ void set(int place, Candidate<Scalar> one) {

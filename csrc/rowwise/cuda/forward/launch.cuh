@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <type_traits>
@@ -10,7 +11,8 @@
 #include "rowwise/cuda/forward/columns.cuh"
 #include "rowwise/cuda/forward/few.cuh"
 #include "rowwise/cuda/forward/held.cuh"
-#include "rowwise/cuda/forward/merge.cuh"
+#include "rowwise/cuda/forward/merge_all.cuh"
+#include "rowwise/cuda/forward/merge_first.cuh"
 #include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/forward/segment_lists.h"
@@ -31,8 +33,8 @@ cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int wa
   auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                           plan.most_shared_bytes);
   if (error != cudaSuccess) return error;
-  return launch_with(shared_bytes, kernel, static_cast<unsigned>(plan.blocks), warps * kWarpThreads,
-                     stream, arguments...);
+  return launch_with({.shared_bytes = shared_bytes}, kernel, static_cast<unsigned>(plan.blocks),
+                     warps * kWarpThreads, stream, arguments...);
 }
 
 inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
@@ -98,30 +100,68 @@ cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
   return operands.k <= kWarpThreads ? launch(std::true_type()) : launch(std::false_type());
 }
 
+// What the two kernels of long rows share, in the memory of the launch.
+template <class Scalar>
+struct SegmentsWorkspace {
+  using Lists = SegmentLists<candidate_key_t<Scalar>>;
+
+  int64_t segments;
+  int capacity;
+  int teams;  // 0 if each has one block
+  int blocks_of_team;
+
+  SegmentsWorkspace(int64_t rows, int64_t k, Plan const& plan)
+      : segments(rows * plan.parts_per_row),
+        capacity(segment_list_capacity(k)),
+        teams(plan.blocks_of_team == 1 ? 0 : plan.merging_blocks / plan.blocks_of_team),
+        blocks_of_team(plan.blocks_of_team) {}
+
+  int64_t bytes() const { return bytes_of_teams() + Lists::bytes(segments, capacity); }
+  TeamMemory memory_of_teams(void* workspace) const { return {workspace, teams, blocks_of_team}; }
+  Lists lists(void* workspace) const {
+    return {static_cast<unsigned char*>(workspace) + bytes_of_teams(), segments, capacity};
+  }
+
+ private:
+  int64_t bytes_of_teams() const {
+    constexpr int64_t kAlignment = alignof(std::max_align_t);
+    int64_t const bytes = TeamMemory::bytes(teams, blocks_of_team);
+    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  }
+};
+
 template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                             Plan const& plan, void* workspace, Fixed const& fixed,
                             cudaStream_t stream) {
+  SegmentsWorkspace<Scalar> const shared(geometry.rows, operands.k, plan);
+  auto const lists = shared.lists(workspace);
+  TeamMemory const teams = shared.memory_of_teams(workspace);
   Segments const segments = {plan.parts_per_row, plan.part_length};
-  auto const stages = held_stages(geometry, operands, plan);
-  SegmentLists<candidate_key_t<Scalar>> const lists(workspace, geometry.rows * plan.parts_per_row,
-                                                    segment_list_capacity(operands.k));
   auto const list = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>) {
     return launch_pipes(segments_kernel<MappingOf, Scalar, HasSmallK>, plan, 1,
                         plan.chunks_per_stage * kChunkBytes, stream, geometry, operands, segments,
-                        stages, lists, fixed);
+                        held_stages(geometry, operands, plan), lists, teams.arrivals, shared.teams,
+                        fixed);
   };
-  auto error = operands.k <= kWarpThreads ? list(std::true_type()) : list(std::false_type());
+  if (operands.k <= kWarpThreads) {
+    auto const error = list(std::true_type());
+    if (error != cudaSuccess) return error;
+    return launch(merge_first_kernel<MappingOf, Scalar>, static_cast<unsigned>(plan.merging_blocks),
+                  kThreadsPerBlock, stream, geometry, operands, segments.per_row, lists, fixed);
+  }
+  auto error = list(std::false_type());
   if (error != cudaSuccess) return error;
-  auto* const kernel = merge_kernel<MappingOf, Scalar>;
+  auto* const kernel = merge_all_kernel<MappingOf, Scalar>;
   if (plan.buffer_bytes > 0) {
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  plan.buffer_bytes);
     if (error != cudaSuccess) return error;
   }
-  return launch_with(plan.buffer_bytes, kernel, blocks_for(geometry.rows, 1), kThreadsPerBlock,
-                     stream, geometry, operands, segments.per_row, lists, plan.buffer_bytes > 0,
-                     fixed);
+  return launch_with({.shared_bytes = plan.buffer_bytes, .is_cooperative = shared.teams > 0},
+                     kernel, static_cast<unsigned>(plan.merging_blocks), kThreadsPerBlock, stream,
+                     geometry, operands, segments.per_row, lists, teams, plan.blocks_of_team,
+                     plan.buffer_bytes > 0, fixed);
 }
 
 }  // namespace detail
@@ -130,8 +170,7 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
 template <class Scalar>
 int64_t workspace_bytes(RowGeometry<3> const& geometry, int64_t k, Plan const& plan) {
   if (plan.regime != Regime::kSegments) return 0;
-  return SegmentLists<candidate_key_t<Scalar>>::bytes(geometry.rows * plan.parts_per_row,
-                                                      segment_list_capacity(k));
+  return detail::SegmentsWorkspace<Scalar>(geometry.rows, k, plan).bytes();
 }
 
 template <template <class> class MappingOf, class Scalar>

@@ -57,6 +57,8 @@ struct Plan {
   int chunks_per_stage = 0;
   bool is_loose = false;
   int part_length = 0;
+  int merging_blocks = 0;
+  int blocks_of_team = 1;
   // Of shared memory, by any plan of the regime for the device: a kernel's limit is one that calls
   // on other threads set, too.
   int most_shared_bytes = 0;
@@ -212,6 +214,20 @@ constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   share_warps(chunks * kPieceBytes, shape.rows * plan.parts_per_row, shape, device, plan);
 }
 
+// Rows to blocks, or, where these may have to pass over them, to teams of blocks that are all on
+// the device at once.
+constexpr void share_merging(Shape const& shape, Device const& device, Plan& plan) {
+  plan.merging_blocks = static_cast<int>(std::min<int64_t>(shape.rows, INT32_MAX));
+  if (shape.k <= kWarpThreads) return;
+  int64_t const blocks = int64_t{device.multiprocessors} * kBlocksOfThreads;
+  plan.blocks_of_team = static_cast<int>(std::clamp<int64_t>(
+      std::min(blocks / shape.rows, row_bytes(shape) / kSmallestPartBytes), 1, kMostBlocksOfTeam));
+  plan.merging_blocks *= plan.blocks_of_team;
+  int64_t const part_bytes = (row_bytes(shape) - 1) / plan.blocks_of_team + 1 + 2 * kPieceBytes;
+  int64_t const most = most_buffer_bytes(shape.element_bytes, device);
+  if (part_bytes <= most) plan.buffer_bytes = static_cast<int>(most);
+}
+
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
   Plan plan = {regime, 1, 1, 1, 1, 0};
   if (regime == Regime::kFew) {
@@ -225,11 +241,7 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
   if (regime == Regime::kSegments) {
     cut_rows(shape, device, plan);
     plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
-    int64_t const most = most_buffer_bytes(shape.element_bytes, device);
-    bool const may_be_crowded = shape.k > kWarpThreads;
-    if (may_be_crowded && pieces(shape) * kPieceBytes <= most) {
-      plan.buffer_bytes = static_cast<int>(most);
-    }
+    share_merging(shape, device, plan);
   }
   if (regime == Regime::kLanes) {
     auto const count = static_cast<unsigned>(pieces(shape));

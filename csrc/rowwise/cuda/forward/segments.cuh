@@ -19,8 +19,8 @@
 #include "rowwise/row_geometry.h"
 
 // Long rows, of which a warp holds one segment after another: it writes zeros in its place and
-// lists the candidates for the support. A second kernel (merge.cuh) makes weights of those of a
-// row.
+// lists the candidates for the support. A second kernel (merge_first.cuh, merge_all.cuh) makes
+// weights of those of a row.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
@@ -90,9 +90,14 @@ template <template <class> class MappingOf, class Scalar, bool HasSmallK>
 __global__ void __launch_bounds__(kWarpThreads)
     segments_kernel(__grid_constant__ RowGeometry<3> const geometry,
                     ForwardOperands<Scalar> operands, Segments segments, HeldStages<Scalar> stages,
-                    SegmentLists<candidate_key_t<Scalar>> lists,
+                    SegmentLists<candidate_key_t<Scalar>> lists, unsigned* arrivals, int teams,
                     typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
   ZETA_SHARED_ARRAY(CandidateArray<Scalar>, array, 1);
+  // What the second kernel counts with.
+  for (int team = static_cast<int>(threadIdx.x); blockIdx.x == 0 && team < teams;
+       team += kWarpThreads) {
+    arrivals[team] = 0;
+  }
   WarpPipe pipe(stages.count, stages.chunks);
   pipe.for_each(
       geometry.rows * segments.per_row,

@@ -10,10 +10,18 @@ template <int Threads>
 class Block {
  public:
   static constexpr int kWarps = Threads / kWarpThreads;
+  static constexpr bool kHasHistogram = true;
   static_assert(Threads % kWarpThreads == 0);
 
   __device__ static constexpr int threads() { return Threads; }
   __device__ int rank() const { return static_cast<int>(threadIdx.x); }
+
+  // At most, of a row of so many.
+  __device__ int64_t entries_of_thread(int64_t length) const { return length / Threads + 1; }
+
+  // It has counted all there is.
+  template <int Digits>
+  __device__ void add_histograms(int (&)[Digits]) const {}
 
   template <class Value>
   __device__ Value reduce(Value value) const {

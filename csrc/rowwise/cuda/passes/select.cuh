@@ -61,9 +61,6 @@ __device__ Kth<Number> bisect(Group const& group, Numbers const& numbers, int64_
   return kth;
 }
 
-inline constexpr int kDigitBits = 8;
-inline constexpr int kDigits = 1 << kDigitBits;
-
 struct Digit {
   int value;
   int count;  // of the numbers that have it
@@ -71,11 +68,11 @@ struct Digit {
 };
 
 // The largest digit that k numbers reach, by the first warp.
-__device__ inline Digit find_digit(int const (&histogram)[kDigits], int64_t k) {
-  constexpr int kPerLane = kDigits / kWarpThreads;
+__device__ inline Digit find_digit(int const (&histogram)[kDigitValues], int64_t k) {
+  constexpr int kPerLane = kDigitValues / kWarpThreads;
   Lanes const warp(kWarpThreads);
   // Lanes of lower rank have larger digits.
-  int const first = kDigits - 1 - warp.rank() * kPerLane;
+  int const first = kDigitValues - 1 - warp.rank() * kPerLane;
   int own = 0;
   for (int i = 0; i < kPerLane; ++i) own += histogram[first - i];
   int above = warp.running_sum(own) - own;
@@ -91,7 +88,7 @@ __device__ inline Digit find_digit(int const (&histogram)[kDigits], int64_t k) {
 // Of one search after another, whatever their numbers. What is found is read at once, in words of
 // its own: the histogram is cleared meanwhile.
 struct DigitSearch {
-  int histogram[kDigits];
+  int histogram[kDigitValues];
   alignas(16) Digit found;
 };
 
@@ -109,9 +106,10 @@ __device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int6
   return detail::bisect(group, numbers, k, range);
 }
 
-// By digits, each found in a histogram: fewer passes, for a block.
-template <int Threads, class Numbers, class Number>
-__device__ Kth<Number> find_kth(Block<Threads> const& block, Numbers const& numbers, int64_t k,
+// By digits, each found in a histogram: fewer passes, for one or several blocks.
+template <class Group, class Numbers, class Number>
+  requires(Group::kHasHistogram)
+__device__ Kth<Number> find_kth(Group const& block, Numbers const& numbers, int64_t k,
                                 Range<Number> const& range) {
   using Bits = std::make_unsigned_t<Number>;
   constexpr Bits kSign = static_cast<Bits>(kLeast<Number>);
@@ -130,15 +128,16 @@ __device__ Kth<Number> find_kth(Block<Threads> const& block, Numbers const& numb
   int64_t not_below = range.not_below_lowest;
   int64_t above = 0;
   while (open > 0 && not_below > k) {
-    for (int i = block.rank(); i < detail::kDigits; i += Threads) histogram[i] = 0;
+    for (int i = block.rank(); i < kDigitValues; i += block.threads()) histogram[i] = 0;
     __syncthreads();
-    int const low = open > detail::kDigitBits ? open - detail::kDigitBits : 0;
+    int const low = open > kDigitBits ? open - kDigitBits : 0;
     numbers.for_each(block, [&](Number number) {
       Bits const bits = static_cast<Bits>(number) ^ kSign;
       if (number < range.lowest || without_open(bits) != known) return;
-      atomicAdd(&histogram[static_cast<int>(bits >> low) & (detail::kDigits - 1)], 1);
+      atomicAdd(&histogram[static_cast<int>(bits >> low) & (kDigitValues - 1)], 1);
     });
     __syncthreads();
+    block.add_histograms(histogram);
     if (block.rank() < kWarpThreads) {
       auto const digit = detail::find_digit(histogram, k - above);
       if (digit.value >= 0) found = digit;

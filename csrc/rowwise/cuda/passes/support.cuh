@@ -80,7 +80,7 @@ __device__ typename Mapping::Threshold estimate_threshold(Group const& group,
   }
   // Half a unit in the last place for each of a thread's additions, and some for all the rest.
   constexpr float kUnit = 0x1p-23F;
-  float const error = static_cast<float>(length / group.threads() + 16) * kUnit;
+  float const error = static_cast<float>(group.entries_of_thread(length) + 16) * kUnit;
   float const estimate = threshold - error;
   return estimate > -1 ? mapping.threshold_below(static_cast<double>(estimate))
                        : mapping.lowest_threshold();

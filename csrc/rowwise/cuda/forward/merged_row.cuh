@@ -1,0 +1,150 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/held_row.cuh"
+#include "rowwise/cuda/forward/segment_lists.h"
+#include "rowwise/cuda/passes/block.cuh"
+#include "rowwise/cuda/passes/operands.cuh"
+#include "rowwise/cuda/passes/row.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+
+// The candidates of a row's segments, which a block takes from memory.
+namespace zeta::rowwise::cuda {
+
+namespace detail {
+
+// What the headers of some segments say of their row.
+template <class Key>
+struct RowBounds {
+  Key largest = kLeast<Key>;
+  Key bound = kLeast<Key>;
+  // The first segment of which k entries are not below the bound: what equals it in a later one is
+  // of no use.
+  int64_t segment = INT64_MAX;
+
+  __device__ void add(RowBounds const& other) {
+    if (other.largest > largest) largest = other.largest;
+    bool const is_first = other.bound == bound && other.segment < segment;
+    if (other.bound > bound || is_first) {
+      bound = other.bound;
+      segment = other.segment;
+    }
+  }
+
+  __device__ bool includes(Key key, int of_segment) const {
+    return key > bound || (key == bound && of_segment <= segment);
+  }
+};
+
+}  // namespace detail
+
+// A row's segments, as the first kernel left them.
+template <class Mapping, class Scalar>
+class MergedRow {
+ public:
+  using Key = candidate_key_t<Scalar>;
+  using Threads = Block<kThreadsPerBlock>;
+
+  __device__ MergedRow(Threads const& block, SegmentLists<Key> const& lists, int segments,
+                       int64_t number, int64_t k)
+      : block_(block),
+        headers_(lists.headers + number * segments),
+        keys_(lists.keys + number * segments * lists.capacity),
+        columns_(lists.columns + number * segments * lists.capacity),
+        segments_(segments),
+        capacity_(lists.capacity),
+        k_(k) {
+    detail::RowBounds<Key> bounds;
+#pragma unroll 4
+    for (int i = block.rank(); i < segments_; i += block.threads()) {
+      auto const header = headers_[i];
+      bounds.add({header.largest, header.bound, header.count == k ? i : INT64_MAX});
+    }
+    own_largest_ = bounds.largest;
+    bounds_ = block.reduce(bounds);
+  }
+
+  __device__ bool is_ordinary() const {
+    return bounds_.largest < Key{key_of(narrow<Scalar>(INFINITY))} &&
+           bounds_.largest > Key{key_of(narrow<Scalar>(-INFINITY))};
+  }
+  __device__ Scalar largest() const {
+    return scalar_of<Scalar>(static_cast<key_t<Scalar>>(bounds_.largest));
+  }
+
+  // Raises the bound to what the row's maximum implies, and to what k segments reach.
+  __device__ void raise_bound(Mapping const& mapping) {
+    raise_to(selection_key(narrow<Scalar>(mapping.lower_bound())));
+    if (k_ > kWarpThreads) return;
+    ZETA_SHARED_ARRAY(Key, largest, kThreadsPerBlock);
+    largest[block_.rank()] = own_largest_;
+    block_.synchronize();
+    Key of_lane = kLeast<Key>;
+    for (int i = block_.rank() % kWarpThreads; i < kThreadsPerBlock; i += kWarpThreads) {
+      if (largest[i] > of_lane) of_lane = largest[i];
+    }
+    raise_to(kth_of_lanes(of_lane, static_cast<int>(k_)));
+  }
+
+  // Calls take(first, count) for parts of a list of the segments that have candidates, one after
+  // the other. True if these are all: no segment had too many.
+  template <class Take>
+  __device__ bool for_live_segments(Take const& take) const {
+    ZETA_SHARED_ARRAY(int, live, kSegmentsAtOnce);
+    ZETA_SHARED_ARRAY(int, count, 1);
+    bool has_all = true;
+    for (int first = 0; first < segments_; first += kSegmentsAtOnce) {
+      if (block_.rank() == 0) count[0] = 0;
+      block_.synchronize();
+      int const last = segments_ - first < kSegmentsAtOnce ? segments_ : first + kSegmentsAtOnce;
+      for (int i = first + block_.rank(); i < last; i += block_.threads()) {
+        auto const header = headers_[i];
+        if (!bounds_.includes(header.largest, i)) continue;
+        if (header.count == SegmentHeader<Key>::kTooMany) has_all = false;
+        if (header.count > 0) live[atomicAdd(&count[0], 1)] = i;
+      }
+      block_.synchronize();
+      take(static_cast<int const*>(live), count[0]);
+      block_.synchronize();
+    }
+    return __syncthreads_and(has_all) != 0;
+  }
+
+  // Candidates that a segment may have, and one of them, or none.
+  __device__ int capacity() const { return capacity_; }
+  __device__ Candidate<Scalar> candidate(int segment, int place) const {
+    if (place >= headers_[segment].count) return {};
+    int64_t const i = segment * int64_t{capacity_} + place;
+    Candidate<Scalar> const one = {keys_[i], columns_[i]};
+    return bounds_.includes(one.key, segment) ? one : Candidate<Scalar>();
+  }
+
+ private:
+  __device__ void raise_to(Key bound) { bounds_.add({kLeast<Key>, bound, INT64_MAX}); }
+
+  Threads const& block_;
+  SegmentHeader<Key> const* headers_;
+  Key const* keys_;
+  int const* columns_;
+  int segments_;
+  int capacity_;
+  int64_t k_;
+  Key own_largest_;
+  detail::RowBounds<Key> bounds_;
+};
+
+template <class Scalar>
+__device__ inline void write_nan(Block<kThreadsPerBlock> const& block,
+                                 ForwardRow<Scalar> const& row) {
+  row.weights().fill(block, narrow<Scalar>(NAN));
+  if (row.support.is_wanted()) row.support.close(block, 0, false);
+}
+
+}  // namespace zeta::rowwise::cuda
