@@ -1,5 +1,6 @@
-"""What can be told of the CUDA kernels without a GPU, as a table: registers, spilled registers, shared
-memory and the widths of their accesses. Compiles them for one architecture, by default 9.0.
+"""What can be told of the CUDA kernels without a GPU, as tables: registers, spilled registers, shared
+memory and the widths of their accesses; and for 9.0 the instructions that they issue for an entry.
+Compiles them for one architecture, by default 9.0.
 
     python tools/kernel_facts.py [architecture] > benchmarks/results/cuda/kernels.md
 """
@@ -11,11 +12,13 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+import kernel_ledger
 
 ROOT = Path(__file__).resolve().parents[1]
 TYPES = ("float32", "bfloat16", "float16", "float64")
@@ -41,6 +44,7 @@ class Kernel:
     shared_bytes: int
     instructions: int
     accesses: Counter[str]  # of global memory: "load 128", "store 32"; "bulk copy"
+    code: str = field(repr=False)  # with lines of source
 
     @cached_property
     def title(self) -> str:
@@ -86,15 +90,16 @@ def facts(scalar: str, architecture: str) -> list[Kernel]:
         cubin = Path(folder, "kernels.cubin")
         compiled = output(
             *(find_tool("nvcc"), "-std=c++20", "--fmad=false", f"-I{ROOT}/csrc", "-cubin"),
-            *(f"-arch=sm_{architecture}", "-Xptxas=-v", "-o", cubin),
+            *(f"-arch=sm_{architecture}", "-lineinfo", "-Xptxas=-v", "-o", cubin),
             ROOT / "csrc/rowwise/cuda" / f"sparse_softmax_{scalar}.cu",
         )
-        disassembled = output(find_tool("cuobjdump"), "-sass", cubin)
+        disassembled = output(find_tool("nvdisasm"), "-gi", "-c", cubin)
+    codes = dict(
+        re.findall(r"^\.text\.(\w+):\n(.*?)(?=^//-----|\Z)", disassembled, re.DOTALL | re.MULTILINE)
+    )
     instructions = {
-        name: re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+(.*?);", body, re.MULTILINE)
-        for name, body in re.findall(
-            r"Function : (\w+)\n(.*?)(?=Function : |\Z)", disassembled, re.DOTALL
-        )
+        name: re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+(.*?);", code, re.MULTILINE)
+        for name, code in codes.items()
     }
     pattern = (
         r"Compiling entry function '(\w+)'.*?(\d+) bytes spill stores, (\d+) bytes spill loads"
@@ -108,9 +113,25 @@ def facts(scalar: str, architecture: str) -> list[Kernel]:
             shared_bytes=int(shared or 0),
             instructions=len(instructions[name]),
             accesses=count_accesses(instructions[name]),
+            code=codes[name],
         )
         for name, stored, loaded, registers, shared in re.findall(pattern, compiled, re.DOTALL)
     ]
+
+
+def ledger(kernels: list[Kernel], scalar: str) -> list[kernel_ledger.Line]:
+    """Of those of one type, compiled for 9.0."""
+    found = {kernel.title: kernel for kernel in kernels}
+    cases = [(case, found[case.kernel]) for case in kernel_ledger.CASES if case.scalar == scalar]
+    return [
+        kernel_ledger.line_of(case, kernel.code, kernel.registers, kernel.shared_bytes)
+        for case, kernel in cases
+    ]
+
+
+def compiler() -> str:
+    version = output(find_tool("nvcc"), "--version").partition("release ")[2].partition(",")[0]
+    return f"nvcc {version}"
 
 
 def count_accesses(instructions: list[str]) -> Counter[str]:
@@ -146,9 +167,12 @@ def main() -> None:
     parser.add_argument("architecture", nargs="?", default="90", help="as 80, 90 or 120")
     architecture = parser.parse_args().architecture
     kernels = [kernel for scalar in TYPES for kernel in facts(scalar, architecture)]
-    version = output(find_tool("nvcc"), "--version").partition("release ")[2].partition(",")[0]
-    print(f"By nvcc {version}, for architecture {architecture}.\n")
+    print(f"By {compiler()}, for architecture {architecture}.\n")
     print(table(sorted(kernels, key=lambda kernel: kernel.title)), end="")
+    if architecture == "90":
+        print("\n## Instructions an entry on the main path\n")
+        lines = [line for scalar in kernel_ledger.BYTES for line in ledger(kernels, scalar)]
+        print(kernel_ledger.table(lines), end="")
 
 
 if __name__ == "__main__":

@@ -10,9 +10,11 @@ import pytest
 
 import zeta
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
+ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
 
 import kernel_facts
+import kernel_ledger
 
 HAS_TOOLS = shutil.which("nvcc") or Path("/usr/local/cuda/bin/nvcc").exists()
 pytestmark = [
@@ -50,3 +52,38 @@ def test_other_kernels_keep_to_their_means(scalar):
     assert merge.shared_bytes + OF_THE_SYSTEM <= LIST_BYTES[scalar] + OTHER_SHARED_BYTES
     for rows in ("lanes", "blocks", "split"):
         assert kernels[f"support_backward, {scalar}, {rows}, contiguous"].accesses["store 128"] > 0
+
+
+@cache
+def ledger(scalar):
+    """By case."""
+    lines = kernel_facts.ledger(facts(scalar, "90"), scalar)
+    return {(line.case.kernel, str(line.case.length), str(line.case.k)): line for line in lines}
+
+
+@cache
+def recorded_lines():
+    """Of the ledger in benchmarks/results/cuda/kernels.md: the slots of each case, and its last word."""
+    text = (ROOT / "benchmarks/results/cuda/kernels.md").read_text()
+    rows = [row.strip("|").split("|") for row in text.partition("main path\n")[2].split("\n")]
+    head, _, *rows = [[cell.strip() for cell in row] for row in rows if len(row) > 1]
+    return {tuple(row[:3]): (float(row[head.index("slots")]), row[-1]) for row in rows}
+
+
+@pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
+def test_main_paths_leave_time_for_a_copy(scalar):
+    for case, line in ledger(scalar).items():
+        assert line.counts["unwanted"] == 0, case
+        assert line.bytes_in_flight >= kernel_ledger.LEAST_BYTES_IN_FLIGHT, case
+        _, word = recorded_lines()[case]
+        assert line.share <= kernel_ledger.GOAL or word == "short", case
+
+
+@pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
+def test_main_paths_do_not_grow(scalar):
+    text = (ROOT / "benchmarks/results/cuda/kernels.md").read_text()
+    if not text.startswith(f"By {kernel_facts.compiler()}, "):
+        pytest.skip("the recorded ledger is that of another compiler")
+    for case, line in ledger(scalar).items():
+        slots, _ = recorded_lines()[case]
+        assert line.slots <= 1.1 * slots, f"{case}: if it has to be, renew kernels.md"
