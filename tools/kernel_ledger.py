@@ -243,7 +243,11 @@ def with_list(
         *(scalar, row, k),
         entries=length,
         loop=STAGES,
-        rare=(*RARE, "^add: keep_first", "^offsets: .* / "),
+        rare=(
+            *(*RARE, "^add: keep_first", "^offsets: .* / ", "^included: "),
+            "^rank: rank_of<1>" if candidates > WARP else "^rank: rank_of<kCand",
+            "^kth_of_lanes: (kth =|seen)" if k > number["kMostRounds"] else "^sorted_lanes: ",
+        ),
         contains=contains,
         trips={
             **WAITS,
@@ -254,7 +258,7 @@ def with_list(
             "^list_into: for": lanes,
             "^list_chunks_of: for": ceil(steps / WARP),
             "^list_chunks_of: while": rounds,
-            "^rank: for": candidates,
+            "^rank_of: for": candidates,
             "^list_segment: for": 0,  # unrolled, for longer lists
             "^fill: for": (steps, "STS.128"),
         },

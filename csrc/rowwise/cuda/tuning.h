@@ -44,6 +44,10 @@ inline constexpr int kMostHeldBytes = 32 << 10;
 // Candidates that a warp lists before it keeps the first, or takes the row by passes.
 inline constexpr int kCandidatesPerWarp = 128;
 
+// Up to this k, the k-th largest number of the lanes is found in k rounds, which take about ten
+// instructions each; a network takes 75.
+inline constexpr int kMostRounds = 7;
+
 // Longer rows are cut into segments of up to 16 KiB, and so small that each of 16 warps to a
 // multiprocessor has one, but of 2 KiB at least.
 inline constexpr int kMostSegmentBytes = 16 << 10;

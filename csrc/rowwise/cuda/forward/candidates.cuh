@@ -66,6 +66,10 @@ class WarpCandidates {
   __device__ int count() const { return count_; }
   __device__ bool includes(One one) const { return one.comes_before(last_); }
 
+  // What is below this is not included. If the list is strict, some that equal it are not either.
+  __device__ Scalar least() const { return last_.entry(); }
+  __device__ bool is_strict() const { return last_.exists(); }
+
   // Adds those of the lanes that have one. False if there is no room for all.
   __device__ bool add(bool has_one, One one) {
     unsigned finders = __ballot_sync(kAllLanes, has_one);
@@ -116,11 +120,21 @@ class WarpCandidates {
   // Puts the k first in the order of their ranks. Each candidate counts those before it.
   __device__ void rank() {
     __syncwarp();
-    constexpr int kMost = kCandidatesPerWarp / kWarpThreads;
-    One own[kMost];
-    int ranks[kMost] = {};
+    if (count_ <= kWarpThreads) {
+      rank_of<1>();
+    } else {
+      rank_of<kCandidatesPerWarp / kWarpThreads>();
+    }
+    __syncwarp();
+  }
+
+  // Up to `Most` of each lane.
+  template <int Most>
+  __device__ void rank_of() {
+    One own[Most];
+    int ranks[Most] = {};
 #pragma unroll
-    for (int i = 0; i < kMost; ++i) {
+    for (int i = 0; i < Most; ++i) {
       int const place = i * kWarpThreads + lane_;
       if (place < count_) own[i] = array_[place];
     }
@@ -128,14 +142,13 @@ class WarpCandidates {
     for (int place = 0; place < count_; ++place) {
       One const other = array_[place];
 #pragma unroll
-      for (int i = 0; i < kMost; ++i) ranks[i] += other.comes_before(own[i]) ? 1 : 0;
+      for (int i = 0; i < Most; ++i) ranks[i] += other.comes_before(own[i]) ? 1 : 0;
     }
     __syncwarp();
 #pragma unroll
-    for (int i = 0; i < kMost; ++i) {
+    for (int i = 0; i < Most; ++i) {
       if (i * kWarpThreads + lane_ < count_ && ranks[i] < k_) array_.set(ranks[i], own[i]);
     }
-    __syncwarp();
   }
 
   CandidateArray<Scalar>& array_;

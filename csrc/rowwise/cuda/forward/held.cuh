@@ -96,7 +96,7 @@ struct HeldStages {
 
 // A block is a warp, k at most its lanes or larger.
 template <template <class> class MappingOf, class Scalar, bool HasSmallK>
-__global__ void __launch_bounds__(kWarpThreads)
+__global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
     held_kernel(__grid_constant__ RowGeometry<3> const geometry, ForwardOperands<Scalar> operands,
                 HeldStages<Scalar> stages, typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
   using Mapping = MappingOf<widened_t<Scalar>>;

@@ -93,6 +93,7 @@ class HeldRow {
 
  private:
   static constexpr int kStepsAtOnce = 8;
+  static constexpr int kWords = kChunkBytes / sizeof(Word);
 
   // Of words at the same places of chunks, so that they do not wait for each other.
   class Maxima {
@@ -118,7 +119,6 @@ class HeldRow {
     }
 
    private:
-    static constexpr int kWords = kChunkBytes / sizeof(Word);
     Word words_[kWords];
   };
 
@@ -136,17 +136,12 @@ class HeldRow {
 #pragma unroll 1
     for (int first = 0; first * kWarpThreads < chunks_; first += kWarpThreads) {
       int const chunk = chunk_of(owner, first + lane_);
-      unsigned found = 0;
-      if (chunk < chunks_) {
-#pragma unroll
-        for (int i = 0; i < kPerChunk; ++i) {
-          if (list.includes(candidate(chunk * kPerChunk + i))) found |= 1U << i;
-        }
-      }
+      unsigned found = chunk < chunks_ ? not_below(stage_[chunk], list.least()) : 0;
+      if (list.is_strict()) found = included(chunk, found, list);
 #pragma unroll 1
       while (__any_sync(kAllLanes, found != 0)) {
         Candidate<Scalar> one;
-        if (found != 0) one = candidate(chunk * kPerChunk + __ffs(static_cast<int>(found)) - 1);
+        if (found != 0) one = candidate(chunk, __ffs(static_cast<int>(found)) - 1);
         if (!list.add(one.exists() && list.includes(one), one)) return false;
         found &= found - 1;
       }
@@ -154,7 +149,33 @@ class HeldRow {
     return true;
   }
 
-  __device__ Candidate<Scalar> candidate(int entry) const {
+  // Entries of a chunk as the bits of a number: first those of the lower halves of words.
+  __device__ static unsigned not_below(Chunk const& chunk, Scalar least) {
+    Word words[kWords];
+    memcpy(words, &chunk, sizeof(chunk));
+    unsigned found = 0;
+#pragma unroll
+    for (int i = 0; i < kWords; ++i) {
+      constexpr unsigned kHalves = kPerWord<Scalar> == 1 ? 1 : 0x10001;
+      found |= bits_where_not_below(words[i], repeated(least)) & kHalves << i;
+    }
+    return found;
+  }
+
+  template <class List>
+  __device__ unsigned included(int chunk, unsigned found, List const& list) const {
+    unsigned result = 0;
+#pragma unroll 1
+    for (unsigned rest = found; rest != 0; rest &= rest - 1) {
+      int const bit = __ffs(static_cast<int>(rest)) - 1;
+      if (list.includes(candidate(chunk, bit))) result |= 1U << bit;
+    }
+    return result;
+  }
+
+  __device__ Candidate<Scalar> candidate(int chunk, int bit) const {
+    int const in_chunk = bit % 16 * kPerWord<Scalar> + bit / 16;
+    int const entry = chunk * kPerChunk + in_chunk;
     return {Key{selection_key(entries()[entry])}, first_column_ + entry - shift_};
   }
 
@@ -174,9 +195,31 @@ __device__ inline bool find_maximum(Real lane_maximum, Real& maximum) {
   return maximum < INFINITY && maximum > -INFINITY;
 }
 
+namespace detail {
+
+// The lanes' numbers, larger ones in lower lanes, by Batcher's bitonic network ("Sorting networks
+// and their applications", AFIPS 1968).
+template <class Number>
+__device__ inline Number sorted_lanes(Number number) {
+  int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+#pragma unroll
+  for (int size = 2; size <= kWarpThreads; size *= 2) {
+#pragma unroll
+    for (int distance = size / 2; distance >= 1; distance /= 2) {
+      Number const other = __shfl_xor_sync(kAllLanes, number, distance);
+      bool const takes_larger = ((lane & distance) == 0) == ((lane & size) == 0);
+      number = takes_larger == (other > number) ? other : number;
+    }
+  }
+  return number;
+}
+
+}  // namespace detail
+
 // The k-th largest of the lanes' numbers, k being at most the lanes of a warp.
 template <class Number>
 __device__ inline Number kth_of_lanes(Number number, int k) {
+  if (k > kMostRounds) return __shfl_sync(kAllLanes, detail::sorted_lanes(number), k - 1);
   int seen = 0;
   Number kth;
 #pragma unroll 1

@@ -68,7 +68,7 @@ __device__ inline Candidate<Scalar> first_candidates(MergedRow<Mapping, Scalar> 
 
 // A block takes every gridDim.x-th row.
 template <template <class> class MappingOf, class Scalar>
-__global__ void __launch_bounds__(kThreadsPerBlock)
+__global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     merge_first_kernel(__grid_constant__ RowGeometry<3> const geometry,
                        ForwardOperands<Scalar> operands, int segments,
                        SegmentLists<candidate_key_t<Scalar>> lists,

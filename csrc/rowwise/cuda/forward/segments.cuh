@@ -87,7 +87,7 @@ __device__ inline void list_segment(HeldRow<Scalar> const& logits,
 
 // A block is a warp, k at most its lanes or larger.
 template <template <class> class MappingOf, class Scalar, bool HasSmallK>
-__global__ void __launch_bounds__(kWarpThreads)
+__global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
     segments_kernel(__grid_constant__ RowGeometry<3> const geometry,
                     ForwardOperands<Scalar> operands, Segments segments, HeldStages<Scalar> stages,
                     SegmentLists<candidate_key_t<Scalar>> lists, unsigned* arrivals, int teams,

@@ -153,6 +153,30 @@ __device__ inline Pair<Scalar> one_where_equal(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
+// All bits where a is not below b, else none.
+__device__ inline uint32_t bits_where_not_below(float a, float b) {
+#ifdef __CUDA_ARCH__
+  uint32_t result;
+  asm("set.ge.u32.f32 %0, %1, %2;" : "=r"(result) : "f"(a), "f"(b));
+  return result;
+#else
+  return a >= b ? ~uint32_t{0} : 0;
+#endif
+}
+__device__ inline uint32_t bits_where_not_below(double a, double b) {
+  return a >= b ? ~uint32_t{0} : 0;
+}
+
+template <class Scalar>
+__device__ inline uint32_t bits_where_not_below(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  return __hge2_mask(detail::native(a), detail::native(b));
+#else
+  return (detail::low(a) >= detail::low(b) ? 0xffffU : 0) |
+         (detail::high(a) >= detail::high(b) ? 0xffff0000U : 0);
+#endif
+}
+
 // a * b + c, rounded once.
 __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
 
