@@ -33,7 +33,7 @@ WORDS = {  # of template arguments
     "false": "any layout",
 }
 SIZES_OF_K = ("held", "segments")  # their kernels are for one or the other
-NUMBERS = {"few": ("chunks", "list")}  # among them, in order
+NUMBERS = {"few": ("chunks", "list"), "columns_few": ("list",)}  # among them, in order
 
 
 @dataclass(frozen=True)

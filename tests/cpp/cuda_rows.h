@@ -153,25 +153,36 @@ struct Layout {
   int64_t stride;      // between the entries of a row
   int64_t row_stride;  // between rows
   int64_t first = 0;   // where the first row begins
+  // Rows that are row_stride apart in turn, and from the first of them to that of the next ones.
+  int64_t neighbours = INT64_MAX;
+  int64_t group_stride = 0;
+
+  int64_t offset(int64_t row) const {
+    return row / neighbours * group_stride + row % neighbours * row_stride;
+  }
 };
 
 inline Layout contiguous(int64_t length) { return {1, length}; }
 inline Layout with_gaps(int64_t length) { return {3, 3 * length + 5}; }
 inline Layout side_by_side(int64_t rows) { return {rows + 2, 1}; }
+inline Layout groups_side_by_side(int64_t neighbours, int64_t length) {
+  return {neighbours + 2, 1, 0, neighbours, (neighbours + 2) * length + 4};
+}
 
 // Rows in memory of exactly their size. What lies between their entries is NaN.
 template <class Scalar>
 struct Operand {
   Operand(int64_t rows, int64_t length, Layout const& layout)
       : stride(layout.stride),
-        row_stride(layout.row_stride),
-        first(layout.first),
-        memory(static_cast<size_t>(first + (rows - 1) * row_stride + (length - 1) * stride + 1),
-               nan_with_sign_bit<Scalar>()) {}
+        layout(layout),
+        memory(
+            static_cast<size_t>(layout.first + layout.offset(rows - 1) + (length - 1) * stride + 1),
+            nan_with_sign_bit<Scalar>()) {}
 
-  Scalar* data() { return memory.data() + first; }
+  Scalar* data() { return memory.data() + layout.first; }
 
-  Scalar& at(int64_t row, int64_t column) { return data()[row * row_stride + column * stride]; }
+  int64_t offset(int64_t row) const { return layout.offset(row); }
+  Scalar& at(int64_t row, int64_t column) { return data()[offset(row) + column * stride]; }
 
   void set_row(int64_t row, std::vector<Scalar> const& values) {
     for (size_t column = 0; column < values.size(); ++column) {
@@ -186,8 +197,7 @@ struct Operand {
   }
 
   int64_t stride;
-  int64_t row_stride;
-  int64_t first;
+  Layout layout;
   GuardedArray<Scalar> memory;
 };
 
@@ -222,16 +232,24 @@ struct Supports {
   Supports(int64_t rows, int64_t capacity)
       : row_stride(1 + capacity), memory(static_cast<size_t>(rows * row_stride), -7) {}
 
+  int64_t offset(int64_t row) const { return row * row_stride; }
+
   static constexpr int64_t stride = 1;
   int64_t row_stride;
   GuardedArray<int32_t> memory;
 };
 
+// The first operand says which rows are neighbours.
 template <class First, class... Others>
 auto geometry_of(int64_t rows, int64_t length, First const& first, Others const&... others) {
   RowGeometryBuilder<1 + sizeof...(Others)> builder;
   builder.set_row(length, {first.stride, others.stride...});
-  builder.add_batch_dimension(rows, {first.row_stride, others.row_stride...});
+  int64_t const neighbours = std::min(rows, first.layout.neighbours);
+  builder.add_batch_dimension(neighbours, {first.offset(1), others.offset(1)...});
+  if (neighbours < rows) {
+    builder.add_batch_dimension(rows / neighbours,
+                                {first.offset(neighbours), others.offset(neighbours)...});
+  }
   return builder.build();
 }
 

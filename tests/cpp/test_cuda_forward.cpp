@@ -29,7 +29,9 @@ cuda::Device device_of(Case const& one) {
 
 Layout layout_of(Case const& one) {
   if (one.regime == Regime::kColumns) {
-    return one.seed % 4 == 0 ? with_gaps(one.length) : side_by_side(one.rows);
+    // Rows of 16 bits may be read two at once only where all strides are even.
+    return one.seed % 3 == 0 ? groups_side_by_side(one.rows % 2 == 0 ? 6 : 5, one.length)
+                             : side_by_side(one.rows + static_cast<int64_t>(one.seed % 3));
   }
   bool const has_gaps = one.regime == Regime::kPasses && one.seed % 4 != 0;
   return has_gaps ? with_gaps(one.length) : contiguous(one.length);
@@ -41,6 +43,16 @@ Layout weights_layout_of(Case const& one) {
   if (layout.stride != 1 || one.seed % 3 != 0) return layout;
   if (one.regime == Regime::kFew) return {1, one.length, static_cast<int64_t>(one.seed % 5)};
   return {1, one.length + static_cast<int64_t>(one.seed % 4), static_cast<int64_t>(one.seed % 5)};
+}
+
+// Rows side by side in blocks of other shapes than a plan has for so few.
+void vary_columns(uint64_t seed, cuda::Shape const& shape, Plan& plan) {
+  int const threads = 1 << seed % 7;
+  plan.parts_per_row = std::max(1 << seed / 7 % 5, cuda::kWarpThreads / threads);
+  plan.threads_per_part = std::min(threads, 256 / plan.parts_per_row);
+  int64_t const rows = plan.threads_per_part * (shape.element_bytes == 2 ? 2 : 1);
+  plan.blocks =
+      static_cast<int>(shape.rows / shape.neighbours * ((shape.neighbours - 1) / rows + 1));
 }
 
 // `full_length` is that of the rows that these are some entries of.
@@ -59,6 +71,7 @@ void check(Case const& one, int64_t full_length) {
   auto const shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device_of(one))) << one.text();
   Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
+  if (one.regime == Regime::kColumns && one.seed % 4 != 0) vary_columns(one.seed, shape, plan);
 
   bool const has_teams = one.k > cuda::kWarpThreads && one.length <= 3000 && one.seed % 3 != 0;
   if (one.regime == Regime::kSegments && has_teams) {
@@ -120,6 +133,8 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       int const most = cuda::kMostSegmentBytes / element_bytes;
       return {1, 1000, 3000, 10000, most, most + 1, 3 * most - 1, 70000};
     }
+    case Regime::kColumns:
+      return {1, 2, 7, 15, 16, 17, 33, 64, 100, 257, 300, 511, 1500};
     default:
       return {1, 2, 7, 8, 9, 33, 64, 65, 300, 1500};
   }
@@ -131,6 +146,7 @@ std::set<int64_t> ks_of(Regime regime, int64_t length) {
   if (regime == Regime::kFew && length == 8) ks.insert(100);
   if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32, 33, 100, length / 2, length};
   if (regime == Regime::kSegments) ks = {1, 3, 17, 32, 33, 200, 3000, length};
+  if (regime == Regime::kColumns) ks.insert({8, 9, 16});
   ks.erase(ks.begin(), ks.lower_bound(1));
   return ks;
 }
@@ -142,8 +158,8 @@ int64_t rows_of(Regime regime, int64_t length) {
       return length <= 32 ? 1200 : length <= 256 ? 203 : kFamilies + 3;
     case Regime::kHeld:
       return length <= 600 ? 8 * kFamilies : kFamilies + 3;
-    case Regime::kColumns:
-      return cuda::kColumnRows + 3;
+    case Regime::kColumns:  // multiples of the rows that are neighbours
+      return length % 2 == 0 ? 42 : length % 3 == 0 ? 35 : 75;
     case Regime::kSegments:
       return length <= 1000 ? kFamilies + 3 : 5;
     default:

@@ -211,7 +211,99 @@ TEST(CudaPlan, KnowsLayouts) {
   EXPECT_EQ(plan_of(1, 101, 10000).regime, Regime::kHeld);
   EXPECT_EQ(plan_of(10000, 1, 10000).regime, Regime::kColumns);
   EXPECT_EQ(plan_of(3, 300, 10000).regime, Regime::kPasses);
-  EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kPasses);
+  EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kColumns);
+}
+
+constexpr Plan column_plan(int64_t rows, int64_t length, int element_bytes, int64_t k,
+                           Device const& device = kDevice) {
+  Shape const shape = {.rows = rows,
+                       .length = length,
+                       .element_bytes = element_bytes,
+                       .k = k,
+                       .is_dense = false,
+                       .is_contiguous = false,
+                       .is_aligned = false,
+                       .is_side_by_side = true,
+                       .neighbours = rows,
+                       .is_paired = element_bytes == 2};
+  return plan_for(shape, device);
+}
+
+void expect_columns(Plan const& plan, int blocks, int threads_per_part, int parts) {
+  EXPECT_EQ(plan.regime, Regime::kColumns);
+  EXPECT_EQ(plan.blocks, blocks);
+  EXPECT_EQ(plan.threads_per_part, threads_per_part);
+  EXPECT_EQ(plan.parts_per_row, parts);
+}
+
+TEST(CudaPlan, GivesColumnsAsManyPartsAsFillTheDevice) {
+  expect_columns(column_plan(8192, 4096, 4, 3), 256, 32, 16);
+  expect_columns(column_plan(8192, 8192, 2, 3), 128, 32, 32);
+  // Longer lists leave room for half of the warps.
+  expect_columns(column_plan(8192, 4096, 4, 32), 256, 32, 8);
+  expect_columns(column_plan(8192, 8192, 2, 32), 128, 32, 16);
+  // With enough rows a thread has a whole one, of several where they are short.
+  expect_columns(column_plan(1 << 20, 4096, 4, 3), 8192, 128, 1);
+  expect_columns(column_plan(1 << 20, 8, 4, 3), 8192, 128, 1);
+  expect_columns(column_plan(1 << 20, 4096, 4, 32), 32768, 32, 8);
+}
+
+TEST(CudaPlan, GivesFewColumnsMoreBlocks) {
+  expect_columns(column_plan(1000, 1 << 20, 4, 3), 125, 8, 64);
+  expect_columns(column_plan(1000, 1 << 20, 2, 3), 63, 8, 64);
+  expect_columns(column_plan(32, 128, 4, 3), 4, 8, 4);
+  expect_columns(column_plan(3, 5000, 4, 3), 1, 4, 64);
+  expect_columns(column_plan(2, 9, 2, 3), 1, 32, 1);
+}
+
+TEST(CudaPlan, GivesLargeBlocksOfColumnsToLargeSharedMemory) {
+  for (int64_t k : {1, 3, 4}) {
+    Plan const plan = column_plan(8192, 8192, 2, k, {128, 164 << 10});
+    EXPECT_LE(plan.threads_per_part * plan.parts_per_row, kMostThreadsOfFewColumns / 2);
+  }
+}
+
+TEST(CudaPlan, KeepsColumnsInTheSharedMemoryOfABlock) {
+  Device const device = {40, 64 << 10};
+  for (int bytes : {2, 4, 8}) {
+    for (int64_t k : {1, 3, 8, 32, 33, 1000}) {
+      for (int64_t rows : {2, 77, 5000, 1000000}) {
+        for (int64_t length : {1, 50, 3000, 4000000}) {
+          Plan const plan = column_plan(rows, length, bytes, k, device);
+          int const threads = plan.threads_per_part * plan.parts_per_row;
+          EXPECT_EQ(threads % kWarpThreads, 0);
+          EXPECT_LE(threads / kWarpThreads * column_warp_bytes(bytes, plan.list_capacity),
+                    device.shared_bytes - kSystemSharedBytes);
+          EXPECT_LT(length / plan.parts_per_row, kMostColumnSteps);
+          EXPECT_LE(threads,
+                    plan.list_size != 0 ? kMostThreadsOfFewColumns : kMostThreadsOfColumns);
+        }
+      }
+    }
+  }
+}
+
+TEST(CudaPlan, LeavesColumnsOfOtherLayoutsToPasses) {
+  EXPECT_EQ(column_plan(1000, 4194000, 4, 3).regime, Regime::kColumns);
+  EXPECT_EQ(column_plan(1000, 1 << 23, 4, 3).regime, Regime::kPasses);
+  EXPECT_EQ(column_plan(10, 100, 4, 0).regime, Regime::kPasses);
+}
+
+TEST(CudaPlan, ReadsPairsOfColumnsWhereAllStridesAreEven) {
+  auto const is_paired = [](int64_t stride, int64_t neighbours, int64_t group_stride,
+                            uintptr_t address = 0) {
+    RowGeometryBuilder<2> builder;
+    builder.set_row(100, {stride, 1000});
+    builder.add_batch_dimension(neighbours, {1, 1});
+    builder.add_batch_dimension(3, {group_stride, 200000});
+    auto const* const pointer = reinterpret_cast<uint16_t const*>(address);
+    return shape_of<2, uint16_t>(builder.build(), {pointer, nullptr}, 3).is_paired;
+  };
+  EXPECT_TRUE(is_paired(10, 8, 1000));
+  EXPECT_FALSE(is_paired(11, 8, 1100));
+  EXPECT_FALSE(is_paired(10, 7, 1000));
+  EXPECT_FALSE(is_paired(10, 8, 1001));
+  EXPECT_FALSE(is_paired(10, 8, 1000, 2));
 }
 
 TEST(CudaPlan, KeepsLongRowsInSharedMemoryThatIsLeft) {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "mappings/host_device.h"
+
 // The numbers that the kernels' shapes come from. None was measured for these kernels.
 namespace zeta::rowwise::cuda {
 
@@ -60,7 +62,6 @@ inline constexpr int kSegmentsAtOnce = 1024;
 inline constexpr int kMostBlocksOfMultiprocessor = 16;
 
 inline constexpr int kBlocksOfThreads = 2;
-inline constexpr int kBlocksOfColumns = 3;
 
 // Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds, and the k
 // largest of a list by insertion.
@@ -94,10 +95,63 @@ inline constexpr int kMostPartsPerRow = 1024;
 // Candidates that all parts of a row may hand on: for each part, one for each thread.
 inline constexpr int kCandidatesPerPart = kThreadsPerBlock;
 
-// Rows side by side: so many to a block, as many as a warp has lanes, and threads for each.
+// Rows side by side: so many to a block of the backward, as many as a warp has lanes, and threads
+// for each.
 inline constexpr int kColumnRows = kWarpThreads;
 inline constexpr int kThreadsPerColumnRow = 8;
-inline constexpr int kCandidatesPerColumnRow = 64;
+
+// The forward of rows side by side: loads that a thread has under way, of 128 bytes to a warp, and
+// warps to a multiprocessor. These are 64 KiB, where a copy needs some 48 on an H200.
+inline constexpr int kColumnsAhead = 16;
+inline constexpr int kColumnWarps = 32;
+
+// Threads of a block. With 1024 of them each has 64 registers, which is too few before sm_90; but
+// no GPU before it has the shared memory for their lists.
+inline constexpr int kMostThreadsOfFewColumns = 1024;
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ < 900
+inline constexpr int kBoundOfFewColumns = kMostThreadsOfFewColumns / 2;
+#else
+inline constexpr int kBoundOfFewColumns = kMostThreadsOfFewColumns;
+#endif
+inline constexpr int kMostThreadsOfColumns = 512;
+inline constexpr int kLeastThreadsOfColumns = 128;
+
+// Neighbouring threads that have the same part of their rows: fewer would read less than the 32
+// bytes of a sector.
+inline constexpr int kLeastThreadsPerPart = 8;
+
+// Parts of a row: of two times the loads under way at least, and of steps that 16 bits count.
+inline constexpr int kLeastColumnSteps = 2 * kColumnsAhead;
+inline constexpr int kMostColumnSteps = 0xffff;
+inline constexpr int kMostColumnParts = 64;
+
+// Maxima of a part that bound its row's k-th entry: k entries reach the least of k maxima.
+inline constexpr int kMaximaPerPart = 4;
+
+// A list has room for the k first candidates, for kColumnsAhead entries more, and for some that
+// wait until it is cut down.
+inline constexpr int kMostListedNonZeros = 32;
+inline constexpr int kColumnListSlack = kColumnsAhead + 4;
+
+// Up to this k, a part finds its k first candidates by insertion.
+inline constexpr int kMostFewColumns = 4;
+
+// Words of a candidate for each lane of a warp: two of 16 bits have one each. Lists of a row that
+// different warps hold lie in different banks.
+ZETA_HOST_DEVICE constexpr int column_entry_words(int element_bytes) {
+  return element_bytes == 8 ? 3 : 2;
+}
+ZETA_HOST_DEVICE constexpr int column_list_words(int element_bytes, int capacity) {
+  return capacity * column_entry_words(element_bytes) * kWarpThreads + 1;
+}
+
+// Shared memory of a warp: lists, and of each lane maxima and the count of each list.
+constexpr int column_warp_bytes(int element_bytes, int capacity) {
+  int const maximum_bytes = element_bytes == 8 ? 8 : 4;
+  int const lists = element_bytes == 2 ? 2 : 1;
+  return kWarpThreads * (kMaximaPerPart * maximum_bytes + 4 * lists) +
+         4 * column_list_words(element_bytes, capacity);
+}
 
 // Of the blocks of all kernels.
 inline constexpr int kMostThreads = kThreadsPerBlock;

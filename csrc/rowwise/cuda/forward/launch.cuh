@@ -25,16 +25,23 @@ namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// A kernel of warps with stages of their own.
+// A kernel whose shared memory is of any size.
 template <class... Parameters, class... Arguments>
-cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
-                         int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
-  int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
+cudaError_t launch_with_limit(Plan const& plan, int shared_bytes, void (*kernel)(Parameters...),
+                              int threads, cudaStream_t stream, Arguments const&... arguments) {
   auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                           plan.most_shared_bytes);
   if (error != cudaSuccess) return error;
   return launch_with({.shared_bytes = shared_bytes}, kernel, static_cast<unsigned>(plan.blocks),
-                     warps * kWarpThreads, stream, arguments...);
+                     threads, stream, arguments...);
+}
+
+// A kernel of warps with stages of their own.
+template <class... Parameters, class... Arguments>
+cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
+                         int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
+  return launch_with_limit(plan, kBarrierBytes + warps * plan.stages_per_warp * stage_bytes, kernel,
+                           warps * kWarpThreads, stream, arguments...);
 }
 
 inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
@@ -164,6 +171,27 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
                      plan.buffer_bytes > 0, fixed);
 }
 
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                           Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  ColumnTiles const tiles = {plan.threads_per_part, plan.parts_per_row, plan.list_capacity,
+                             plan.is_paired};
+  int const threads = plan.threads_per_part * plan.parts_per_row;
+  int const shared_bytes =
+      threads / kWarpThreads * column_warp_bytes(sizeof(Scalar), plan.list_capacity);
+  auto const launch = [&](auto* kernel) {
+    return launch_with_limit(plan, shared_bytes, kernel, threads, stream, geometry, operands, tiles,
+                             fixed);
+  };
+  if constexpr (!std::is_same_v<Scalar, double>) {
+    if (plan.list_size == kMostFewColumns)
+      return launch(columns_few_kernel<MappingOf, Scalar, kMostFewColumns>);
+  }
+  if (std::min(operands.k, geometry.length) <= kMostListedNonZeros)
+    return launch(columns_listed_kernel<MappingOf, Scalar>);
+  return launch(columns_kernel<MappingOf, Scalar>);
+}
+
 }  // namespace detail
 
 // Bytes of device memory that a launch by this plan is to be given.
@@ -188,9 +216,7 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
     case Regime::kSegments:
       return detail::launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
     case Regime::kColumns:
-      return detail::launch(forward_columns_kernel<MappingOf, Scalar>,
-                            detail::blocks_for(geometry.rows, kColumnRows),
-                            detail::block_of_columns(), stream, geometry, operands, fixed);
+      return detail::launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
     default:
       return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
                             detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,

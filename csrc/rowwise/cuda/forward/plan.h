@@ -40,7 +40,9 @@ struct Shape {
   bool is_dense;       // rows are contiguous and follow each other without a gap, in every operand
   bool is_contiguous;  // each row is, in every operand
   bool is_aligned;     // each row begins at a multiple of 16 bytes, in every operand
-  bool is_side_by_side;  // rows are neighbours in memory where entries of a row are not
+  bool is_side_by_side;    // rows are neighbours in memory where entries of a row are not
+  int64_t neighbours = 1;  // so many of them in turn
+  bool is_paired = false;  // and two of them may be read as one word of 4 bytes
 };
 
 struct Plan {
@@ -62,6 +64,10 @@ struct Plan {
   // Of shared memory, by any plan of the regime for the device: a kernel's limit is one that calls
   // on other threads set, too.
   int most_shared_bytes = 0;
+  // Of rows side by side.
+  int threads_per_part = 0;
+  int list_capacity = 0;
+  bool is_paired = false;
 
   friend constexpr bool operator==(Plan const&, Plan const&) = default;
 };
@@ -153,7 +159,9 @@ constexpr bool is_possible(Regime regime, Shape const& shape, Device const& devi
     case Regime::kSplit:
       return shape.is_contiguous && has_int_columns && shape.rows <= UINT16_MAX;
     case Regime::kColumns:
-      return has_int_columns;
+      if (shape.k == 0) return has_int_columns;
+      return shape.is_side_by_side && shape.rows <= INT32_MAX / 2 &&
+             shape.length < int64_t{kMostColumnSteps} * kMostColumnParts;
     default:
       return true;
   }
@@ -228,6 +236,69 @@ constexpr void share_merging(Shape const& shape, Device const& device, Plan& pla
   if (part_bytes <= most) plan.buffer_bytes = static_cast<int>(most);
 }
 
+// Blocks for rows side by side, none of which has rows that are no neighbours.
+constexpr int64_t column_blocks(Shape const& shape, int threads_per_part) {
+  int64_t const rows = int64_t{threads_per_part} * (shape.element_bytes == 2 ? 2 : 1);
+  return shape.rows / shape.neighbours * ((shape.neighbours - 1) / rows + 1);
+}
+
+// The parts that rows side by side have at least: as many as have maxima for a bound, unless they
+// are so short that they need none, and as have steps that 16 bits count.
+constexpr int least_column_parts(Shape const& shape, int most_parts) {
+  int64_t const k = std::min<int64_t>(most_non_zeros(shape), kMostListedNonZeros);
+  int const for_bound = static_cast<int>((k - 1) / kMaximaPerPart + 1);
+  int const for_steps = static_cast<int>(shape.length / kMostColumnSteps + 1);
+  return static_cast<int>(
+      std::bit_ceil(static_cast<unsigned>(std::max(std::min(for_bound, most_parts), for_steps))));
+}
+
+// Rows side by side to blocks, and their columns to as many threads as fill the device.
+constexpr void share_columns(Shape const& shape, Device const& device, Plan& plan) {
+  plan.is_paired = shape.is_paired;
+  plan.most_shared_bytes = most_shared_bytes(device);
+  bool const has_few = shape.element_bytes <= 4 && most_non_zeros(shape) <= kMostFewColumns;
+  plan.list_size = has_few ? kMostFewColumns : 0;
+  plan.list_capacity =
+      static_cast<int>(std::min<int64_t>(most_non_zeros(shape), kMostListedNonZeros)) +
+      kColumnListSlack;
+  int const warp_bytes = column_warp_bytes(shape.element_bytes, plan.list_capacity);
+  int const warps = std::clamp(most_shared_bytes(device) / warp_bytes, 1, kColumnWarps);
+  int const most_threads =
+      std::min(has_few ? kMostThreadsOfFewColumns : kMostThreadsOfColumns,
+               static_cast<int>(std::bit_floor(static_cast<unsigned>(warps))) * kWarpThreads);
+
+  int const most_parts = static_cast<int>(std::min<uint64_t>(
+      kMostColumnParts,
+      std::bit_ceil(static_cast<uint64_t>((shape.length - 1) / kLeastColumnSteps + 1))));
+  int const least_parts = least_column_parts(shape, most_parts);
+  int threads = kWarpThreads;
+  // Few rows go to more blocks, and no thread does what another does.
+  while (threads > 1 && column_blocks(shape, threads / 2) == column_blocks(shape, threads)) {
+    threads /= 2;
+  }
+  while (threads > kLeastThreadsPerPart &&
+         2 * column_blocks(shape, threads) <= device.multiprocessors) {
+    threads /= 2;
+  }
+  while (threads > 1 && threads * least_parts > most_threads) threads /= 2;
+
+  int64_t const threads_of_device = int64_t{device.multiprocessors} * warps * kWarpThreads;
+  auto const share =
+      static_cast<uint64_t>(threads_of_device / (column_blocks(shape, threads) * threads));
+  plan.parts_per_row = static_cast<int>(
+      std::clamp<uint64_t>(std::bit_floor(share), least_parts, std::max(least_parts, most_parts)));
+  plan.parts_per_row = std::min(plan.parts_per_row, most_threads / threads);
+  // Many short rows go to blocks of several warps; a block is whole warps.
+  int const least_threads = std::min(kLeastThreadsOfColumns, most_threads);
+  while (threads * plan.parts_per_row < kWarpThreads ||
+         (threads * plan.parts_per_row < least_threads &&
+          column_blocks(shape, 2 * threads) >= device.multiprocessors)) {
+    threads *= 2;
+  }
+  plan.threads_per_part = threads;
+  plan.blocks = static_cast<int>(column_blocks(shape, threads));
+}
+
 constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
   Plan plan = {regime, 1, 1, 1, 1, 0};
   if (regime == Regime::kFew) {
@@ -258,6 +329,7 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     int64_t const most = most_buffer_bytes(shape.element_bytes, device);
     if (pieces(shape) * kPieceBytes <= most) plan.buffer_bytes = static_cast<int>(most);
   }
+  if (regime == Regime::kColumns && shape.k > 0) share_columns(shape, device, plan);
   if (regime == Regime::kSplit) {
     int64_t const blocks = int64_t{device.multiprocessors} * kBlocksPerMultiprocessor;
     int64_t const bytes = shape.length * shape.element_bytes;
@@ -278,7 +350,8 @@ constexpr Plan plan_for(Shape const& shape, Device const& device) {
     if (split.parts_per_row > 1) return split;
   }
   if (is_possible(Regime::kBlock, shape, device)) return plan_for(Regime::kBlock, shape, device);
-  bool const fills_device = shape.rows >= int64_t{device.multiprocessors} * kColumnRows;
+  bool const fills_device =
+      shape.k > 0 || shape.rows >= int64_t{device.multiprocessors} * kColumnRows;
   if (shape.is_side_by_side && fills_device && is_possible(Regime::kColumns, shape, device)) {
     return plan_for(Regime::kColumns, shape, device);
   }
@@ -302,6 +375,9 @@ Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scal
                  .is_contiguous = true,
                  .is_aligned = true,
                  .is_side_by_side = geometry.batch_dimensions > 0};
+  shape.neighbours = geometry.batch_dimensions > 0 ? geometry.batch_sizes[0] : 1;
+  constexpr int kWordBytes = 4;
+  shape.is_paired = kElementBytes == 2 && shape.neighbours % 2 == 0;
   int operand = 0;
   for (Scalar const* pointer : pointers) {
     bool const is_contiguous = geometry.stride[operand] == 1 || geometry.length == 1;
@@ -316,6 +392,12 @@ Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scal
     }
     shape.is_aligned = shape.is_aligned && is_aligned;
     shape.is_side_by_side = shape.is_side_by_side && geometry.batch_strides[0][operand] == 1;
+    bool is_paired =
+        reinterpret_cast<uintptr_t>(pointer) % kWordBytes == 0 && geometry.stride[operand] % 2 == 0;
+    for (int dimension = 1; dimension < geometry.batch_dimensions; ++dimension) {
+      is_paired = is_paired && geometry.batch_strides[dimension][operand] % 2 == 0;
+    }
+    shape.is_paired = shape.is_paired && is_paired;
     ++operand;
   }
   return shape;

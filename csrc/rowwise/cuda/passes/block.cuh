@@ -91,8 +91,6 @@ class BlockColumn {
 
   __device__ bool any(bool flag) const { return __syncthreads_or(flag) != 0; }
 
-  __device__ int64_t count(bool flag) const { return reduce(EntryCount{flag ? 1 : 0}).value; }
-
   __device__ void synchronize() const { __syncthreads(); }
 
   __device__ int running_sum(int count) const {

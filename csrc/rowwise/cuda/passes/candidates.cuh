@@ -72,20 +72,4 @@ struct LargestKey {
   }
 };
 
-// A key that at least k entries of a row reach: the k-th of the largest of each thread. In k
-// rounds.
-template <class Scalar, class Group>
-__device__ key_t<Scalar> key_of_kth_thread(Group const& group, key_t<Scalar> largest, int64_t k) {
-  constexpr auto kNone = kLeast<key_t<Scalar>>;
-  key_t<Scalar> bound = kNone;
-  int64_t taken = 0;
-  for (int64_t round = 0; round < k; ++round) {
-    auto const next = static_cast<key_t<Scalar>>(group.reduce(LargestKey<Scalar>{largest}).value);
-    if (taken < k) bound = next;
-    taken += group.count(largest == next);
-    if (largest == next) largest = kNone;
-  }
-  return bound;
-}
-
 }  // namespace zeta::rowwise::cuda

@@ -77,6 +77,11 @@ __device__ inline float high(Pair<BFloat16> x) {
   return rowwise::detail::float_from_bits(x.bits & 0xffff0000U);
 }
 
+// Of floats that are numbers of the type.
+__device__ inline Pair<BFloat16> of_halves(float low, float high) {
+  return {rowwise::detail::bits_of(low) >> 16 | (rowwise::detail::bits_of(high) & 0xffff0000U)};
+}
+
 // A function of numbers as one of pairs, rounded once.
 template <class Scalar, class Function, class... Pairs>
 __device__ inline Pair<Scalar> for_halves(Function const& function, Pairs... pairs) {
@@ -90,10 +95,16 @@ __device__ inline Pair<Scalar> for_halves(Function const& function, Pairs... pai
 // The larger of two numbers, and the smaller: of a number and a NaN, the number.
 __device__ inline float larger(float a, float b) { return fmaxf(a, b); }
 __device__ inline float smaller(float a, float b) { return fminf(a, b); }
+__device__ inline double larger(double a, double b) { return fmax(a, b); }
+__device__ inline double smaller(double a, double b) { return fmin(a, b); }
 
 template <class Scalar>
 __device__ inline Pair<Scalar> larger(Pair<Scalar> a, Pair<Scalar> b) {
 #ifdef __CUDA_ARCH__
+  if constexpr (__CUDA_ARCH__ < 800 && kDigits<Scalar> == 8) {
+    return detail::of_halves(fmaxf(detail::low(a), detail::low(b)),
+                             fmaxf(detail::high(a), detail::high(b)));
+  }
   return detail::pair_of<Scalar>(__hmax2(detail::native(a), detail::native(b)));
 #else
   return detail::for_halves<Scalar>([](float x, float y) { return fmaxf(x, y); }, a, b);
@@ -103,6 +114,10 @@ __device__ inline Pair<Scalar> larger(Pair<Scalar> a, Pair<Scalar> b) {
 template <class Scalar>
 __device__ inline Pair<Scalar> smaller(Pair<Scalar> a, Pair<Scalar> b) {
 #ifdef __CUDA_ARCH__
+  if constexpr (__CUDA_ARCH__ < 800 && kDigits<Scalar> == 8) {
+    return detail::of_halves(fminf(detail::low(a), detail::low(b)),
+                             fminf(detail::high(a), detail::high(b)));
+  }
   return detail::pair_of<Scalar>(__hmin2(detail::native(a), detail::native(b)));
 #else
   return detail::for_halves<Scalar>([](float x, float y) { return fminf(x, y); }, a, b);
