@@ -78,12 +78,12 @@ step build 240 "$python" -m pip install --no-index --no-build-isolation --no-dep
 step tests 260 "${tests[@]}" "${many[@]}" tests/python -k cuda
 
 # The rest of the tests, side by side.
-for plan in few held segments columns passes; do
+for plan in few many held segments columns passes; do
   step "tests-of-plan-$plan" 240 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${few[@]}" \
     tests/python/test_cuda.py -k "regime or anywhere" &
 done
 # One shape of each regime, in one type. Without torch's cache every tensor is memory of its own.
-some='every_regime and float32 and (3000x8 or 20x5000 or 3x200000 or 60x5000 or 40x60)'
+some='every_regime and float32 and (3000x8 or 700x200 or 20x5000 or 3x200000 or 60x5000 or 40x60)'
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do
     step "sanitizer-$tool" 240 env PYTORCH_NO_CUDA_MEMORY_CACHING=1 \

@@ -33,7 +33,8 @@ WORDS = {  # of template arguments
     "false": "any layout",
 }
 SIZES_OF_K = ("held", "segments")  # their kernels are for one or the other
-NUMBERS = {"few": ("chunks", "list"), "columns_few": ("list",)}  # among them, in order
+# Numbers among them, in order.
+NUMBERS = {"few": ("chunks", "list"), "many": ("chunks",), "columns_few": ("list",)}
 
 
 @dataclass(frozen=True)

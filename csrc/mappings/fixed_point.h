@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "mappings/host_device.h"
@@ -9,6 +10,26 @@
 namespace zeta::mappings {
 
 __extension__ typedef __int128 int128;
+
+namespace detail {
+
+ZETA_HOST_DEVICE uint64_t bits_of(double x) {
+#ifdef __CUDA_ARCH__
+  return static_cast<uint64_t>(__double_as_longlong(x));
+#else
+  return std::bit_cast<uint64_t>(x);
+#endif
+}
+
+ZETA_HOST_DEVICE double double_of_bits(uint64_t bits) {
+#ifdef __CUDA_ARCH__
+  return __longlong_as_double(static_cast<long long>(bits));
+#else
+  return std::bit_cast<double>(bits);
+#endif
+}
+
+}  // namespace detail
 
 // 2^exponent, for exponents of -1074 to 1023.
 ZETA_HOST_DEVICE constexpr double power_of_two(int exponent) {
@@ -143,6 +164,11 @@ class FixedPoint<float> {
     return static_cast<double>(quotient.integer) * unit_ + displacement_;
   }
   ZETA_HOST_DEVICE constexpr double displacement() const { return displacement_; }
+
+  // The number of which x is the displaced one: one difference of integers, and no conversion.
+  ZETA_HOST_DEVICE Number from_displaced(double x) const {
+    return {static_cast<int64_t>(detail::bits_of(x) - detail::bits_of(displacement_))};
+  }
 
   // As divide(). Comparisons of vectors are 0 or -1.
   template <class Doubles, class Integers>

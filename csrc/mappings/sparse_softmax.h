@@ -142,7 +142,7 @@ class SparseSoftmax {
 
   // The threshold of some logits, about, given the sum of them below the maximum.
   ZETA_HOST_DEVICE static constexpr float estimated_threshold(float sum, float count) {
-    return (sum - 1) / count;
+    return estimated_quotient(sum - 1, count);
   }
 
   // A threshold that is not above a number of [-2, 1], and close to it.
@@ -217,12 +217,125 @@ class SparseSoftmax {
     return count;
   }
 
+  // By how much roundings of the terms can move a threshold, about.
+  ZETA_HOST_DEVICE static constexpr double rounding(Fixed const& fixed) { return 2 * fixed.unit(); }
+
+  // The terms of a row's logits one by one, their sum, and what it says of each of them. There are
+  // two forms, which give the same weights. A sum is of `count` logits at or above lower_bound().
+  //
+  // In integers, for any logits.
+  class IntegerTerms {
+   public:
+    using Fixed = SparseSoftmax::Fixed;
+    using Sum = Term;
+
+    struct Level {
+      Thresholds<double> threshold;
+    };
+
+    ZETA_HOST_DEVICE IntegerTerms(float maximum, Fixed const& fixed)
+        : fixed_(fixed), maximum_(maximum) {}
+
+    template <int Digits>
+    ZETA_HOST_DEVICE static constexpr bool is_exact(float, int, Fixed const&) {
+      return true;
+    }
+
+    ZETA_HOST_DEVICE void add(Sum& sum, float logit) const {
+      sum.add(fixed_.from_displaced(displaced(logit)));
+    }
+    ZETA_HOST_DEVICE Level level(Sum const& sum, int count) const {
+      Threshold const threshold = fixed_.divide(fixed_.integer(sum) - fixed_.one(), count);
+      return {{fixed_.displaced(threshold), threshold.fraction * fixed_.unit()}};
+    }
+    ZETA_HOST_DEVICE bool is_above(float logit, Level const& level) const {
+      return SparseSoftmax::is_above(displaced(logit), level.threshold);
+    }
+    ZETA_HOST_DEVICE double weight(float logit, Level const& level) const {
+      return weights(displaced(logit), level.threshold);
+    }
+
+   private:
+    ZETA_HOST_DEVICE double displaced(float logit) const {
+      return terms(static_cast<double>(logit), maximum_, fixed_);
+    }
+
+    Fixed const& fixed_;
+    double maximum_;
+  };
+
+  // In float, for logits of up to 12 digits that are multiples of a unit of 2^-24 * (count + 1) or
+  // more: float holds multiples of it up to count + 1 in magnitude exactly, which terms, their
+  // sums, and kappa * t - (sum - 1), the numerator of a weight, are. The quotient is the nearest
+  // float, as said of weights_of_terms().
+  class CoarseTerms {
+   public:
+    using Fixed = SparseSoftmax::Fixed;
+
+    struct Sum {
+      float value = 0;
+
+      ZETA_HOST_DEVICE void add(Sum other) { value += other.value; }
+    };
+
+    struct Level {
+      float dividend;
+      float kappa;
+      float reciprocal;
+    };
+
+    ZETA_HOST_DEVICE CoarseTerms(float maximum, Fixed const&) : maximum_(maximum) {}
+
+    // Whether `count` logits of so many digits are such multiples, if none is smaller in magnitude.
+    // 0 always is, but not worth an instruction for each logit.
+    template <int Digits>
+    ZETA_HOST_DEVICE static bool is_exact(float least_magnitude, int count, Fixed const& fixed) {
+      static_assert(Digits <= 12);
+      // The unit is a power of two, so that of count + 1 or up to twice as much.
+      float const unit = static_cast<float>(count + 1) * 0x1p-24F;
+      return fixed.unit() <= unit && least_magnitude >= unit * (2 << (Digits - 1));
+    }
+
+    ZETA_HOST_DEVICE void add(Sum& sum, float logit) const { sum.value += logit - maximum_; }
+
+    ZETA_HOST_DEVICE Level level(Sum const& sum, int count) const {
+      auto const kappa = static_cast<float>(count);
+      return {sum.value - 1, kappa, 1 / kappa};
+    }
+    ZETA_HOST_DEVICE bool is_above(float logit, Level const& level) const {
+      return level.kappa * (logit - maximum_) > level.dividend;
+    }
+    ZETA_HOST_DEVICE float weight(float logit, Level const& level) const {
+      float const numerator = level.kappa * (logit - maximum_) - level.dividend;
+      return divided(numerator, level.kappa, level.reciprocal);
+    }
+
+   private:
+    float maximum_;
+  };
+
   // The gradient is slope * (g - sum(slope * g) / sum(slope)).
   ZETA_HOST_DEVICE static constexpr double slope(double weight) {
     return weight == 0 ? 0 : weight != weight ? weight : 1;
   }
 
  private:
+  // A quotient to about 22 bits.
+  ZETA_HOST_DEVICE static constexpr float estimated_quotient(float dividend, float divisor) {
+#ifdef __CUDA_ARCH__
+    return __fdividef(dividend, divisor);
+#else
+    return dividend / divisor;
+#endif
+  }
+
+  // The nearest number to a quotient, given the one to 1 / divisor.
+  template <class Number>
+  ZETA_HOST_DEVICE static Number divided(Number dividend, Number divisor, Number reciprocal) {
+    Number const quotient = dividend * reciprocal;
+    return std::fma(std::fma(-divisor, quotient, dividend), reciprocal, quotient);
+  }
+
   // Of terms that are exact in Number, as are K of them together.
   //
   // An exact quotient N / kappa lies at least 1 / kappa units from the midpoint between two numbers
@@ -248,10 +361,7 @@ class SparseSoftmax {
     for (int i = 0; i < K; ++i) {
       Number const numerator = kappa * terms[i] - dividend;
       Number quotient = numerator * reciprocal;
-      if constexpr (K > 4) {
-        Number const rest = std::fma(-kappa, quotient, numerator);
-        quotient = std::fma(rest, reciprocal, quotient);
-      }
+      if constexpr (K > 4) quotient = divided(numerator, kappa, reciprocal);
       weights[i] = i < count && quotient > 0 ? quotient : 0;
     }
     return count;

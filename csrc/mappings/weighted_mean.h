@@ -1,6 +1,5 @@
 #pragma once
 
-#include <bit>
 #include <cmath>
 #include <cstdint>
 
@@ -13,22 +12,6 @@
 namespace zeta::mappings {
 
 namespace detail {
-
-ZETA_HOST_DEVICE uint64_t bits_of(double x) {
-#ifdef __CUDA_ARCH__
-  return static_cast<uint64_t>(__double_as_longlong(x));
-#else
-  return std::bit_cast<uint64_t>(x);
-#endif
-}
-
-ZETA_HOST_DEVICE double double_of_bits(uint64_t bits) {
-#ifdef __CUDA_ARCH__
-  return __longlong_as_double(static_cast<long long>(bits));
-#else
-  return std::bit_cast<double>(bits);
-#endif
-}
 
 inline constexpr int kExponentBias = 1023;
 inline constexpr int kFractionBits = 52;

@@ -51,6 +51,19 @@ ZETA_HOST_DEVICE float round_to_odd(double x) {
   return float_from_bits(bits | 1U);
 }
 
+// The same for positive numbers that float has without loss of digits, by their bits.
+ZETA_HOST_DEVICE float truncated_to_odd(double x) {
+#ifdef __CUDA_ARCH__
+  auto const bits = static_cast<uint64_t>(__double_as_longlong(x));
+#else
+  auto const bits = std::bit_cast<uint64_t>(x);
+#endif
+  constexpr int kLostDigits = 52 - 23;
+  constexpr uint32_t kBias = (1023U - 127U) << 23;
+  uint32_t const is_inexact = (bits & ((1U << kLostDigits) - 1)) != 0 ? 1 : 0;
+  return float_from_bits((static_cast<uint32_t>(bits >> kLostDigits) - kBias) | is_inexact);
+}
+
 }  // namespace detail
 
 // The type in which a row's numbers are compared.

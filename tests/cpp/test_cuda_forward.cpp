@@ -41,7 +41,8 @@ Layout layout_of(Case const& one) {
 Layout weights_layout_of(Case const& one) {
   Layout const layout = layout_of(one);
   if (layout.stride != 1 || one.seed % 3 != 0) return layout;
-  if (one.regime == Regime::kFew) return {1, one.length, static_cast<int64_t>(one.seed % 5)};
+  if (one.regime == Regime::kFew || one.regime == Regime::kMany)
+    return {1, one.length, static_cast<int64_t>(one.seed % 5)};
   return {1, one.length + static_cast<int64_t>(one.seed % 4), static_cast<int64_t>(one.seed % 5)};
 }
 
@@ -111,7 +112,8 @@ void check(Case const& one) {
 // The lengths straddle pieces of 16 bytes, warps, the regimes' tiles and lists.
 std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
   switch (regime) {
-    case Regime::kFew: {
+    case Regime::kFew:
+    case Regime::kMany: {
       std::vector<int64_t> lengths;
       for (int64_t chunks : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 255, 256}) {
         lengths.push_back(chunks * 16 / element_bytes);
@@ -144,6 +146,10 @@ std::set<int64_t> ks_of(Regime regime, int64_t length) {
   std::set<int64_t> ks = {1, 2, 3, 4, 5, 31, 32, 33, length - 1, length, length + 1};
   if (regime == Regime::kFew) ks = {1, 2, 3, 4, 5, 7, 8};
   if (regime == Regime::kFew && length == 8) ks.insert(100);
+  if (regime == Regime::kMany) {
+    ks = {1, 9, 16, 31, 32, 33, 64, length - 1, length, length + 1};
+    ks.erase(ks.upper_bound(length + 1), ks.end());
+  }
   if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32, 33, 100, length / 2, length};
   if (regime == Regime::kSegments) ks = {1, 3, 17, 32, 33, 200, 3000, length};
   if (regime == Regime::kColumns) ks.insert({8, 9, 16});
@@ -156,6 +162,8 @@ int64_t rows_of(Regime regime, int64_t length) {
   switch (regime) {
     case Regime::kFew:  // several stages, the last one not full
       return length <= 32 ? 1200 : length <= 256 ? 203 : kFamilies + 3;
+    case Regime::kMany:
+      return length <= 32 ? 600 : length <= 256 ? 107 : kFamilies + 3;
     case Regime::kHeld:
       return length <= 600 ? 8 * kFamilies : kFamilies + 3;
     case Regime::kColumns:  // multiples of the rows that are neighbours
@@ -195,15 +203,16 @@ struct KernelName {
 
 using Kernels =
     testing::Types<Kernel<float, Regime::kFew>, Kernel<Float16, Regime::kFew>,
-                   Kernel<BFloat16, Regime::kFew>, Kernel<float, Regime::kHeld>,
-                   Kernel<double, Regime::kHeld>, Kernel<Float16, Regime::kHeld>,
-                   Kernel<BFloat16, Regime::kHeld>, Kernel<float, Regime::kSegments>,
-                   Kernel<double, Regime::kSegments>, Kernel<Float16, Regime::kSegments>,
-                   Kernel<BFloat16, Regime::kSegments>, Kernel<float, Regime::kColumns>,
-                   Kernel<double, Regime::kColumns>, Kernel<Float16, Regime::kColumns>,
-                   Kernel<BFloat16, Regime::kColumns>, Kernel<float, Regime::kPasses>,
-                   Kernel<double, Regime::kPasses>, Kernel<Float16, Regime::kPasses>,
-                   Kernel<BFloat16, Regime::kPasses>>;
+                   Kernel<BFloat16, Regime::kFew>, Kernel<float, Regime::kMany>,
+                   Kernel<Float16, Regime::kMany>, Kernel<BFloat16, Regime::kMany>,
+                   Kernel<float, Regime::kHeld>, Kernel<double, Regime::kHeld>,
+                   Kernel<Float16, Regime::kHeld>, Kernel<BFloat16, Regime::kHeld>,
+                   Kernel<float, Regime::kSegments>, Kernel<double, Regime::kSegments>,
+                   Kernel<Float16, Regime::kSegments>, Kernel<BFloat16, Regime::kSegments>,
+                   Kernel<float, Regime::kColumns>, Kernel<double, Regime::kColumns>,
+                   Kernel<Float16, Regime::kColumns>, Kernel<BFloat16, Regime::kColumns>,
+                   Kernel<float, Regime::kPasses>, Kernel<double, Regime::kPasses>,
+                   Kernel<Float16, Regime::kPasses>, Kernel<BFloat16, Regime::kPasses>>;
 TYPED_TEST_SUITE(CudaForward, Kernels, KernelName);
 
 TYPED_TEST(CudaForward, EqualsTheCpuAndTheReference) {

@@ -53,7 +53,24 @@ TEST(CudaPlan, FindsFewInStages) {
 
 TEST(CudaPlan, FindsFewOfAtMostTheLength) {
   EXPECT_EQ(dense_plan(1000, 4, 4, 100).list_size, 4);
-  EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(1000, 12, 4, 100).regime, Regime::kMany);
+}
+
+TEST(CudaPlan, FindsManyInStages) {
+  Plan const long_rows = dense_plan(1 << 20, 1024, 4, 32);
+  EXPECT_EQ(long_rows.regime, Regime::kMany);
+  EXPECT_EQ(long_rows.pieces_per_lane, 8);
+  EXPECT_EQ(long_rows.lanes_per_row, 32);
+  EXPECT_EQ(long_rows.rows_per_warp, 1);
+  EXPECT_EQ(long_rows.stages_per_warp, kStages);
+  EXPECT_EQ(dense_plan(1 << 20, 1025, 4, 32).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 32).regime, Regime::kMany);
+  EXPECT_EQ(dense_plan(1 << 20, 64, 8, 32).regime, Regime::kHeld);
+  // The shortest rows of which more than eight entries can be taken.
+  EXPECT_EQ(dense_plan(1 << 20, 9, 4, 9).pieces_per_lane, 4);
+  EXPECT_EQ(dense_plan(1 << 20, 9, 2, 9).pieces_per_lane, 2);
+  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 4, 1), kDevice).pieces_per_lane, 4);
+  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 2, 1), kDevice).pieces_per_lane, 2);
 }
 
 TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
@@ -85,7 +102,7 @@ TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
     return plan_for(shape, kDevice).regime;
   };
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
-  EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kHeld);
+  EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kMany);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kHeld);
@@ -111,13 +128,16 @@ TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
   for (Device const& device : {Device{40, 64 << 10}, Device{84, 100 << 10}, kDevice}) {
     for (int bytes : {2, 4, 8}) {
       for (int64_t length : {63, 64, 1000, 2000, 4000, 8000, 16383, 16384, 100000}) {
-        Plan const plan = plan_for(dense_rows(100000, length, bytes, 3), device);
-        int const warps = plan.regime == Regime::kFew ? kWarpsPerBlock : 1;
-        int const stage_bytes =
-            plan.regime == Regime::kFew ? kStageBytes : plan.chunks_per_stage * kPieceBytes;
-        int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
-        EXPECT_LE(shared_bytes, plan.most_shared_bytes) << length << ", " << bytes;
-        EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - kSystemSharedBytes);
+        for (int64_t k : {3, 40}) {
+          Plan const plan = plan_for(dense_rows(100000, length, bytes, k), device);
+          bool const has_short_rows = plan.regime == Regime::kFew || plan.regime == Regime::kMany;
+          int const warps = has_short_rows ? kWarpsPerBlock : 1;
+          int const stage_bytes =
+              has_short_rows ? kStageBytes : plan.chunks_per_stage * kPieceBytes;
+          int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
+          EXPECT_LE(shared_bytes, plan.most_shared_bytes) << length << ", " << bytes;
+          EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - kSystemSharedBytes);
+        }
       }
     }
   }
@@ -184,9 +204,13 @@ TEST(CudaPlan, CoversEveryRowOfEveryShape) {
           Shape shape = dense_rows(rows, length, bytes, 3);
           shape.is_aligned = is_aligned;
           Plan const plan = plan_for(shape, kDevice);
-          if (plan.regime == Regime::kFew) {
-            EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane * kPieceBytes, length * bytes);
-            EXPECT_LE(plan.rows_per_warp * length * bytes, kStageChunks * kPieceBytes);
+          for (Regime regime : {Regime::kFew, Regime::kMany}) {
+            if (!is_possible(regime, shape, kDevice)) continue;
+            Plan const staged = plan_for(regime, shape, kDevice);
+            EXPECT_GE(staged.lanes_per_row * staged.pieces_per_lane * kPieceBytes, length * bytes);
+            EXPECT_LE(staged.rows_per_warp * length * bytes, kStageChunks * kPieceBytes);
+            EXPECT_LE(staged.rows_per_warp * staged.lanes_per_row * staged.pieces_per_lane,
+                      kStageChunks);
           }
           if (plan.regime != Regime::kLanes) continue;
           EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane, pieces(shape));

@@ -293,6 +293,86 @@ TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreThoseOfTheProjectionAroundTheThres
   }
 }
 
+// The weights of some logits by a form of terms, and whether it may be used.
+template <class Terms, int Digits>
+bool weights_of_terms(std::vector<float> const& logits, FixedPoint<float> const& fixed,
+                      std::vector<double>& weights) {
+  Terms const terms(*std::max_element(logits.begin(), logits.end()), fixed);
+  auto const count = static_cast<int>(logits.size());
+  typename Terms::Sum sum;
+  float least_magnitude = std::numeric_limits<float>::infinity();
+  for (float logit : logits) {
+    terms.add(sum, logit);
+    least_magnitude = std::min(least_magnitude, std::abs(logit));
+  }
+  auto const level = terms.level(sum, count);
+  weights.clear();
+  for (float logit : logits) {
+    weights.push_back(terms.is_above(logit, level) ? terms.weight(logit, level) : 0);
+  }
+  return Terms::template is_exact<Digits>(least_magnitude, count, fixed);
+}
+
+TEST(SparseSoftmaxOfFloat, IntegerTermsGiveTheThresholdOfTheirSum) {
+  using Mapping = SparseSoftmax<float>;
+  std::mt19937_64 random(11);
+  for (int64_t length : {int64_t{100}, int64_t{1} << 40}) {
+    Mapping::Fixed const fixed(length);
+    for (int trial = 0; trial < 200; ++trial) {
+      std::vector<float> logits = {0};
+      for (int i = 0; i < trial; ++i) {
+        logits.push_back(-std::uniform_real_distribution<float>(0, 1)(random));
+      }
+      Mapping const mapping(0, fixed);
+      Mapping::Sum sum;
+      for (float logit : logits) sum.add(mapping.term(logit));
+      auto const threshold = mapping.threshold(sum);
+      std::vector<double> weights;
+      EXPECT_TRUE((weights_of_terms<Mapping::IntegerTerms, 24>(logits, fixed, weights)));
+      for (size_t i = 0; i < logits.size(); ++i) {
+        auto const term = mapping.term(logits[i]);
+        bool const is_in = mapping.is_above(term, threshold);
+        EXPECT_EQ(weights[i], is_in ? mapping.weight(term, threshold) : 0) << trial << ", " << i;
+      }
+    }
+  }
+}
+
+TEST(SparseSoftmaxOfFloat, CoarseTermsGiveTheNearestFloats) {
+  using Mapping = SparseSoftmax<float>;
+  Mapping::Fixed const fixed(2048);
+  std::mt19937_64 random(12);
+  for (int count : {1, 2, 3, 7, 100, 1000, 2047}) {
+    // Of eight digits, and no coarser than so many have to be.
+    std::vector<float> logits = {1};
+    int const exponent = std::ilogb(static_cast<float>(count) + 1) + 2 - 24 + 7;
+    float const least = std::ldexp(1.0F, exponent);
+    while (static_cast<int>(logits.size()) < count) {
+      float const scale = std::ldexp(1.0F, static_cast<int>(random() % 5));
+      logits.push_back(least * scale * (1 + static_cast<float>(random() % 128) / 128));
+    }
+    std::vector<double> weights;
+    std::vector<double> expected;
+    ASSERT_TRUE((weights_of_terms<Mapping::CoarseTerms, 8>(logits, fixed, weights))) << count;
+    weights_of_terms<Mapping::IntegerTerms, 8>(logits, fixed, expected);
+    for (size_t i = 0; i < logits.size(); ++i) {
+      EXPECT_EQ(weights[i], static_cast<float>(expected[i])) << count << ", " << i;
+    }
+  }
+}
+
+TEST(SparseSoftmaxOfFloat, CoarseTermsAreNoFinerThanFloatHolds) {
+  using Coarse = SparseSoftmax<float>::CoarseTerms;
+  FixedPoint<float> const fixed(2048);
+  EXPECT_TRUE(Coarse::is_exact<8>(0x1p-14F, 3, fixed));
+  EXPECT_FALSE(Coarse::is_exact<8>(0x1.fp-15F, 3, fixed));
+  EXPECT_FALSE(Coarse::is_exact<8>(0x1p-14F, 4, fixed));
+  EXPECT_FALSE(Coarse::is_exact<11>(0x1p-12F, 3, fixed));
+  EXPECT_TRUE(Coarse::is_exact<11>(0x1p-11F, 3, fixed));
+  // Nor than the row's own unit.
+  EXPECT_FALSE(Coarse::is_exact<8>(1, 3, FixedPoint<float>(int64_t{1} << 42)));
+}
+
 TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreNoMoreThanK) {
   struct {
     double weights[2];

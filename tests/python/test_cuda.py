@@ -20,6 +20,7 @@ support_backward = torch.ops.zeta._sparse_softmax_support_backward
 # For each way in which kernels treat rows, shapes that an H100 gives it to.
 REGIMES = {
     "few": [(3000, 8), (20000, 64), (700, 104), (300, 1024)],
+    "many": [(3000, 13), (20000, 33), (700, 200), (300, 1000)],
     "held": [(700, 100), (600, 2500), (20, 5000), (300, 8192)],
     "segments": [(900, 20000), (1, 50257), (3, 200000)],
     "columns": [(60, 5000), (700, 4300), (9000, 33), (3000, 1000)],

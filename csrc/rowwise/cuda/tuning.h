@@ -32,12 +32,33 @@ inline constexpr int kSystemSharedBytes = 1024;
 // Chunks of a stage that belong to each lane.
 inline constexpr int kChunksPerLane = kStageChunks / kWarpThreads;
 
-// Blocks of such warps that share a multiprocessor, where its shared memory holds them.
+// Blocks of such warps that share a multiprocessor, where its shared memory holds them. What code
+// is compiled for may be known to hold fewer: 164 KiB or 100 KiB.
 inline constexpr int kBlocksOfPipes = 4;
+#if !defined(__CUDA_ARCH__) || (__CUDA_ARCH__ >= 900 && __CUDA_ARCH__ < 1200)
+inline constexpr int kBlocksOfPipesThatFit = kBlocksOfPipes;
+#elif __CUDA_ARCH__ == 800 || __CUDA_ARCH__ == 870
+inline constexpr int kBlocksOfPipesThatFit = 3;
+#else
+inline constexpr int kBlocksOfPipesThatFit = 2;
+#endif
 
 // Up to these k, the largest entries of a row are found by insertion. Each is the size of a
 // kernel's list: one for the default k = 3, which has the least instructions.
 inline constexpr int kFewSizes[] = {3, 4, 8};
+
+// Larger k: a warp raises its bar by the largest entries of chunks, and by all entries of a row
+// only if that leaves some lane more candidates than this part of its entries, or if a lane has so
+// few entries that the first way gains nothing. It takes candidates one by one up to a part of its
+// entries, else all of them. By counts of machine instructions and simulated steps: for two to
+// eight candidates, these are as many as for all entries.
+inline constexpr int kMostEntriesAtOnce = 16;
+inline constexpr int kEntriesPerFewCandidates = 4;
+inline constexpr int kEntriesPerSparseCandidate = 2;
+
+// The k-th largest is found by halving differences so often before keys are halved as well, which
+// takes random rows of 64 to 1024 entries 8 to 12 steps.
+inline constexpr int kMostMiddles = 12;
 
 // Rows that a warp holds whole, three of them at once: up to 32 KiB. On an H200 a prototype
 // took 1.1 times a copy for rows of 4 to 32 KiB (benchmarks/results/cuda/prototypes.csv).

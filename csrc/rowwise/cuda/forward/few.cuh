@@ -8,6 +8,7 @@
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/stages/lane_entries.cuh"
 #include "rowwise/cuda/stages/largest_words.cuh"
+#include "rowwise/cuda/stages/row_words.cuh"
 #include "rowwise/cuda/stages/stage_passes.cuh"
 #include "rowwise/cuda/stages/stage_rows.cuh"
 #include "rowwise/cuda/stages/words.cuh"
@@ -76,64 +77,6 @@ class FewWeights {
   Word last_;
   Word values_[K];
   Word weights_[K];
-};
-
-// What a lane holds of one row.
-template <class Scalar, int Chunks>
-class RowWords {
- public:
-  using Word = word_t<Scalar>;
-  static constexpr int kCount = 4 * Chunks;
-
-  __device__ RowWords(LaneRows<Chunks> const& rows, Chunk const* row, Word fill) {
-    uint32_t const none = bits_of_word(fill);
-#pragma unroll
-    for (int i = 0; i < Chunks; ++i) {
-      Chunk chunk = {none, none, none, none};
-      if (rows.has(rows.chunk(i))) chunk = row[rows.chunk(i)];
-      words_[4 * i] = word_from_bits<Word>(chunk.x);
-      words_[4 * i + 1] = word_from_bits<Word>(chunk.y);
-      words_[4 * i + 2] = word_from_bits<Word>(chunk.z);
-      words_[4 * i + 3] = word_from_bits<Word>(chunk.w);
-    }
-  }
-
-  __device__ Word operator[](int i) const { return words_[i]; }
-
-  __device__ Chunk chunk(int i) const {
-    return mapped(i, [](Word word) { return word; });
-  }
-
-  // Writes function(word) in place of each.
-  template <class Function>
-  __device__ void map(LaneRows<Chunks> const& rows, Chunk* row, Function const& function) const {
-#pragma unroll
-    for (int i = 0; i < Chunks; ++i) {
-      if (rows.has(rows.chunk(i))) row[rows.chunk(i)] = mapped(i, function);
-    }
-  }
-
-  // How many of the row's numbers equal that of `word`.
-  __device__ int count_equal(LaneRows<Chunks> const& rows, Word word) const {
-    Word counts = word_of<Scalar>(0);
-#pragma unroll
-    for (int i = 0; i < kCount; ++i) counts = sum(counts, one_where_equal(words_[i], word));
-    auto count = static_cast<int>(sum_of_numbers(counts));
-#pragma unroll 1
-    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
-      count += __shfl_xor_sync(kAllLanes, count, mask);
-    }
-    return count;
-  }
-
- private:
-  template <class Function>
-  __device__ Chunk mapped(int i, Function const& function) const {
-    return {bits_of_word(function(words_[4 * i])), bits_of_word(function(words_[4 * i + 1])),
-            bits_of_word(function(words_[4 * i + 2])), bits_of_word(function(words_[4 * i + 3]))};
-  }
-
-  Word words_[kCount];
 };
 
 // Turns a row of a stage into its weights. Returns whether they are numbers. All lanes of the warp

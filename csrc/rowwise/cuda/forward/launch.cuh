@@ -11,6 +11,7 @@
 #include "rowwise/cuda/forward/columns.cuh"
 #include "rowwise/cuda/forward/few.cuh"
 #include "rowwise/cuda/forward/held.cuh"
+#include "rowwise/cuda/forward/many.cuh"
 #include "rowwise/cuda/forward/merge_all.cuh"
 #include "rowwise/cuda/forward/merge_first.cuh"
 #include "rowwise/cuda/forward/passes.cuh"
@@ -93,6 +94,22 @@ HeldStages<Scalar> held_stages(RowGeometry<3> const& geometry,
   geometry.offsets(geometry.rows - 1, last_row);
   return {plan.stages_per_warp, plan.chunks_per_stage,
           operands.logits + last_row[1] + geometry.length};
+}
+
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_many(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
+                        Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
+  StagedSupport const support = staged_support(geometry, operands);
+  auto const launch = [&]<int Chunks>() {
+    return launch_pipes(many_kernel<MappingOf, Scalar, Chunks>, plan, kWarpsPerBlock, kStageBytes,
+                        stream, staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
+                        operands.logits, support, support.capacity, fixed);
+  };
+  constexpr int kFewest = fewest_pieces_of_many(sizeof(Scalar));
+  static_assert(kFewest == 2 || kFewest == 4);
+  if (plan.pieces_per_lane == kFewest) return launch.template operator()<kFewest>();
+  if (plan.pieces_per_lane == 4) return launch.template operator()<4>();
+  return launch.template operator()<kChunksPerLane>();
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
@@ -211,6 +228,11 @@ cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scala
         return cudaErrorInvalidValue;
       else
         return detail::launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kMany:
+      if constexpr (std::is_same_v<Scalar, double>)
+        return cudaErrorInvalidValue;
+      else
+        return detail::launch_many<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kHeld:
       return detail::launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
     case Regime::kSegments:

@@ -14,7 +14,8 @@ std::optional<Regime> requested_regime() {
   auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), std::string(name));
   if (found == kRegimeNames.end()) {
     throw std::runtime_error(
-        "ZETA_CUDA_PLAN: expected few, held, segments, lanes, block, split, columns or passes, but "
+        "ZETA_CUDA_PLAN: expected few, many, held, segments, lanes, block, split, columns or "
+        "passes, but "
         "got " +
         std::string(name));
   }

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstdint>
 #include <initializer_list>
+#include <iterator>
 
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -15,6 +16,7 @@ namespace zeta::rowwise::cuda {
 // The names are those that ZETA_CUDA_PLAN takes.
 enum class Regime {
   kFew,       // several rows to a stage of a warp, small k
+  kMany,      // the same, any k
   kHeld,      // a row to a stage of a warp
   kSegments,  // a part of a row to a stage of a warp
   kLanes,     // several rows to a warp
@@ -24,8 +26,8 @@ enum class Regime {
   kPasses,    // a row to a block, of any layout and length
 };
 
-inline constexpr std::array kRegimeNames = {"few",   "held",  "segments", "lanes",
-                                            "block", "split", "columns",  "passes"};
+inline constexpr std::array kRegimeNames = {"few",   "many",  "held",    "segments", "lanes",
+                                            "block", "split", "columns", "passes"};
 
 struct Device {
   int multiprocessors;
@@ -146,6 +148,9 @@ constexpr bool is_possible(Regime regime, Shape const& shape, Device const& devi
       return fits_stages(shape) && shape.element_bytes <= 4 && shape.k >= 1 &&
              list_size(most_non_zeros(shape)) != 0 &&
              pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device);
+    case Regime::kMany:
+      return fits_stages(shape) && shape.element_bytes <= 4 && shape.k >= 1 &&
+             pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device);
     case Regime::kHeld:
       return shape.is_contiguous && shape.k >= 1 &&
              row_bytes(shape) <= most_held_bytes(shape.element_bytes, device);
@@ -167,11 +172,18 @@ constexpr bool is_possible(Regime regime, Shape const& shape, Device const& devi
   }
 }
 
+// The pieces of the shortest rows for which kFew is not possible. Shorter ones take as many, too.
+constexpr int fewest_pieces_of_many(int element_bytes) {
+  int const bytes = (kFewSizes[std::size(kFewSizes) - 1] + 1) * element_bytes;
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kPieceBytes + 1)));
+}
+
 // Rows to stages, stages to warps, warps to the device.
-constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan) {
+constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
+                            int fewest_pieces = 1) {
   auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kPieceBytes + 1);
   plan.pieces_per_lane =
-      static_cast<int>(std::min<unsigned>(kChunksPerLane, std::bit_ceil(chunks)));
+      std::clamp(static_cast<int>(std::bit_ceil(chunks)), fewest_pieces, kChunksPerLane);
   plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
   plan.is_loose = is_loose(shape);
   int const block_bytes = pipe_shared_bytes(stages_of_pipe(shape)) + kSystemSharedBytes;
@@ -305,6 +317,9 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
     share_stages(shape, device, plan);
     plan.list_size = list_size(most_non_zeros(shape));
   }
+  if (regime == Regime::kMany) {
+    share_stages(shape, device, plan, fewest_pieces_of_many(shape.element_bytes));
+  }
   if (regime == Regime::kHeld) {
     share_warps(row_bytes(shape), shape.rows, shape, device, plan);
     plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
@@ -341,6 +356,7 @@ constexpr Plan plan_for(Regime regime, Shape const& shape, Device const& device)
 
 constexpr Plan plan_for(Shape const& shape, Device const& device) {
   if (is_possible(Regime::kFew, shape, device)) return plan_for(Regime::kFew, shape, device);
+  if (is_possible(Regime::kMany, shape, device)) return plan_for(Regime::kMany, shape, device);
   if (is_possible(Regime::kHeld, shape, device)) return plan_for(Regime::kHeld, shape, device);
   if (is_possible(Regime::kSegments, shape, device))
     return plan_for(Regime::kSegments, shape, device);

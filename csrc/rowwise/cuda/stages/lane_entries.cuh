@@ -41,12 +41,47 @@ class LaneEntries {
     return mask;
   }
 
+  // Those above a number of the type, given the lane's words chunk by chunk, and the number in a
+  // word throughout.
+  template <class Words>
+  __device__ static Mask where_above(LaneRows<Chunks> const& rows, Words const& words,
+                                     word_t<Scalar> bar) {
+    static_assert(kWords % kWordsAtOnce == 0);
+    Mask mask = 0;
+#pragma unroll
+    for (int first = kWords - kWordsAtOnce; first >= 0; first -= kWordsAtOnce) {
+      mask = mask << (kWordsAtOnce * kPerWord<Scalar>) | bits_above(words, first, bar);
+    }
+    // The chunks are still in the order in which the lane takes them.
+#pragma unroll
+    for (int distance = 1; distance < Chunks; distance *= 2) {
+      int const bits = distance * kPerChunk;
+      Mask const lower = kAllEntries / ((Mask{1} << bits) + 1);
+      if ((rows.place(0) & distance) != 0) mask = (mask & lower) << bits | (mask >> bits & lower);
+    }
+    return mask;
+  }
+
   // Of the row's entries in the mask, all but the first `kept`. All lanes of the warp call it.
   __device__ static Mask behind_first(LaneRows<Chunks> const& rows, Mask mask, int kept) {
     kept -= count_before(rows, count(mask));
 #pragma unroll 1
     for (; kept > 0 && mask != 0; --kept) mask &= mask - 1;
     return mask;
+  }
+
+  // Calls visit(entry, its bit) for the entries in the mask, one after another.
+  template <class Visit>
+  __device__ static void for_each(LaneRows<Chunks> const& rows, Chunk* row, Mask mask,
+                                  Visit const& visit) {
+    Scalar* const entries = reinterpret_cast<Scalar*>(row) + rows.rank() * kCount;
+#pragma unroll 1
+    while (mask != 0) {
+      int const highest = position_of_highest(mask);
+      Mask const bit = Mask{1} << highest;
+      visit(entries[highest], bit);
+      mask ^= bit;
+    }
   }
 
   // Writes zeros to the entries in the mask.
@@ -89,10 +124,35 @@ class LaneEntries {
     for (int i = total + rows.rank(); i < capacity; i += rows.lanes()) support[1 + i] = kNoColumn;
   }
 
- private:
   __device__ static int count(Mask mask) {
     if constexpr (sizeof(Mask) == 8) return __popcll(mask);
     return __popc(static_cast<uint32_t>(mask));
+  }
+
+ private:
+  static constexpr int kWords = 4 * Chunks;
+  static constexpr int kWordsAtOnce = kPerWord<Scalar> == 1 ? 1 : 8;
+  static constexpr Mask kAllEntries = ~Mask{0} >> (8 * sizeof(Mask) - kCount);
+
+  // Where the words from `first` on are above the bar.
+  template <class Words>
+  __device__ static uint32_t bits_above(Words const& words, int first, word_t<Scalar> bar) {
+    if constexpr (kPerWord<Scalar> == 1) {
+      return is_above(words[first], bar);
+    } else {
+      // One bit for each number of a word, those of upper halves 15 places too high.
+      uint32_t bits = 0;
+#pragma unroll
+      for (int i = 0; i < kWordsAtOnce; ++i) {
+        bits |= all_where_above(words[first + i], bar) & 0x10001U << (2 * i);
+      }
+      return (bits | bits >> 15) & 0xffffU;
+    }
+  }
+
+  __device__ static int position_of_highest(Mask mask) {
+    if constexpr (sizeof(Mask) == 8) return 63 - __clzll(static_cast<long long>(mask));
+    return 31 - __clz(static_cast<int>(mask));
   }
   __device__ static int lowest(Mask mask) {
     if constexpr (sizeof(Mask) == 8) return __ffsll(static_cast<long long>(mask)) - 1;

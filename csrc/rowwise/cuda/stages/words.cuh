@@ -7,6 +7,7 @@
 #include <cstring>
 
 #include "rowwise/float16.h"
+#include "rowwise/ordered_key.h"
 
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
@@ -192,6 +193,60 @@ __device__ inline uint32_t bits_where_not_below(Pair<Scalar> a, Pair<Scalar> b) 
 #endif
 }
 
+// 1 if a is above b, else 0: the sign of a difference, which can be shifted or added up where it
+// lies.
+__device__ inline uint32_t is_above(float a, float b) {
+#ifdef __CUDA_ARCH__
+  return __float_as_uint(b - a) >> 31;
+#else
+  return a > b ? 1 : 0;
+#endif
+}
+
+// 1 where a is above b, else 0.
+template <class Scalar>
+__device__ inline Pair<Scalar> one_where_above(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  if constexpr (__CUDA_ARCH__ >= 900 || kDigits<Scalar> != 8) {
+    return detail::pair_of<Scalar>(__hgt2(detail::native(a), detail::native(b)));
+  }
+#endif
+  constexpr uint32_t kOne = kDigits<Scalar> == 8 ? 0x3f80 : 0x3c00;
+  uint32_t const low = is_above(detail::low(a), detail::low(b));
+  uint32_t const high = is_above(detail::high(a), detail::high(b));
+  return {low * kOne | high * (kOne << 16)};
+}
+
+// All bits set where a is above b, else none. Without predicates, of which there are few.
+template <class Scalar>
+__device__ inline uint32_t all_where_above(Pair<Scalar> a, Pair<Scalar> b) {
+#ifdef __CUDA_ARCH__
+  if constexpr (__CUDA_ARCH__ >= 900 || kDigits<Scalar> != 8) {
+    return __hgt2_mask(detail::native(a), detail::native(b));
+  }
+#endif
+  uint32_t const low = is_above(detail::low(a), detail::low(b));
+  uint32_t const high = is_above(detail::high(a), detail::high(b));
+  return ((0 - low) & 0xffffU) | (0 - high) << 16;
+}
+
+// a where it is above b, else 0.
+__device__ inline float zero_unless_above(float a, float b) { return a > b ? a : 0.0F; }
+
+template <class Scalar>
+__device__ inline Pair<Scalar> zero_unless_above(Pair<Scalar> a, Pair<Scalar> b) {
+  return {a.bits & all_where_above(a, b)};
+}
+
+// The nearest number of [0, 1]; 0 for NaN. It costs nothing where it follows a sum or a product.
+__device__ inline float clamped(float x) {
+#ifdef __CUDA_ARCH__
+  return __saturatef(x);
+#else
+  return fminf(fmaxf(x, 0.0F), 1.0F);
+#endif
+}
+
 // a * b + c, rounded once.
 __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
 
@@ -298,6 +353,44 @@ __device__ inline word_t<Scalar> word_of(float x) {
     return {narrow<Scalar>(x).bits * 0x10001U};
 #endif
   }
+}
+
+// A word of the nearest of the type's numbers, in the order of memory.
+template <class Scalar>
+__device__ inline word_t<Scalar> word_of_numbers(float const (&numbers)[kPerWord<Scalar>]) {
+  if constexpr (kPerWord<Scalar> == 1) {
+    return numbers[0];
+  } else {
+#ifdef __CUDA_ARCH__
+    if constexpr (kDigits<Scalar> == 8) {
+      return detail::pair_of<Scalar>(__floats2bfloat162_rn(numbers[0], numbers[1]));
+    }
+    return detail::pair_of<Scalar>(__floats2half2_rn(numbers[0], numbers[1]));
+#else
+    return {narrow<Scalar>(numbers[0]).bits | uint32_t{narrow<Scalar>(numbers[1]).bits} << 16};
+#endif
+  }
+}
+
+// The nearest of the type's numbers.
+template <class Scalar>
+__device__ inline Scalar nearest(float x) {
+  if constexpr (kPerWord<Scalar> == 1) {
+    return x;
+  } else {
+    return {static_cast<uint16_t>(bits_of_word(word_of<Scalar>(x)))};
+  }
+}
+
+// The largest of the type's numbers that is not above x.
+template <class Scalar>
+__device__ inline Scalar nearest_below(float x) {
+  Scalar const result = nearest<Scalar>(x);
+  if constexpr (kPerWord<Scalar> == 1) return result;
+  int const key = selection_key(result);
+  // -1 is the key of -0.
+  auto const lower = static_cast<key_t<Scalar>>(key == 0 ? -2 : key - 1);
+  return widen(result) > x ? scalar_of<Scalar>(lower) : result;
 }
 
 // A word of one of the type's numbers throughout.

@@ -1,0 +1,312 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/lane_entries.cuh"
+#include "rowwise/cuda/stages/row_limit.cuh"
+#include "rowwise/cuda/stages/row_words.cuh"
+#include "rowwise/cuda/stages/stage_passes.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+
+// Rows of up to a stage, any k: Newton's method in float raises a bar to just below the support,
+// which leaves its entries and hardly more. If these are more than k, counting finds the k-th
+// largest. The terms of what is left are summed exactly, and what proves not to be in the support
+// is left out, until nothing does.
+namespace zeta::rowwise::cuda {
+
+// By how much numbers lie above a bar, in all, and how many do.
+struct Excess {
+  float sum = 0;
+  float count = 0;
+
+  __device__ void add(Excess other) {
+    sum += other.sum;
+    count += other.count;
+  }
+};
+
+// Of numbers up to 1 above the bar. One that lies above it by less than 2^-100 counts less than
+// one: the threshold of the others is no higher than that of all.
+template <class Scalar, int Chunks, class Words>
+__device__ inline Excess excess_over(LaneRows<Chunks> const& rows, Words const& words, float bar) {
+  Excess excess[2];
+#pragma unroll
+  for (int i = 0; i < Words::kCount; ++i) {
+#pragma unroll
+    for (int half = 0; half < kPerWord<Scalar>; ++half) {
+      float const above = clamped(number(words[i], half) - bar);
+      excess[i % 2].add({above, clamped(above * 0x1p100F)});
+    }
+  }
+  excess[0].add(excess[1]);
+  return sum_of_row(rows, excess[0]);
+}
+
+// Raises a bar below the threshold of some of a row's numbers until it is close to it, which is
+// never above the row's. Newton's method: each step leads to the threshold of the numbers above the
+// bar. `rounding` is that of the mapping's terms. All lanes of the warp call it.
+template <class Mapping, class Scalar, int Chunks, class Words>
+__device__ inline float raised(float bar, LaneRows<Chunks> const& rows, Words const& words,
+                               float rounding) {
+  bool goes_on;
+  int step = 0;
+#pragma unroll 1
+  do {
+    Excess const excess = excess_over<Scalar>(rows, words, bar);
+    // Half a unit in the last place for each addition to the sum, and some for what follows.
+    constexpr float kRounding = (Words::kCount * kPerWord<Scalar> + 16) * 0x1p-24F;
+    float const next =
+        bar + Mapping::estimated_threshold(excess.sum * (1 - kRounding), excess.count);
+    float const error = (fabsf(next) + 1) * 0x1p-22F + rounding;
+    // False for NaN.
+    bool const rises = next - error > bar + error;
+    if (rises) bar = next - error;
+    goes_on = __any_sync(kAllLanes, rises) && ++step < kMostEstimates;
+  } while (goes_on);
+  return bar;
+}
+
+// A lane's part of a row in a stage, of which only some entries may have a weight.
+template <class Scalar, int Chunks>
+class CandidateWeights {
+ public:
+  using Entries = LaneEntries<Scalar, Chunks>;
+  using Mask = typename Entries::Mask;
+
+  __device__ CandidateWeights(LaneRows<Chunks> const& rows, Chunk* row, Mask mask, float maximum)
+      : rows_(rows), row_(row), mask_(mask), maximum_(maximum) {
+    are_dense_ =
+        __any_sync(kAllLanes, Entries::count(mask) > Entries::kCount / kEntriesPerSparseCandidate);
+  }
+
+  __device__ bool are_dense() const { return are_dense_; }
+
+  // Writes the weights of the row, unless its terms need another form. Where candidates are not
+  // dense, all else is 0 already. All lanes of the warp call it.
+  template <class Terms>
+  __device__ bool weigh(Terms const& terms, typename Terms::Fixed const& fixed) {
+    typename Terms::Level level;
+    bool has_others = false;
+#pragma unroll 1
+    do {
+      if (has_others) {
+        Entries::for_each(rows_, row_, mask_, [&](Scalar& entry, Mask bit) {
+          if (terms.is_above(widen(entry), level)) return;
+          mask_ ^= bit;
+          entry = narrow<Scalar>(0);
+        });
+      }
+      int const count = sum_of_row(rows_, Entries::count(mask_));
+      auto const own = sum_of(terms);
+      bool const is_exact =
+          Terms::template is_exact<kDigits<Scalar>>(own.least_magnitude, count, fixed);
+      if (__any_sync(kAllLanes, !is_exact)) return false;
+      level = terms.level(sum_of_row(rows_, own.sum), count > 0 ? count : 1);
+      has_others = mask_ != 0 && !terms.is_above(own.least, level);
+    } while (__any_sync(kAllLanes, has_others));
+    write_weights(terms, level);
+    return true;
+  }
+
+ private:
+  template <class Terms>
+  struct OwnSum {
+    typename Terms::Sum sum;
+    float least;
+    float least_magnitude = INFINITY;
+  };
+
+  template <class Terms>
+  __device__ OwnSum<Terms> sum_of(Terms const& terms) const {
+    OwnSum<Terms> result = {{}, maximum_};
+    auto const add = [&](float logit) {
+      terms.add(result.sum, logit);
+      result.least = fminf(result.least, logit);
+      result.least_magnitude = fminf(result.least_magnitude, fabsf(logit));
+    };
+    if (are_dense_) {
+      // The term of the maximum is 0.
+      for_each_chunk([&](Chunk& chunk, uint32_t of_chunk) {
+        for_each_number(
+            chunk, [&](int i, float logit) { add((of_chunk >> i & 1) != 0 ? logit : maximum_); });
+      });
+    } else {
+      Entries::for_each(rows_, row_, mask_, [&](Scalar entry, Mask) { add(widen(entry)); });
+    }
+    return result;
+  }
+
+  template <class Terms>
+  __device__ void write_weights(Terms const& terms, typename Terms::Level const& level) const {
+    auto const weight = [&](float logit) { return rounded_weight(terms.weight(logit, level)); };
+    if (are_dense_) {
+      for_each_chunk([&](Chunk& chunk, uint32_t of_chunk) {
+        float weights[Entries::kPerChunk];
+        for_each_number(chunk, [&](int i, float logit) {
+          weights[i] = (of_chunk >> i & 1) != 0 ? weight(logit) : 0.0F;
+        });
+        chunk = chunk_of_numbers(weights);
+      });
+    } else {
+      Entries::for_each(rows_, row_, mask_, [&](Scalar& entry, Mask) {
+        entry = nearest<Scalar>(weight(widen(entry)));
+      });
+      __syncwarp();  // what was written by entries is now read as chunks
+    }
+  }
+
+  __device__ static float rounded_weight(double weight) {
+    if constexpr (kPerWord<Scalar> == 1) return static_cast<float>(weight);
+    return rowwise::detail::truncated_to_odd(weight);
+  }
+  __device__ static float rounded_weight(float weight) { return weight; }
+
+  // Calls visit(chunk, which of its entries are in the mask).
+  template <class Visit>
+  __device__ void for_each_chunk(Visit const& visit) const {
+#pragma unroll 1
+    for (int i = 0; i < Chunks; ++i) {
+      if (!rows_.has(rows_.chunk(i))) continue;
+      visit(row_[rows_.chunk(i)],
+            static_cast<uint32_t>(mask_ >> (rows_.place(i) * Entries::kPerChunk)));
+    }
+  }
+
+  template <class Visit>
+  __device__ static void for_each_number(Chunk chunk, Visit const& visit) {
+    uint32_t const words[4] = {chunk.x, chunk.y, chunk.z, chunk.w};
+#pragma unroll
+    for (int i = 0; i < Entries::kPerChunk; ++i) {
+      constexpr int kNumbers = kPerWord<Scalar>;
+      visit(i, number(word_from_bits<word_t<Scalar>>(words[i / kNumbers]), i % kNumbers));
+    }
+  }
+
+  __device__ static Chunk chunk_of_numbers(float const (&numbers)[Entries::kPerChunk]) {
+    uint32_t words[4];
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      float of_word[kPerWord<Scalar>];
+#pragma unroll
+      for (int j = 0; j < kPerWord<Scalar>; ++j) of_word[j] = numbers[i * kPerWord<Scalar> + j];
+      words[i] = bits_of_word(word_of_numbers<Scalar>(of_word));
+    }
+    return {words[0], words[1], words[2], words[3]};
+  }
+
+  LaneRows<Chunks> const& rows_;
+  Chunk* row_;
+  Mask mask_;
+  float maximum_;
+  bool are_dense_;
+};
+
+// Entries of a row that its support is among: those above a number of their type, except some that
+// equal the least of them.
+template <class Scalar, int Chunks>
+struct StagedCandidates {
+  using Mask = typename LaneEntries<Scalar, Chunks>::Mask;
+
+  Scalar low{};
+  Mask above_low = 0;
+  Mask left_out = 0;
+};
+
+// At most k, and hardly more than the support has. All lanes of the warp call it.
+template <class Mapping, class Scalar, int Chunks>
+__device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
+    LaneRows<Chunks> const& rows, RowWords<Scalar, Chunks> const& words,
+    ChunkMaxima<Scalar, Chunks> const& maxima, Mapping const& mapping, float rounding,
+    bool is_ordinary, int k) {
+  using Entries = LaneEntries<Scalar, Chunks>;
+  auto const where_above = [&](Scalar low) {
+    auto const mask = Entries::where_above(rows, words, repeated(low));
+    return is_ordinary ? mask : 0;
+  };
+  auto const candidates_above = [&](float bar) -> StagedCandidates<Scalar, Chunks> {
+    auto const low = nearest_below<Scalar>(bar);
+    return {low, where_above(low)};
+  };
+  // What is out of the mapping's reach does not lie above this.
+  float bar = scalar_of<float>(selection_key(mapping.lower_bound()) - 1);
+  constexpr bool kIsShort = Entries::kCount <= kMostEntriesAtOnce;
+  if constexpr (!kIsShort) bar = raised<Mapping, Scalar>(bar, rows, maxima, rounding);
+  auto candidates = kIsShort ? StagedCandidates<Scalar, Chunks>() : candidates_above(bar);
+  constexpr int kFew = Entries::kCount / kEntriesPerFewCandidates;
+  if (kIsShort || __any_sync(kAllLanes, Entries::count(candidates.above_low) > kFew)) {
+    bar = raised<Mapping, Scalar>(bar, rows, words, rounding);
+    candidates = candidates_above(bar);
+  }
+  int const count = sum_of_row(rows, Entries::count(candidates.above_low));
+  if (!__any_sync(kAllLanes, count > k)) return candidates;
+  auto const limit =
+      find_limit(rows, words, candidates.low, count, nearest<Scalar>(mapping.maximum()), k);
+  auto const above_low = where_above(limit.low);
+  auto const least = above_low & ~where_above(limit.high);
+  return {limit.low, above_low, Entries::behind_first(rows, least, limit.kept)};
+}
+
+// Turns a row of a stage into its weights. Returns whether they are numbers. All lanes of the warp
+// call it.
+template <class Mapping, class Scalar, int Chunks>
+__device__ inline bool weigh_many(LaneRows<Chunks> const& rows, Chunk* row, int k,
+                                  typename Mapping::Fixed const& fixed) {
+  using Entries = LaneEntries<Scalar, Chunks>;
+  RowWords<Scalar, Chunks> const words(rows, row, repeated(narrow<Scalar>(-INFINITY)));
+  ChunkMaxima<Scalar, Chunks> const maxima(words);
+  float const maximum = maxima.largest(rows);
+  bool const is_ordinary = maximum < INFINITY && maximum > -INFINITY;
+  auto const rounding = static_cast<float>(Mapping::rounding(fixed));
+  auto const candidates =
+      find_candidates(rows, words, maxima, Mapping(maximum, fixed), rounding, is_ordinary, k);
+  // Of what is no row, terms of nothing, lest they are no numbers.
+  float const top = is_ordinary ? maximum : 0;
+  CandidateWeights<Scalar, Chunks> candidate_weights(
+      rows, row, candidates.above_low & ~candidates.left_out, top);
+  if (!candidate_weights.are_dense()) {
+    auto const low = repeated(candidates.low);
+    words.map(rows, row, [&](auto word) { return zero_unless_above(word, low); });
+    Entries::for_each(rows, row, candidates.left_out,
+                      [](Scalar& entry, auto) { entry = narrow<Scalar>(0); });
+    __syncwarp();  // what was written as chunks is now read by entries
+  }
+  bool are_coarse = false;
+  if constexpr (kPerWord<Scalar> == 2) {
+    are_coarse = candidate_weights.weigh(typename Mapping::CoarseTerms(top, fixed), fixed);
+  }
+  if (!are_coarse) candidate_weights.weigh(typename Mapping::IntegerTerms(top, fixed), fixed);
+  if (!is_ordinary) {
+    words.map(rows, row, [](auto) { return repeated(narrow<Scalar>(NAN)); });
+  }
+  return is_ordinary;
+}
+
+// Chunks is how many a lane holds of one row at most.
+template <template <class> class MappingOf, class Scalar, int Chunks>
+__global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesThatFit)
+    many_kernel(StagedRows rows, Scalar* weights, Scalar const* logits, StagedSupport support,
+                int k, typename MappingOf<float>::Fixed fixed) {
+  using Mapping = MappingOf<float>;
+  LaneRows<Chunks> const lane_rows(rows);
+  StagePasses<Scalar, Chunks> passes(rows, lane_rows, weights, logits);
+  passes.for_each([&](Chunk* stage, int64_t first_row) {
+#pragma unroll 1
+    for (int i = 0; i < LaneRows<Chunks>::kRows; ++i) {
+      Chunk* const row = lane_rows.begin(stage, i);
+      bool const is_ordinary = weigh_many<Mapping, Scalar, Chunks>(lane_rows, row, k, fixed);
+      if (!support.is_wanted()) continue;
+      LaneEntries<Scalar, Chunks>::list_support(lane_rows, row, is_ordinary,
+                                                support.of(rows, first_row, lane_rows.row(i)),
+                                                support.capacity);
+    }
+  });
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/row_words.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+
+// The k-th largest entry of a row that lies in registers, by counting.
+namespace zeta::rowwise::cuda {
+
+// The k largest entries of a row are those above `high`, and the first `kept` of those that lie
+// above `low` only.
+template <class Scalar>
+struct RowLimit {
+  Scalar low;
+  Scalar high;
+  int kept = 0;
+};
+
+namespace detail {
+
+template <class Scalar>
+__device__ inline Scalar scalar_of_key(int key) {
+  return scalar_of<Scalar>(static_cast<key_t<Scalar>>(key));
+}
+
+// Two numbers of the type, as keys: at least k entries of a row lie above one, at most k above the
+// other.
+template <class Scalar>
+struct LimitBracket {
+  int low;
+  int high;
+  int above_high = 0;
+
+  __device__ unsigned width() const {
+    return static_cast<unsigned>(high) - static_cast<unsigned>(low);
+  }
+
+  // A number between them. All entries may equal the largest one, so what is next to that comes
+  // first. Then the middle of both; where ties let that go on, the middle of their keys now and
+  // then, which ends it whatever numbers they are.
+  __device__ int pivot(int step) const {
+    if (step == 0) return high - 1;
+    if (step > kMostMiddles && step % 2 == 0) return low + static_cast<int>(width() / 2);
+    float const from = widen(scalar_of_key<Scalar>(low));
+    float const middle = from + (widen(scalar_of_key<Scalar>(high)) - from) * 0.5F;
+    int const key = selection_key(nearest<Scalar>(middle));
+    return key <= low ? low + 1 : key >= high ? high - 1 : key;
+  }
+};
+
+}  // namespace detail
+
+// Of a row that has `count` > k entries above `low`, one of the type's numbers. For other rows all
+// that lie above `low` are kept. All lanes of the warp call it.
+template <class Scalar, int Chunks>
+__device__ inline RowLimit<Scalar> find_limit(LaneRows<Chunks> const& rows,
+                                              RowWords<Scalar, Chunks> const& words, Scalar low,
+                                              int count, Scalar maximum, int k) {
+  bool const is_limited = count > k;
+  detail::LimitBracket<Scalar> bracket = {selection_key(low), selection_key(maximum)};
+  bool is_open = is_limited && bracket.width() > 1;
+  int step = 0;
+#pragma unroll 1
+  do {
+    int const pivot = is_open ? bracket.pivot(step++) : bracket.low;
+    int const above = words.count_above(rows, repeated(detail::scalar_of_key<Scalar>(pivot)));
+    if (is_open && above >= k) bracket.low = pivot;
+    if (is_open && above <= k) {
+      bracket.high = pivot;
+      bracket.above_high = above;
+    }
+    is_open = is_open && bracket.width() > 1;
+  } while (__any_sync(kAllLanes, is_open));
+  if (!is_limited) return {low, low};
+  return {detail::scalar_of_key<Scalar>(bracket.low), detail::scalar_of_key<Scalar>(bracket.high),
+          k - bracket.above_high};
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+
+// A row of a stage in the registers of its lanes.
+namespace zeta::rowwise::cuda {
+
+// The sum over the lanes of a row, two of which are always added: were one lane a case of its own,
+// the compiler would make all that this is part of twice.
+template <int Chunks, class Value>
+__device__ inline Value sum_of_row(LaneRows<Chunks> const& rows, Value own) {
+  if constexpr (Chunks < kChunksPerLane) return own;
+  int distance = 1;
+#pragma unroll 1
+  do {
+    Value const other = detail::shuffle_words(
+        own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); });
+    if (distance < rows.lanes()) {
+      if constexpr (std::is_arithmetic_v<Value>) {
+        own += other;
+      } else {
+        own.add(other);
+      }
+    }
+    distance *= 2;
+  } while (distance < rows.lanes());
+  return own;
+}
+
+// What a lane holds of one row.
+template <class Scalar, int Chunks>
+class RowWords {
+ public:
+  using Word = word_t<Scalar>;
+  static constexpr int kCount = 4 * Chunks;
+
+  __device__ RowWords(LaneRows<Chunks> const& rows, Chunk const* row, Word fill) {
+    uint32_t const none = bits_of_word(fill);
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      Chunk chunk = {none, none, none, none};
+      if (rows.has(rows.chunk(i))) chunk = row[rows.chunk(i)];
+      words_[4 * i] = word_from_bits<Word>(chunk.x);
+      words_[4 * i + 1] = word_from_bits<Word>(chunk.y);
+      words_[4 * i + 2] = word_from_bits<Word>(chunk.z);
+      words_[4 * i + 3] = word_from_bits<Word>(chunk.w);
+    }
+  }
+
+  __device__ Word operator[](int i) const { return words_[i]; }
+
+  __device__ Chunk chunk(int i) const {
+    return mapped(i, [](Word word) { return word; });
+  }
+
+  // Writes function(word) in place of each.
+  template <class Function>
+  __device__ void map(LaneRows<Chunks> const& rows, Chunk* row, Function const& function) const {
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      if (rows.has(rows.chunk(i))) row[rows.chunk(i)] = mapped(i, function);
+    }
+  }
+
+  // How many of the row's numbers equal that of `word`.
+  __device__ int count_equal(LaneRows<Chunks> const& rows, Word word) const {
+    Word counts = word_of<Scalar>(0);
+#pragma unroll
+    for (int i = 0; i < kCount; ++i) counts = sum(counts, one_where_equal(words_[i], word));
+    auto count = static_cast<int>(sum_of_numbers(counts));
+#pragma unroll 1
+    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
+      count += __shfl_xor_sync(kAllLanes, count, mask);
+    }
+    return count;
+  }
+
+  // How many lie above it.
+  __device__ int count_above(LaneRows<Chunks> const& rows, Word word) const {
+    if constexpr (kPerWord<Scalar> == 1) {
+      uint32_t count = 0;
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) count += is_above(words_[i], word);
+      return sum_of_row(rows, static_cast<int>(count));
+    } else {
+      Word counts = word_of<Scalar>(0);
+#pragma unroll
+      for (int i = 0; i < kCount; ++i) counts = sum(counts, one_where_above(words_[i], word));
+      return sum_of_row(rows, static_cast<int>(sum_of_numbers(counts)));
+    }
+  }
+
+ private:
+  template <class Function>
+  __device__ Chunk mapped(int i, Function const& function) const {
+    return {bits_of_word(function(words_[4 * i])), bits_of_word(function(words_[4 * i + 1])),
+            bits_of_word(function(words_[4 * i + 2])), bits_of_word(function(words_[4 * i + 3]))};
+  }
+
+  Word words_[kCount];
+};
+
+// The largest numbers of a lane's chunks: a word for each, of which a number is the largest of
+// those in the same place of the chunk's words. NaN if one of them is.
+template <class Scalar, int Chunks>
+class ChunkMaxima {
+ public:
+  using Word = word_t<Scalar>;
+  static constexpr int kCount = Chunks;
+
+  __device__ explicit ChunkMaxima(RowWords<Scalar, Chunks> const& words) {
+#pragma unroll
+    for (int i = 0; i < Chunks; ++i) {
+      words_[i] = larger_or_nan(larger_or_nan(words[4 * i], words[4 * i + 1]),
+                                larger_or_nan(words[4 * i + 2], words[4 * i + 3]));
+    }
+  }
+
+  __device__ Word operator[](int i) const { return words_[i]; }
+
+  // Of the row.
+  __device__ float largest(LaneRows<Chunks> const& rows) const {
+    Word of_lane = words_[0];
+#pragma unroll
+    for (int i = 1; i < Chunks; ++i) of_lane = larger_or_nan(of_lane, words_[i]);
+    float result = number(of_lane, 0);
+    if (kPerWord<Scalar> == 2) result = larger_or_nan(result, number(of_lane, 1));
+#pragma unroll 1
+    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
+      result = larger_or_nan(result, __shfl_xor_sync(kAllLanes, result, mask));
+    }
+    return result;
+  }
+
+ private:
+  Word words_[Chunks];
+};
+
+}  // namespace zeta::rowwise::cuda
