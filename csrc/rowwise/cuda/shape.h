@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/row_geometry.h"
+
+// What a plan depends on.
+namespace zeta::rowwise::cuda {
+
+struct Device {
+  int multiprocessors;
+  int shared_bytes;  // of each multiprocessor
+};
+
+struct Shape {
+  int64_t rows;
+  int64_t length;
+  int element_bytes;
+  int64_t k;           // of a forward, else 0
+  bool is_dense;       // rows are contiguous and follow each other without a gap, in every operand
+  bool is_contiguous;  // each row is, in every operand
+  bool is_aligned;     // each row begins at a multiple of 16 bytes, in every operand
+  bool is_side_by_side;    // rows are neighbours in memory where entries of a row are not
+  int64_t neighbours = 1;  // so many of them in turn
+  bool is_paired = false;  // and two of them may be read as one word of 4 bytes
+};
+
+constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.element_bytes; }
+
+// Whether rows of a dense tensor do not begin at multiples of 16 bytes.
+constexpr bool is_loose(Shape const& shape) {
+  return !shape.is_aligned || row_bytes(shape) % kPieceBytes != 0;
+}
+
+// Of the operands that `pointers` belong to: the first ones.
+template <int Operands, class Scalar>
+Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scalar const*> pointers,
+               int64_t k = 0) {
+  constexpr int kElementBytes = sizeof(Scalar);
+  Shape shape = {.rows = geometry.rows,
+                 .length = geometry.length,
+                 .element_bytes = kElementBytes,
+                 .k = k,
+                 .is_dense = geometry.batch_dimensions <= 1,
+                 .is_contiguous = true,
+                 .is_aligned = true,
+                 .is_side_by_side = geometry.batch_dimensions > 0};
+  shape.neighbours = geometry.batch_dimensions > 0 ? geometry.batch_sizes[0] : 1;
+  constexpr int kWordBytes = 4;
+  shape.is_paired = kElementBytes == 2 && shape.neighbours % 2 == 0;
+  int operand = 0;
+  for (Scalar const* pointer : pointers) {
+    bool const is_contiguous = geometry.stride[operand] == 1 || geometry.length == 1;
+    shape.is_contiguous = shape.is_contiguous && is_contiguous;
+    bool const is_alone = geometry.batch_dimensions == 0;
+    bool const has_no_gaps = is_alone || geometry.batch_strides[0][operand] == geometry.length;
+    shape.is_dense = shape.is_dense && is_contiguous && has_no_gaps;
+    bool is_aligned = reinterpret_cast<uintptr_t>(pointer) % kPieceBytes == 0;
+    for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
+      int64_t const bytes = geometry.batch_strides[dimension][operand] * kElementBytes;
+      is_aligned = is_aligned && bytes % kPieceBytes == 0;
+    }
+    shape.is_aligned = shape.is_aligned && is_aligned;
+    shape.is_side_by_side = shape.is_side_by_side && geometry.batch_strides[0][operand] == 1;
+    bool is_paired =
+        reinterpret_cast<uintptr_t>(pointer) % kWordBytes == 0 && geometry.stride[operand] % 2 == 0;
+    for (int dimension = 1; dimension < geometry.batch_dimensions; ++dimension) {
+      is_paired = is_paired && geometry.batch_strides[dimension][operand] % 2 == 0;
+    }
+    shape.is_paired = shape.is_paired && is_paired;
+    ++operand;
+  }
+  return shape;
+}
+
+}  // namespace zeta::rowwise::cuda
