@@ -6,6 +6,7 @@
 #include "mappings/host_device.h"
 
 #ifdef __CUDACC__
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #endif
 
@@ -41,6 +42,11 @@ ZETA_HOST_DEVICE uint32_t bits_of(float x) {
 // The float next to x in the direction of zero that is not exact in x, with an odd last bit. A
 // second rounding to fewer bits then gives what one rounding of x would have given.
 ZETA_HOST_DEVICE float round_to_odd(double x) {
+#ifdef __CUDA_ARCH__
+  float const towards_zero = __double2float_rz(x);
+  bool const is_exact = static_cast<double>(towards_zero) == x;
+  return float_from_bits(bits_of(towards_zero) | (is_exact ? 0U : 1U));
+#else
   auto const nearest = static_cast<float>(x);
   auto const back = static_cast<double>(nearest);
   if (!(back != x) || x != x) return nearest;
@@ -49,6 +55,7 @@ ZETA_HOST_DEVICE float round_to_odd(double x) {
   double const back_magnitude = back < 0 ? -back : back;
   if (back_magnitude > magnitude) --bits;
   return float_from_bits(bits | 1U);
+#endif
 }
 
 // The same for positive numbers that float has without loss of digits, by their bits.
@@ -117,8 +124,13 @@ ZETA_HOST_DEVICE float narrow<float>(double x) {
 
 template <>
 ZETA_HOST_DEVICE BFloat16 narrow<BFloat16>(double x) {
-  if (x != x) return {0x7fc0};
-  uint32_t const bits = detail::bits_of(detail::round_to_odd(x));
+  float const rounded = detail::round_to_odd(x);
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  unsigned short const narrowed = __bfloat16_as_ushort(__float2bfloat16_rn(rounded));
+  return {rounded == rounded ? narrowed : static_cast<uint16_t>(0x7fc0)};
+#endif
+  if (rounded != rounded) return {0x7fc0};
+  uint32_t const bits = detail::bits_of(rounded);
   return {static_cast<uint16_t>((bits + 0x7fffU + ((bits >> 16) & 1U)) >> 16)};
 }
 
