@@ -19,7 +19,7 @@ from benchmarks.cuda_cases import WORKING_SET
 from benchmarks.report import PROFILED_BY, markdown, number, quote
 from benchmarks.results import FOLDER, FOLDERS
 
-KERNELS = "regex:^(forward|backward|support_backward)_"
+KERNELS = "regex:^(forward|weights_backward|listed_backward|support_backward)_"
 WARP = 32  # threads
 
 # Length, k, dtype and family of rows that lie side by side.

@@ -25,16 +25,20 @@ TYPES = ("float32", "bfloat16", "float16", "float64")
 WORDS = {  # of template arguments
     "float": "float32",
     "double": "float64",
-    "RowsOfLanes": "lanes",
     "RowsOfBlocks": "blocks",
     "RowsOfColumns": "columns",
-    "PartsOfRows": "split",
-    "true": "contiguous",
-    "false": "any layout",
+    "WarpOfBlock": "a row to a warp",
+    "WholeBlock": "a row to a block",
+    "true": "any capacity",
+    "false": "small capacity",
 }
 SIZES_OF_K = ("held", "segments")  # their kernels are for one or the other
-# Numbers among them, in order.
-NUMBERS = {"few": ("chunks", "list"), "many": ("chunks",), "columns_few": ("list",)}
+NUMBERS = {  # among them, in order
+    "few": ("chunks", "list"),
+    "many": ("chunks",),
+    "columns_few": ("list",),
+    "weights_backward": ("chunks",),
+}
 
 
 @dataclass(frozen=True)

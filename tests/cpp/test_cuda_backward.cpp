@@ -12,45 +12,105 @@
 #include "row_reference.h"
 #include "rowwise/cpu/sparse_softmax.h"
 #include "rowwise/cuda/backward/launch.cuh"
-#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/shape.h"
 
 // The CUDA kernels of the backward, from the weights and from the support, run on the CPU.
 namespace zeta::rowwise {
 namespace {
 
-using cuda::Plan;
-using cuda::Regime;
+using cuda::BackwardPlan;
+using cuda::BackwardRegime;
 using mappings::SparseSoftmax;
 using namespace cuda_rows;
 
-// Of the operand that has this number.
-Layout layout_of(Case const& one, int operand) {
-  bool const has_gaps = (one.seed >> operand) % 4 == 0;
-  if (one.regime == Regime::kColumns) {
-    return has_gaps ? with_gaps(one.length) : side_by_side(one.rows);
+constexpr cuda::Device kDevice = {4, 100 << 10};
+
+constexpr char const* name_of(BackwardRegime regime) {
+  switch (regime) {
+    case BackwardRegime::kStages:
+      return "stages";
+    case BackwardRegime::kLanes:
+      return "lanes";
+    case BackwardRegime::kListed:
+      return "listed";
+    case BackwardRegime::kColumns:
+      return "columns";
+    default:
+      return "passes";
   }
-  if (one.regime == Regime::kPasses && has_gaps) return with_gaps(one.length);
-  return {1, one.length + (has_gaps ? 1 : 0)};
 }
+
+// How the rows of operands lie.
+enum class Lie {
+  kDense,      // one after another, from a multiple of 16 bytes on
+  kLoose,      // one after another, from anywhere
+  kApart,      // each without gaps, but for what lies between rows
+  kWithGaps,   // with gaps between entries
+  kSideBySide  // neighbours in memory where entries of a row are not
+};
+
+constexpr Layout layout_of(Lie lie, int64_t rows, int64_t length) {
+  switch (lie) {
+    case Lie::kDense:
+      return contiguous(length);
+    case Lie::kLoose:
+      return {1, length, 3};
+    case Lie::kApart:
+      return {1, length + 1, 1};
+    case Lie::kWithGaps:
+      return with_gaps(length);
+    default:
+      return side_by_side(rows);
+  }
+}
+
+struct BackwardCase {
+  int64_t rows;
+  int64_t length;
+  int64_t k;
+  uint64_t seed;
+  Lie result = Lie::kDense;
+  Lie grads = Lie::kDense;
+  Lie source = Lie::kDense;
+  // Of the rows that these are some entries of.
+  int64_t full_length = 0;
+
+  Case logits() const { return {cuda::Regime::kPasses, rows, length, k, seed}; }
+  simt::Stream stream() const { return logits().stream(); }
+  std::string text() const {
+    return std::to_string(rows) + " rows of " + std::to_string(length) + ", k " +
+           std::to_string(k) + ", seed " + std::to_string(seed) + ", layouts " +
+           std::to_string(static_cast<int>(result)) + std::to_string(static_cast<int>(grads)) +
+           std::to_string(static_cast<int>(source));
+  }
+  Layout layout(Lie lie) const { return layout_of(lie, rows, length); }
+};
 
 // A gradient and what it is a gradient of.
 template <class Scalar>
 struct Given {
-  explicit Given(Case const& one)
-      : weights(one.rows, one.length, layout_of(one, 2)),
-        grads(one.rows, one.length, layout_of(one, 1)),
+  explicit Given(BackwardCase const& one)
+      : weights(one.rows, one.length, one.layout(one.source)),
+        grads(one.rows, one.length, one.layout(one.grads)),
         support(one.rows, std::min(one.k, one.length)) {
     Random random(one.seed);
     Operand<Scalar> logits(one.rows, one.length, contiguous(one.length));
-    fill_logits(logits, one, random);
+    fill_logits(logits, one.logits(), random);
     for (int64_t row = 0; row < one.rows; ++row) {
       auto const number = static_cast<uint64_t>(row) + one.seed;
       auto const family = static_cast<Gradients>(number % static_cast<uint64_t>(Gradients::kCount));
       grads.set_row(row, gradients_of<Scalar>(family, one.length, random));
     }
     cpu::sparse_softmax_with_support(geometry_of(one.rows, one.length, weights, logits, support),
-                                     weights.memory.data(), logits.memory.data(),
-                                     support.memory.data(), one.k, 0, one.rows);
+                                     weights.data(), logits.data(), support.memory.data(), one.k, 0,
+                                     one.rows);
+    // What stands behind the columns is not to matter.
+    int64_t const capacity = std::min(one.k, one.length);
+    for (int64_t row = 0; row < one.rows; row += 2) {
+      int32_t* const columns = support.memory.data() + row * support.row_stride;
+      for (int64_t i = std::max(columns[0], 0); i < capacity; ++i) columns[1 + i] = 0;
+    }
   }
 
   Operand<Scalar> weights;
@@ -60,7 +120,7 @@ struct Given {
 
 // Where inf - inf and the like come up, the CPU's result is the reference.
 template <class Scalar>
-void check_by_reference(Case const& one, Given<Scalar>& given, Operand<Scalar>& result) {
+void check_by_reference(BackwardCase const& one, Given<Scalar>& given, Operand<Scalar>& result) {
   for (int64_t row = 0; row < one.rows; ++row) {
     auto const grads = given.grads.row(row, one.length);
     long double largest = 0;
@@ -76,99 +136,331 @@ void check_by_reference(Case const& one, Given<Scalar>& given, Operand<Scalar>& 
   }
 }
 
-// `full_length` is that of the rows that these are some entries of.
+// What the CPU gives.
 template <class Scalar>
-void check(Case const& one, int64_t full_length) {
-  Given<Scalar> given(one);
-  Operand<Scalar> expected(one.rows, one.length, layout_of(one, 0));
-  auto geometry = geometry_of(one.rows, one.length, expected, given.grads, given.weights);
-  geometry.full_length = full_length;
-  cpu::sparse_softmax_backward(geometry, expected.memory.data(), given.grads.memory.data(),
-                               given.weights.memory.data(), 0, one.rows);
-  simt::Stream const stream = one.stream();
-
-  Operand<Scalar> from_weights(one.rows, one.length, layout_of(one, 0));
-  auto const shape = cuda::shape_of<3, Scalar>(
-      geometry,
-      {from_weights.memory.data(), given.grads.memory.data(), given.weights.memory.data()});
-  ASSERT_TRUE(cuda::is_possible(one.regime, shape, {4, 100 << 10})) << one.text();
-  ASSERT_EQ(
-      cuda::launch_backward<SparseSoftmax>(
-          geometry, from_weights.memory.data(), given.grads.memory.data(),
-          given.weights.memory.data(), cuda::plan_for(one.regime, shape, {4, 100 << 10}), &stream),
-      cudaSuccess);
-  ASSERT_EQ(first_difference(from_weights, expected), -1) << one.text();
-  if (full_length == one.length) check_by_reference(one, given, from_weights);
-
-  // The gradient is read at the support alone, however it lies.
-  Operand<Scalar> grads(one.rows, one.length,
-                        one.seed % 2 == 0 ? with_gaps(one.length) : layout_of(one, 1));
-  for (int64_t row = 0; row < one.rows; ++row) {
-    for (int64_t column = 0; column < one.length; ++column) {
-      grads.at(row, column) = given.grads.at(row, column);
-    }
+struct Expected : Operand<Scalar> {
+  Expected(BackwardCase const& one, Given<Scalar>& given)
+      : Operand<Scalar>(one.rows, one.length, one.layout(one.result)) {
+    auto geometry = geometry_of(one.rows, one.length, *this, given.grads, given.weights);
+    if (one.full_length > 0) geometry.full_length = one.full_length;
+    cpu::sparse_softmax_backward(geometry, this->data(), given.grads.data(), given.weights.data(),
+                                 0, one.rows);
   }
-  Operand<Scalar> from_support(one.rows, one.length, layout_of(one, 0));
-  auto support_geometry = geometry_of(one.rows, one.length, from_support, grads, given.support);
-  support_geometry.full_length = full_length;
-  auto const support_shape =
-      cuda::shape_of<3, Scalar>(support_geometry, {from_support.memory.data()});
-  Plan plan = cuda::plan_for(one.regime, support_shape, {4, 100 << 10});
-  if (one.regime == Regime::kSplit) plan.parts_per_row = 1 + static_cast<int>(one.seed % 4);
-  ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
-                support_geometry, from_support.memory.data(), grads.memory.data(),
-                given.support.memory.data(), std::min(one.k, one.length), plan, &stream),
+};
+
+// change(plan) may make another plan of the regime.
+template <class Scalar, class Change>
+void check_from_weights(BackwardRegime regime, BackwardCase const& one, Change const& change) {
+  Given<Scalar> given(one);
+  Expected<Scalar> const expected(one, given);
+  Operand<Scalar> result(one.rows, one.length, one.layout(one.result));
+  auto geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
+  if (one.full_length > 0) geometry.full_length = one.full_length;
+  auto const shape = cuda::shape_of<3, Scalar>(
+      geometry, {result.data(), given.grads.data(), given.weights.data()});
+  ASSERT_TRUE(cuda::is_possible_from_weights(regime, shape)) << name_of(regime) << one.text();
+  BackwardPlan plan = cuda::backward_plan_for(regime, shape, kDevice);
+  change(plan);
+  simt::Stream const stream = one.stream();
+  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
+                geometry, result.data(), static_cast<Scalar const*>(given.grads.data()),
+                static_cast<Scalar const*>(given.weights.data()), plan, &stream),
             cudaSuccess);
-  ASSERT_EQ(first_difference(from_support, expected), -1) << one.text() << ", from the support";
+  ASSERT_EQ(first_difference<Scalar>(result, expected), -1)
+      << name_of(regime) << ", " << one.text();
+  if (one.full_length == 0) check_by_reference(one, given, result);
 }
 
-template <class Scalar>
-void check(Case const& one) {
-  check<Scalar>(one, one.length);
+template <class Scalar, class Change>
+void check_from_support(BackwardRegime regime, BackwardCase const& one, Change const& change) {
+  Given<Scalar> given(one);
+  Expected<Scalar> const expected(one, given);
+  Operand<Scalar> result(one.rows, one.length, one.layout(one.result));
+  auto geometry = geometry_of(one.rows, one.length, result, given.grads, given.support);
+  if (one.full_length > 0) geometry.full_length = one.full_length;
+  int64_t const capacity = std::min(one.k, one.length);
+  auto const shape = cuda::shape_of_result<Scalar>(geometry, result.data(), capacity);
+  ASSERT_TRUE(cuda::is_possible_from_support(regime, shape)) << name_of(regime) << one.text();
+  BackwardPlan plan = cuda::backward_plan_for(regime, shape, kDevice);
+  change(plan);
+  simt::Stream const stream = one.stream();
+  ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
+                geometry, result.data(), static_cast<Scalar const*>(given.grads.data()),
+                static_cast<int32_t const*>(given.support.memory.data()), capacity, plan, &stream),
+            cudaSuccess);
+  ASSERT_EQ(first_difference<Scalar>(result, expected), -1)
+      << name_of(regime) << ", " << one.text();
 }
+
+constexpr auto kAsPlanned = [](BackwardPlan&) {};
 
 template <class Scalar>
 class CudaBackward : public testing::Test {};
 using Scalars = testing::Types<float, double, Float16, BFloat16>;
 TYPED_TEST_SUITE(CudaBackward, Scalars);
 
-// The lengths straddle pieces of 16 bytes, warps and blocks.
+// The lengths straddle chunks of 16 bytes, the parts of lanes, and stages.
+constexpr int64_t kLengths[] = {1, 3, 4, 5, 8, 15, 16, 17, 32, 33, 64, 65, 129, 500, 513, 1000};
+
 TYPED_TEST(CudaBackward, EqualsTheCpuAndTheReference) {
+  constexpr int kBytes = sizeof(TypeParam);
   uint64_t seed = 0;
-  for (auto const regime :
-       {Regime::kLanes, Regime::kBlock, Regime::kSplit, Regime::kColumns, Regime::kPasses}) {
-    for (int64_t length : {1, 3, 4, 5, 15, 16, 17, 32, 33, 64, 65, 129, 500, 513, 1000}) {
-      for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{33}, length}) {
-        int64_t const rows = regime == Regime::kLanes || regime == Regime::kColumns ? 35 : 3;
-        check<TypeParam>({regime, rows, length, k, ++seed});
+  for (int64_t length : kLengths) {
+    for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{33}, length}) {
+      for (auto const lie : {Lie::kDense, Lie::kLoose, Lie::kApart, Lie::kWithGaps}) {
+        BackwardCase one = {35, length, k, ++seed};
+        (seed % 3 == 0 ? one.result : seed % 3 == 1 ? one.grads : one.source) = lie;
+        if (length * kBytes <= cuda::most_bytes_of_lanes(kBytes)) {
+          check_from_weights<TypeParam>(BackwardRegime::kLanes, one, kAsPlanned);
+        }
+        if (this->HasFatalFailure()) return;
+        one.rows = 5;
+        check_from_weights<TypeParam>(BackwardRegime::kPasses, one, kAsPlanned);
+        if (this->HasFatalFailure()) return;
+        if (lie == Lie::kWithGaps) continue;
+        check_from_weights<TypeParam>(BackwardRegime::kListed, one, [&](BackwardPlan& plan) {
+          plan.is_block_per_row = seed % 2 == 0;
+        });
         if (this->HasFatalFailure()) return;
       }
     }
   }
 }
 
-TYPED_TEST(CudaBackward, TakesLongRows) {
+TYPED_TEST(CudaBackward, FromSupportEqualsTheCpu) {
   uint64_t seed = 0;
-  for (auto const regime : {Regime::kBlock, Regime::kSplit, Regime::kPasses}) {
-    for (int64_t k : {3, 300, 9000}) {
-      check<TypeParam>({regime, 3, 9001, k, ++seed});
+  for (int64_t length : kLengths) {
+    for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{5}, int64_t{33}, int64_t{129}, length}) {
+      for (auto const grads : {Lie::kDense, Lie::kLoose, Lie::kApart, Lie::kWithGaps}) {
+        BackwardCase one = {35, length, k, ++seed};
+        one.grads = grads;
+        one.result = seed % 2 == 0 ? Lie::kDense : Lie::kLoose;
+        check_from_support<TypeParam>(BackwardRegime::kStages, one, kAsPlanned);
+        if (this->HasFatalFailure()) return;
+        one.rows = 5;
+        one.result = seed % 2 == 0 ? Lie::kApart : Lie::kWithGaps;
+        check_from_support<TypeParam>(BackwardRegime::kPasses, one, kAsPlanned);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// Turns of many rows, of one, and of parts of one.
+TYPED_TEST(CudaBackward, FromSupportTakesAnyTurns) {
+  uint64_t seed = 0;
+  for (int rows_per_turn : {1, 2, 3, 8}) {
+    BackwardCase one = {200, 300, 3, ++seed};
+    check_from_support<TypeParam>(BackwardRegime::kStages, one, [&](BackwardPlan& plan) {
+      plan.rows_per_turn = rows_per_turn;
+      plan.blocks = 2;
+    });
+    if (this->HasFatalFailure()) return;
+  }
+  for (int columns_per_turn : {100, 1024, 3000}) {
+    BackwardCase one = {9, 7000, 40, ++seed, Lie::kLoose};
+    check_from_support<TypeParam>(BackwardRegime::kStages, one, [&](BackwardPlan& plan) {
+      plan.rows_per_turn = 1;
+      plan.columns_per_turn = columns_per_turn;
+      plan.turns_per_row = (7000 - 1) / columns_per_turn + 1;
+      plan.blocks = 2;
+    });
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(CudaBackward, TakesRowsSideBySide) {
+  uint64_t seed = 0;
+  for (int64_t length : {1, 4, 33, 100, 513}) {
+    for (int64_t k : {int64_t{3}, length}) {
+      BackwardCase one = {35, length, k, ++seed};
+      one.result = Lie::kSideBySide;
+      one.grads = seed % 2 == 0 ? Lie::kSideBySide : Lie::kDense;
+      check_from_support<TypeParam>(BackwardRegime::kColumns, one, kAsPlanned);
+      if (this->HasFatalFailure()) return;
+      one.source = seed % 3 == 0 ? Lie::kSideBySide : Lie::kWithGaps;
+      check_from_weights<TypeParam>(BackwardRegime::kColumns, one, kAsPlanned);
       if (this->HasFatalFailure()) return;
     }
   }
 }
 
+TYPED_TEST(CudaBackward, TakesLongRows) {
+  uint64_t seed = 0;
+  for (int64_t k : {3, 300, 9000}) {
+    BackwardCase const one = {3, 9001, k, ++seed};
+    check_from_support<TypeParam>(BackwardRegime::kStages, one, kAsPlanned);
+    check_from_support<TypeParam>(BackwardRegime::kPasses, one, kAsPlanned);
+    if (this->HasFatalFailure()) return;
+    for (bool is_block_per_row : {false, true}) {
+      check_from_weights<TypeParam>(BackwardRegime::kListed, one, [&](BackwardPlan& plan) {
+        plan.is_block_per_row = is_block_per_row;
+      });
+      if (this->HasFatalFailure()) return;
+    }
+    check_from_weights<TypeParam>(BackwardRegime::kPasses, one, kAsPlanned);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
 TYPED_TEST(CudaBackward, SumsAsInTheRowThatTheEntriesAreOf) {
-  for (auto const regime : {Regime::kLanes, Regime::kBlock, Regime::kColumns}) {
-    check<TypeParam>({regime, 35, 100, 40, 1}, int64_t{1} << 40);
+  BackwardCase one = {35, 100, 40, 1};
+  one.full_length = int64_t{1} << 40;
+  check_from_support<TypeParam>(BackwardRegime::kStages, one, kAsPlanned);
+  for (auto const regime : {BackwardRegime::kLanes, BackwardRegime::kListed,
+                            BackwardRegime::kColumns, BackwardRegime::kPasses}) {
+    check_from_weights<TypeParam>(regime, one, kAsPlanned);
     if (this->HasFatalFailure()) return;
   }
 }
 
 TYPED_TEST(CudaBackward, GivesTheSameOnEverySchedule) {
-  for (auto const regime : {Regime::kLanes, Regime::kBlock, Regime::kColumns}) {
-    for (uint64_t seed = 0; seed < 8; ++seed) {
-      check<TypeParam>({regime, 35, 70, 5, seed});
+  for (uint64_t seed = 0; seed < 8; ++seed) {
+    BackwardCase const one = {200, 70, 5, seed};
+    check_from_support<TypeParam>(BackwardRegime::kStages, one,
+                                  [](BackwardPlan& plan) { plan.blocks = 2; });
+    if (this->HasFatalFailure()) return;
+    for (auto const regime : {BackwardRegime::kLanes, BackwardRegime::kListed,
+                              BackwardRegime::kColumns, BackwardRegime::kPasses}) {
+      check_from_weights<TypeParam>(regime, one, [](BackwardPlan& plan) { plan.blocks = 2; });
       if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// Not that a forward would give it.
+TYPED_TEST(CudaBackward, TakesOneWeightThatIsNaN) {
+  BackwardCase const one = {35, 100, 3, 9};
+  Given<TypeParam> given(one);
+  for (int64_t row = 0; row < one.rows; row += 3) {
+    given.weights.at(row, row) = narrow<TypeParam>(std::nan(""));
+  }
+  Expected<TypeParam> const expected(one, given);
+  simt::Stream const stream = one.stream();
+  for (auto const regime : {BackwardRegime::kLanes, BackwardRegime::kListed,
+                            BackwardRegime::kColumns, BackwardRegime::kPasses}) {
+    Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
+    auto const geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
+    auto const shape = cuda::shape_of<3, TypeParam>(
+        geometry, {result.data(), given.grads.data(), given.weights.data()});
+    ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
+                  geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
+                  static_cast<TypeParam const*>(given.weights.data()),
+                  cuda::backward_plan_for(regime, shape, kDevice), &stream),
+              cudaSuccess);
+    EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << name_of(regime);
+  }
+}
+
+// One number for all entries, as the gradient of a sum is.
+TYPED_TEST(CudaBackward, TakesAnExpandedGradient) {
+  BackwardCase const one = {35, 100, 3, 7};
+  Given<TypeParam> given(one);
+  for (int64_t row = 0; row < one.rows; ++row) {
+    for (int64_t column = 0; column < one.length; ++column) {
+      given.grads.at(row, column) = narrow<TypeParam>(0.3);
+    }
+  }
+  Expected<TypeParam> const expected(one, given);
+  Operand<TypeParam> grad(1, 1, {0, 0});
+  grad.at(0, 0) = narrow<TypeParam>(0.3);
+  simt::Stream const stream = one.stream();
+  Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
+  auto const geometry = geometry_of(one.rows, one.length, result, grad, given.support);
+  auto const shape = cuda::shape_of_result<TypeParam>(geometry, result.data(), one.k);
+  ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
+                geometry, result.data(), static_cast<TypeParam const*>(grad.data()),
+                static_cast<int32_t const*>(given.support.memory.data()), one.k,
+                cuda::plan_from_support(shape, kDevice), &stream),
+            cudaSuccess);
+  EXPECT_EQ(first_difference<TypeParam>(result, expected), -1);
+  auto const weights_geometry = geometry_of(one.rows, one.length, result, grad, given.weights);
+  auto const weights_shape = cuda::shape_of<3, TypeParam>(
+      weights_geometry, {result.data(), grad.data(), given.weights.data()});
+  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
+                weights_geometry, result.data(), static_cast<TypeParam const*>(grad.data()),
+                static_cast<TypeParam const*>(given.weights.data()),
+                cuda::plan_from_weights(weights_shape, kDevice), &stream),
+            cudaSuccess);
+  EXPECT_EQ(first_difference<TypeParam>(result, expected), -1);
+}
+
+// Rows of a gradient that lie where no one stride leads.
+TYPED_TEST(CudaBackward, TakesAGradientOfSeveralBatchDimensions) {
+  BackwardCase const one = {6 * 7, 100, 3, 5};
+  Given<TypeParam> given(one);
+  Expected<TypeParam> const expected(one, given);
+  GuardedArray<TypeParam> grads(static_cast<size_t>(one.rows * one.length), TypeParam{});
+  Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
+  for (int64_t row = 0; row < one.rows; ++row) {
+    int64_t const transposed = row % 7 * 6 + row / 7;
+    for (int64_t column = 0; column < one.length; ++column) {
+      grads[static_cast<size_t>(transposed * one.length + column)] = given.grads.at(row, column);
+    }
+  }
+  auto const geometry = [&](int64_t source_row) {
+    RowGeometryBuilder<3> builder;
+    builder.set_row(one.length, {1, 1, 1});
+    builder.add_batch_dimension(6, {7 * one.length, one.length, 7 * source_row});
+    builder.add_batch_dimension(7, {one.length, 6 * one.length, source_row});
+    return builder.build();
+  };
+  simt::Stream const stream = one.stream();
+  auto const of_support = geometry(1 + one.k);
+  ASSERT_EQ(of_support.batch_dimensions, 2);
+  auto const shape = cuda::shape_of_result<TypeParam>(of_support, result.data(), one.k);
+  auto const plan = cuda::plan_from_support(shape, kDevice);
+  EXPECT_EQ(plan.regime, BackwardRegime::kStages);
+  ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
+                of_support, result.data(), static_cast<TypeParam const*>(grads.data()),
+                static_cast<int32_t const*>(given.support.memory.data()), one.k, plan, &stream),
+            cudaSuccess);
+  EXPECT_EQ(first_difference<TypeParam>(result, expected), -1);
+  auto const of_weights = geometry(one.length);
+  auto const weights_shape =
+      cuda::shape_of<3, TypeParam>(of_weights, {result.data(), grads.data(), given.weights.data()});
+  for (auto const regime :
+       {BackwardRegime::kLanes, BackwardRegime::kListed, BackwardRegime::kPasses}) {
+    ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
+                  of_weights, result.data(), static_cast<TypeParam const*>(grads.data()),
+                  static_cast<TypeParam const*>(given.weights.data()),
+                  cuda::backward_plan_for(regime, weights_shape, kDevice), &stream),
+              cudaSuccess);
+    EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << name_of(regime);
+  }
+}
+
+// Of which kernels know nothing but its slope.
+template <class Real>
+struct WeightIsSlope {
+  static constexpr double slope(double weight) { return weight; }
+};
+
+TYPED_TEST(CudaBackward, TakesMappingsWhoseSlopeVaries) {
+  for (int64_t length : {7, 64, 100}) {
+    for (int64_t k : {int64_t{3}, length}) {
+      BackwardCase const one = {35, length, k, static_cast<uint64_t>(length + k)};
+      Given<TypeParam> given(one);
+      simt::Stream const stream = one.stream();
+      auto const run = [&](BackwardRegime regime, Operand<TypeParam>& result) {
+        auto const geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
+        auto const shape = cuda::shape_of<3, TypeParam>(
+            geometry, {result.data(), given.grads.data(), given.weights.data()});
+        ASSERT_EQ(cuda::launch_backward<WeightIsSlope>(
+                      geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
+                      static_cast<TypeParam const*>(given.weights.data()),
+                      cuda::backward_plan_for(regime, shape, kDevice), &stream),
+                  cudaSuccess);
+      };
+      Operand<TypeParam> expected(one.rows, one.length, contiguous(one.length));
+      run(BackwardRegime::kPasses, expected);
+      for (auto const regime :
+           {BackwardRegime::kLanes, BackwardRegime::kListed, BackwardRegime::kColumns}) {
+        Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
+        run(regime, result);
+        ASSERT_EQ(first_difference<TypeParam>(result, expected), -1)
+            << name_of(regime) << ", " << one.text();
+      }
     }
   }
 }

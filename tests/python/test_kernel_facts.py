@@ -57,8 +57,28 @@ def test_other_kernels_keep_to_their_means(scalar):
     assert all(kernel.spilled_bytes == 0 for kernel in columns)
     # A block of it has 1024 threads.
     assert kernels[f"columns_few, {scalar}, list: 4"].registers <= 64
-    for rows in ("lanes", "blocks", "split"):
-        assert kernels[f"support_backward, {scalar}, {rows}, contiguous"].accesses["store 128"] > 0
+
+
+@pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
+def test_kernels_of_the_backward_keep_to_their_means(scalar):
+    kernels = {kernel.title: kernel for kernel in facts(scalar, "90")}
+    fast = {
+        title: kernel
+        for title, kernel in kernels.items()
+        if title.startswith(("support_backward,", "weights_backward,", "listed_backward,"))
+    }
+    assert len(fast) == 6
+    for title, kernel in fast.items():
+        assert kernel.spilled_bytes == 0, title
+        assert kernel.instructions <= 2500, title
+    # Five blocks of four warps to a multiprocessor.
+    stages = kernels[f"support_backward, {scalar}, small capacity"]
+    assert stages.registers <= 96
+    assert stages.accesses["bulk copy"] > 0
+    for title, kernel in fast.items():
+        if title.startswith("weights_backward"):
+            assert kernel.accesses["load 128"] > 0, title
+            assert kernel.accesses["store 128"] > 0, title
 
 
 @cache

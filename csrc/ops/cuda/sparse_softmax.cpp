@@ -6,14 +6,15 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include <initializer_list>
 #include <type_traits>
 
 #include "ops/cuda/check_launch.h"
 #include "ops/driver.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
+#include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/shape.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::ops::sparse_softmax {
@@ -21,24 +22,21 @@ namespace {
 
 namespace engine = rowwise::cuda;
 
-// `pointers` are those of the operands that a plan depends on, the geometry's first ones, and k is
-// that of a forward.
-template <class Scalar>
-engine::Plan plan_of(rowwise::RowGeometry<3> const& geometry,
-                     std::initializer_list<Scalar const*> pointers, int64_t k = 0) {
+engine::Device current_device() {
   engine::Device device = {};
   auto const number = c10::cuda::current_device();
   C10_CUDA_CHECK(
       cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, number));
   C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.shared_bytes,
                                         cudaDevAttrMaxSharedMemoryPerMultiprocessor, number));
-  return engine::requested_plan(engine::shape_of(geometry, pointers, k), device);
+  return device;
 }
 
 constexpr auto kForwardWithSupport = [](rowwise::RowGeometry<3> const& geometry, auto* weights,
                                         auto const* logits, int32_t* support, int64_t k) {
   using Scalar = std::remove_pointer_t<decltype(weights)>;
-  auto const plan = plan_of<Scalar>(geometry, {weights, logits}, k);
+  auto const shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
+  auto const plan = engine::requested_plan(shape, current_device());
   int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, k, plan);
   at::Tensor workspace;
   if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
@@ -55,7 +53,8 @@ constexpr auto kForward = [](rowwise::RowGeometry<2> const& geometry, auto* weig
 constexpr auto kBackward = [](rowwise::RowGeometry<3> const& geometry, auto* grad_logits,
                               auto const* grad_weights, auto const* weights) {
   using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
-  auto const plan = plan_of<Scalar>(geometry, {grad_logits, grad_weights, weights});
+  auto const shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
+  auto const plan = engine::plan_from_weights(shape, current_device());
   check_launch(kBackwardName,
                engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, plan,
                                                c10::cuda::getCurrentCUDAStream()));
@@ -65,8 +64,8 @@ constexpr auto kSupportBackward = [](rowwise::RowGeometry<3> const& geometry, au
                                      auto const* grad_weights, int32_t const* support,
                                      int64_t capacity) {
   using Scalar = std::remove_pointer_t<decltype(grad_logits)>;
-  // The gradient is read at the support alone, however it lies.
-  auto const plan = plan_of<Scalar>(geometry, {grad_logits});
+  auto const shape = engine::shape_of_result<Scalar>(geometry, grad_logits, capacity);
+  auto const plan = engine::plan_from_support(shape, current_device());
   check_launch(kSupportBackwardName, engine::sparse_softmax_support_backward(
                                          geometry, grad_logits, grad_weights, support, capacity,
                                          plan, c10::cuda::getCurrentCUDAStream()));

@@ -23,29 +23,30 @@ cudaError_t sparse_softmax(RowGeometry<3> const& geometry, Scalar* weights, Scal
 template <class Scalar>
 cudaError_t sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, Scalar const* weights,
-                                    Plan const& plan, cudaStream_t stream) {
+                                    BackwardPlan const& plan, cudaStream_t stream) {
   return launch_backward<SparseSoftmax>(geometry, grad_logits, grad_weights, weights, plan, stream);
 }
 
 template <class Scalar>
 cudaError_t sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                             Scalar const* grad_weights, int32_t const* support,
-                                            int64_t capacity, Plan const& plan,
+                                            int64_t capacity, BackwardPlan const& plan,
                                             cudaStream_t stream) {
   return launch_support_backward<SparseSoftmax>(geometry, grad_logits, grad_weights, support,
                                                 capacity, plan, stream);
 }
 
 // A file for each type compiles them side by side.
-#define ZETA_INSTANTIATE(Scalar)                                                                  \
-  template int64_t sparse_softmax_workspace<Scalar>(RowGeometry<3> const&, int64_t, Plan const&); \
-  template cudaError_t sparse_softmax<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,      \
-                                              int32_t*, int64_t, Plan const&, void*,              \
-                                              cudaStream_t);                                      \
-  template cudaError_t sparse_softmax_backward<Scalar>(                                           \
-      RowGeometry<3> const&, Scalar*, Scalar const*, Scalar const*, Plan const&, cudaStream_t);   \
-  template cudaError_t sparse_softmax_support_backward<Scalar>(RowGeometry<3> const&, Scalar*,    \
-                                                               Scalar const*, int32_t const*,     \
-                                                               int64_t, Plan const&, cudaStream_t)
+#define ZETA_INSTANTIATE(Scalar)                                                                   \
+  template int64_t sparse_softmax_workspace<Scalar>(RowGeometry<3> const&, int64_t, Plan const&);  \
+  template cudaError_t sparse_softmax<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,       \
+                                              int32_t*, int64_t, Plan const&, void*,               \
+                                              cudaStream_t);                                       \
+  template cudaError_t sparse_softmax_backward<Scalar>(RowGeometry<3> const&, Scalar*,             \
+                                                       Scalar const*, Scalar const*,               \
+                                                       BackwardPlan const&, cudaStream_t);         \
+  template cudaError_t sparse_softmax_support_backward<Scalar>(                                    \
+      RowGeometry<3> const&, Scalar*, Scalar const*, int32_t const*, int64_t, BackwardPlan const&, \
+      cudaStream_t)
 
 }  // namespace zeta::rowwise::cuda

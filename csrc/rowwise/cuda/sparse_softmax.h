@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
@@ -29,14 +30,14 @@ cudaError_t sparse_softmax(RowGeometry<3> const& geometry, Scalar* weights, Scal
 template <class Scalar>
 cudaError_t sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, Scalar const* weights,
-                                    Plan const& plan, cudaStream_t stream);
+                                    BackwardPlan const& plan, cudaStream_t stream);
 
 // As sparse_softmax_backward of the weights that had this support, in which each column stands
 // once. Operands of the geometry: grad_logits, grad_weights, support.
 template <class Scalar>
 cudaError_t sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                             Scalar const* grad_weights, int32_t const* support,
-                                            int64_t capacity, Plan const& plan,
+                                            int64_t capacity, BackwardPlan const& plan,
                                             cudaStream_t stream);
 
 }  // namespace zeta::rowwise::cuda

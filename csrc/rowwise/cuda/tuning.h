@@ -79,6 +79,30 @@ inline constexpr int kLeastSegmentBytes = 2 << 10;
 // Segments that a block looks at before it takes their candidates.
 inline constexpr int kSegmentsAtOnce = 1024;
 
+// The backward from the support: columns that a lane holds, for the default k = 3 all of a row;
+// stages of a warp, one of which is filled while the other is stored; and bytes that a warp makes
+// in a turn, and of rows that it makes at once. What a turn takes beside its stores does not grow
+// with its bytes: a prototype with turns of 4 KiB took 1.36 to 1.5 times a fill on an H200, up to
+// rows of 16 KiB. Nobody measured these.
+inline constexpr int kPlacesPerLane = 4;
+inline constexpr int kStagesOfZeros = 2;
+inline constexpr int kTurnBytes = 16 << 10;
+inline constexpr int kMostTurnBytes = 2 * kTurnBytes;
+inline constexpr int kBlocksOfZeros = 5;  // of a multiprocessor
+
+// The backward from the weights: chunks of a row that a lane holds at most, beside those of the
+// next row, and blocks of a multiprocessor by chunks. For more, the compiler spills registers, or
+// makes more code than the instruction cache is good for.
+constexpr int most_held_chunks(int element_bytes) { return element_bytes == 4 ? 4 : 2; }
+constexpr int blocks_of_gradients(int chunks) { return chunks == 1 ? 6 : 4; }
+
+// Longer rows: columns that a warp or a block lists, reads that a lane has under way, and blocks of
+// a multiprocessor in which warps have a row each, and in which the block has one.
+inline constexpr int kListedColumns = 512;
+inline constexpr int kListedChunksAhead = 4;
+inline constexpr int kBlocksOfLists = 8;
+inline constexpr int kBlocksOfWholeRows = 3;
+
 // Blocks that a multiprocessor of any kind takes.
 inline constexpr int kMostBlocksOfMultiprocessor = 16;
 

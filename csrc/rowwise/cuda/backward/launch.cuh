@@ -2,13 +2,17 @@
 
 #include <cuda_runtime.h>
 
+#include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "mappings/weighted_mean.h"
 #include "rowwise/cuda/backward/from_support.cuh"
 #include "rowwise/cuda/backward/from_weights.cuh"
-#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/backward/groups_of_rows.cuh"
+#include "rowwise/cuda/backward/listed.cuh"
+#include "rowwise/cuda/backward/operands.cuh"
+#include "rowwise/cuda/backward/passes.cuh"
+#include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -18,59 +22,86 @@ namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// Calls function(grid, block, rows, is_contiguous) with how the plan's rows fall to groups, none of
-// which has a part of a row.
+inline constexpr int kThreadsOfWarps = kWarpsPerBlock * kWarpThreads;
+
+template <template <class> class MappingOf, class Scalar, class Integers>
+cudaError_t launch_stages(RowGeometry<3> const& geometry, SupportOperands<Scalar> const& operands,
+                          int64_t capacity, BackwardPlan const& plan, Integers const& integers,
+                          cudaStream_t stream) {
+  SupportTurns const turns = {
+      .count = quotient_above(geometry.rows, plan.rows_per_turn) * plan.turns_per_row,
+      .capacity = static_cast<int>(std::min(capacity, geometry.length)),
+      .grads_stride = static_cast<int>(geometry.stride[1]),
+      .lanes_per_row = plan.lanes_per_row,
+      .rows_per_turn = plan.rows_per_turn,
+      .columns_per_turn = plan.columns_per_turn,
+      .turns_per_row = plan.turns_per_row};
+  auto const launch = [&](auto* kernel) {
+    return launch_with({.shared_bytes = pipe_shared_bytes(kStagesOfZeros)}, kernel,
+                       static_cast<unsigned>(plan.blocks), kThreadsOfWarps, stream, geometry, turns,
+                       operands, integers);
+  };
+  return turns.capacity > kWarpThreads * kPlacesPerLane
+             ? launch(support_backward_kernel<MappingOf, Scalar, true>)
+             : launch(support_backward_kernel<MappingOf, Scalar, false>);
+}
+
+// Calls function.operator()<Rows>(block) with how rows fall to groups for passes.
 template <class Function>
-cudaError_t with_rows(int64_t rows, Plan const& plan, Function const& function) {
-  switch (plan.regime) {
-    case Regime::kLanes: {
-      int const per_block = kWarpsPerBlock * kWarpThreads / plan.lanes_per_row;
-      return function(blocks_for(rows, per_block), block_of_warps(),
-                      RowsOfLanes{plan.lanes_per_row}, std::true_type());
-    }
-    case Regime::kBlock:
-    case Regime::kSplit:
-      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::true_type());
-    case Regime::kColumns:
-      return function(blocks_for(rows, kColumnRows), block_of_columns(), RowsOfColumns(),
-                      std::false_type());
-    default:
-      return function(blocks_for(rows, 1), kThreadsPerBlock, RowsOfBlocks(), std::false_type());
+cudaError_t with_rows(BackwardPlan const& plan, Function const& function) {
+  if (plan.regime == BackwardRegime::kColumns) {
+    return function.template operator()<RowsOfColumns>(block_of_columns());
   }
+  return function.template operator()<RowsOfBlocks>(kThreadsPerBlock);
 }
 
 }  // namespace detail
 
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
-                            Scalar const* grad_weights, Scalar const* weights, Plan const& plan,
-                            cudaStream_t stream) {
+                            Scalar const* grad_weights, Scalar const* weights,
+                            BackwardPlan const& plan, cudaStream_t stream) {
   typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
-  return detail::with_rows(
-      geometry.rows, plan,
-      [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
-                                         std::bool_constant<IsContiguous>) {
-        return detail::launch(backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid, block,
-                              stream, geometry, rows, grad_logits, grad_weights, weights, integers);
-      });
+  WeightsOperands<Scalar> const operands = {grad_logits, grad_weights, weights};
+  auto const blocks = static_cast<unsigned>(plan.blocks);
+  if (plan.regime == BackwardRegime::kLanes) {
+    auto const launch = [&](auto* kernel) {
+      return detail::launch(kernel, blocks, detail::kThreadsOfWarps, stream, geometry,
+                            plan.lanes_per_row, plan.is_chunked, operands, integers);
+    };
+    return plan.chunks_per_lane == 1
+               ? launch(weights_backward_kernel<MappingOf, Scalar, 1>)
+               : launch(
+                     weights_backward_kernel<MappingOf, Scalar, most_held_chunks(sizeof(Scalar))>);
+  }
+  if (plan.regime == BackwardRegime::kListed) {
+    return plan.is_block_per_row
+               ? detail::launch(listed_backward_kernel<MappingOf, Scalar, WholeBlock>, blocks,
+                                kThreadsPerBlock, stream, geometry, operands, integers)
+               : detail::launch(listed_backward_kernel<MappingOf, Scalar, WarpOfBlock>, blocks,
+                                detail::kThreadsOfWarps, stream, geometry, operands, integers);
+  }
+  return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
+    return detail::launch(weights_backward_passes_kernel<MappingOf, Scalar, Rows>, blocks, block,
+                          stream, geometry, operands, integers);
+  });
 }
 
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, int32_t const* support,
-                                    int64_t capacity, Plan const& plan, cudaStream_t stream) {
+                                    int64_t capacity, BackwardPlan const& plan,
+                                    cudaStream_t stream) {
   typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
-  auto const launch = [&]<class Rows, bool IsContiguous>(dim3 grid, dim3 block, Rows rows,
-                                                         std::bool_constant<IsContiguous>) {
-    return detail::launch(support_backward_kernel<MappingOf, Scalar, Rows, IsContiguous>, grid,
-                          block, stream, geometry, rows, grad_logits, grad_weights, support,
-                          capacity, integers);
-  };
-  if (plan.regime == Regime::kSplit) {
-    return launch(detail::grid_of_parts(geometry.rows, plan.parts_per_row), kThreadsPerBlock,
-                  PartsOfRows(), std::true_type());
+  SupportOperands<Scalar> const operands = {grad_logits, grad_weights, support};
+  if (plan.regime == BackwardRegime::kStages) {
+    return detail::launch_stages<MappingOf>(geometry, operands, capacity, plan, integers, stream);
   }
-  return detail::with_rows(geometry.rows, plan, launch);
+  return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
+    return detail::launch(support_backward_passes_kernel<MappingOf, Scalar, Rows>,
+                          static_cast<unsigned>(plan.blocks), block, stream, geometry, operands,
+                          capacity, integers);
+  });
 }
 
 }  // namespace zeta::rowwise::cuda

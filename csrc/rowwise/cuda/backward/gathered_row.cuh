@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/tuning.h"
+
+// A row's gradient at the columns of its support.
+namespace zeta::rowwise::cuda {
+
+// Places of the support that a lane holds, of the first ones of the row.
+template <class Scalar>
+struct GatheredPlaces {
+  static constexpr int kNone = -1;
+
+  int columns[kPlacesPerLane];
+  Scalar grads[kPlacesPerLane];  // 0 where there is no column
+
+  // Reads those of the `places` from the first on, of a support that lies behind its count.
+  __device__ void load_columns(Lanes const& lanes, int places, int32_t const* support) {
+    int32_t const* const own = support + lanes.rank();
+#pragma unroll
+    for (int i = 0; i < kPlacesPerLane; ++i) {
+      bool const exists = i * lanes.threads() + lanes.rank() < places;
+      columns[i] = exists ? own[i * lanes.threads()] : kNone;
+    }
+  }
+
+  // Keeps those columns that are the row's, and stand in the first `places`.
+  __device__ void load_grads(Lanes const& lanes, int places, Scalar const* row, int stride,
+                             int length) {
+#pragma unroll
+    for (int i = 0; i < kPlacesPerLane; ++i) {
+      bool const is_listed = i * lanes.threads() + lanes.rank() < places;
+      bool const is_column = static_cast<unsigned>(columns[i]) < static_cast<unsigned>(length);
+      columns[i] = is_listed && is_column ? columns[i] : kNone;
+      grads[i] = Scalar{};
+      if (is_listed && is_column) grads[i] = row[static_cast<int64_t>(columns[i]) * stride];
+    }
+  }
+};
+
+}  // namespace zeta::rowwise::cuda

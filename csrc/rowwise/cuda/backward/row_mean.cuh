@@ -1,0 +1,134 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <type_traits>
+
+#include "mappings/weighted_mean.h"
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+
+// The mean that is subtracted from a row's gradient, of entries that some lanes of a warp hold.
+namespace zeta::rowwise::cuda {
+
+// Whether a weight that is not zero has the slope 1, whatever it is.
+template <class Mapping>
+inline constexpr bool kHasUnitSlope = Mapping::slope(0.25) == 1;
+
+namespace detail {
+
+template <class Number>
+struct Largest {
+  Number value;
+
+  __device__ void add(Largest other) { value = other.value > value ? other.value : value; }
+};
+
+struct NonFinite {
+  double sum;
+
+  __device__ void add(NonFinite other) { sum += other.sum; }
+};
+
+template <class Number>
+__device__ inline bool is_finite(Number x) {
+  return x - x == 0;
+}
+
+// The sum of mappings::WeightedMean's terms of products with the slope 1. Of rows with infinities
+// or NaN it may be any number, since nothing depends on it.
+template <class Real>
+class UnitTerms {
+ public:
+  using Fixed = mappings::FixedPoint<Real>;
+
+  __device__ UnitTerms(Fixed const& fixed, double inverse_scale)
+      : fixed_(fixed), inverse_scale_(inverse_scale) {}
+
+  __device__ void add(double grad) {
+    sum_.add(fixed_.from_double(is_finite(grad) ? grad * inverse_scale_ : 0));
+  }
+  __device__ typename Fixed::Number sum() const { return sum_; }
+
+ private:
+  Fixed const& fixed_;
+  double inverse_scale_;
+  typename Fixed::Number sum_;
+};
+
+// In one operation, with kRoundingShift: the bits of the result count its integer. Scales are
+// powers of two that fit double together, so no step rounds but the last.
+template <>
+class UnitTerms<float> {
+ public:
+  using Fixed = mappings::FixedPoint<float>;
+
+  __device__ UnitTerms(Fixed const& fixed, double inverse_scale)
+      : scale_(inverse_scale * fixed.scale()) {}
+
+  __device__ void add(float grad) {
+    double const shifted = std::fma(static_cast<double>(grad), scale_, mappings::kRoundingShift);
+    sum_ +=
+        mappings::detail::bits_of(shifted) - mappings::detail::bits_of(mappings::kRoundingShift);
+  }
+  __device__ Fixed::Number sum() const { return {static_cast<int64_t>(sum_)}; }
+
+ private:
+  double scale_;
+  uint64_t sum_ = 0;
+};
+
+}  // namespace detail
+
+// The same numbers as of mappings::WeightedMean, with less to compute where slopes are 1.
+// for_each(visit) calls visit(slope, grad) for the entries of this lane, each time; where the slope
+// is 0 so is `grad`. `count` is that of slopes which are not 0. All lanes of the warp call this.
+template <class Mapping, class Real, class ForEach>
+__device__ inline mappings::Mean<Real> row_mean(
+    Lanes const& lanes, typename mappings::WeightedMean<Real>::Integers const& integers, int count,
+    ForEach const& for_each) {
+  using WeightedMean = mappings::WeightedMean<Real>;
+  using Product = std::conditional_t<kHasUnitSlope<Mapping>, Real, double>;
+  auto const product_of = [](double slope, Real grad) {
+    return kHasUnitSlope<Mapping> ? static_cast<Product>(grad)
+                                  : static_cast<Product>(slope * static_cast<double>(grad));
+  };
+
+  Product largest = 0;
+  for_each([&](double slope, Real grad) {
+    largest = larger_or_nan(largest, std::abs(product_of(slope, grad)));
+  });
+  mappings::ProductScale scale;
+  bool const all_finite = !lanes.any(!detail::is_finite(largest));
+  if (!all_finite) {
+    largest = 0;
+    detail::NonFinite others = {0};
+    for_each([&](double slope, Real grad) {
+      Product const product = product_of(slope, grad);
+      if (!detail::is_finite(product)) {
+        others.sum += static_cast<double>(product);
+      } else if (std::abs(product) > largest) {
+        largest = std::abs(product);
+      }
+    });
+    scale.non_finite = lanes.reduce(others).sum;
+  }
+  scale.largest = static_cast<double>(lanes.reduce(detail::Largest<Product>{largest}).value);
+
+  WeightedMean const mean(scale, integers);
+  typename WeightedMean::Sum sum;
+  detail::UnitTerms<Real> terms(integers.products, mean.inverse_scale());
+  for_each([&](double slope, Real grad) {
+    if constexpr (kHasUnitSlope<Mapping>) {
+      terms.add(grad);
+    } else {
+      sum.add(mean.term(slope, product_of(slope, grad)));
+    }
+  });
+  if constexpr (kHasUnitSlope<Mapping>) sum = {terms.sum(), {integers.slopes.one() * count}};
+  // Which then has no part in the mean.
+  if (!all_finite && scale.non_finite != 0) sum = {};
+  return mean.mean(lanes.reduce(sum));
+}
+
+}  // namespace zeta::rowwise::cuda
