@@ -56,7 +56,9 @@ def instructions_of(text: str) -> tuple[list[Instruction], dict[str, int]]:
             places = () if is_new else places
             is_new = False
             if match["file"].startswith(str(CSRC)):
-                places += (places_of_file(match["file"])[int(match["line"]) - 1],)
+                # A line of another file may be attributed to one that is shorter.
+                lines = places_of_file(match["file"])
+                places += tuple(lines[int(match["line"]) - 1 : int(match["line"])])
         elif match["label"]:
             labels[match["label"]] = len(code)
         else:

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/shape.h"
+#include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
 // Which plan a shape gets on a GPU.
@@ -14,7 +16,7 @@ namespace {
 
 constexpr Device kDevice = {132, 228 << 10};
 
-constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int64_t k = 0) {
+constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int64_t k) {
   return {.rows = rows,
           .length = length,
           .element_bytes = element_bytes,
@@ -25,26 +27,23 @@ constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int6
           .is_side_by_side = false};
 }
 
-constexpr Plan dense_plan(int64_t rows, int64_t length, int element_bytes, int64_t k = 0) {
+Plan dense_plan(int64_t rows, int64_t length, int element_bytes, int64_t k) {
   return plan_for(dense_rows(rows, length, element_bytes, k), kDevice);
 }
-
-// Plans are known at compile time.
-static_assert(dense_plan(1024, 32768, 4).regime == Regime::kBlock);
 
 TEST(CudaPlan, FindsFewInStages) {
   Plan const short_rows = dense_plan(1 << 20, 8, 4, 3);
   EXPECT_EQ(short_rows.regime, Regime::kFew);
-  EXPECT_EQ(short_rows.pieces_per_lane, 2);
-  EXPECT_EQ(short_rows.rows_per_warp, 128);
+  EXPECT_EQ(short_rows.chunks_per_lane, 2);
+  EXPECT_EQ(short_rows.rows_per_stage, 128);
   EXPECT_EQ(short_rows.list_size, 3);
   EXPECT_EQ(short_rows.stages_per_warp, kStages);
   EXPECT_EQ(short_rows.blocks, 528);
-  EXPECT_EQ(dense_plan(1 << 20, 24, 2, 3).pieces_per_lane, 4);
-  Plan const long_rows = dense_plan(1 << 20, 1024, 4, 5);
-  EXPECT_EQ(long_rows.pieces_per_lane, 8);
-  EXPECT_EQ(long_rows.lanes_per_row, 32);
-  EXPECT_EQ(long_rows.rows_per_warp, 1);
+  EXPECT_EQ(dense_plan(1 << 20, 24, 2, 3).chunks_per_lane, 4);
+  Plan const long_rows = dense_plan(1 << 20, 512, 4, 5);
+  EXPECT_EQ(long_rows.chunks_per_lane, 8);
+  EXPECT_EQ(long_rows.lanes_per_row, 16);
+  EXPECT_EQ(long_rows.rows_per_stage, 2);
   EXPECT_EQ(long_rows.list_size, 8);
   EXPECT_EQ(dense_plan(1 << 20, 520, 4, 4).lanes_per_row, 32);
   // An A100 holds three blocks of 48 KiB.
@@ -57,20 +56,20 @@ TEST(CudaPlan, FindsFewOfAtMostTheLength) {
 }
 
 TEST(CudaPlan, FindsManyInStages) {
-  Plan const long_rows = dense_plan(1 << 20, 1024, 4, 32);
+  Plan const long_rows = dense_plan(1 << 20, 1024, 4, 33);
   EXPECT_EQ(long_rows.regime, Regime::kMany);
-  EXPECT_EQ(long_rows.pieces_per_lane, 8);
+  EXPECT_EQ(long_rows.chunks_per_lane, 8);
   EXPECT_EQ(long_rows.lanes_per_row, 32);
-  EXPECT_EQ(long_rows.rows_per_warp, 1);
+  EXPECT_EQ(long_rows.rows_per_stage, 1);
   EXPECT_EQ(long_rows.stages_per_warp, kStages);
-  EXPECT_EQ(dense_plan(1 << 20, 1025, 4, 32).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 32).regime, Regime::kMany);
+  EXPECT_EQ(dense_plan(1 << 20, 1025, 4, 33).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 33).regime, Regime::kMany);
   EXPECT_EQ(dense_plan(1 << 20, 64, 8, 32).regime, Regime::kHeld);
   // The shortest rows of which more than eight entries can be taken.
-  EXPECT_EQ(dense_plan(1 << 20, 9, 4, 9).pieces_per_lane, 4);
-  EXPECT_EQ(dense_plan(1 << 20, 9, 2, 9).pieces_per_lane, 2);
-  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 4, 1), kDevice).pieces_per_lane, 4);
-  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 2, 1), kDevice).pieces_per_lane, 2);
+  EXPECT_EQ(dense_plan(1 << 20, 9, 4, 9).chunks_per_lane, 4);
+  EXPECT_EQ(dense_plan(1 << 20, 9, 2, 9).chunks_per_lane, 2);
+  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 4, 1), kDevice).chunks_per_lane, 4);
+  EXPECT_EQ(plan_for(Regime::kMany, dense_rows(1 << 20, 1, 2, 1), kDevice).chunks_per_lane, 2);
 }
 
 TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
@@ -79,15 +78,13 @@ TEST(CudaPlan, LeavesRoomInStagesForRowsThatBeginAnywhere) {
   Shape shape = dense_rows(1 << 20, 64, 4, 3);
   shape.is_aligned = false;
   EXPECT_TRUE(plan_for(shape, kDevice).is_loose);
-  EXPECT_EQ(plan_for(shape, kDevice).rows_per_warp, 15);
+  EXPECT_EQ(plan_for(shape, kDevice).rows_per_stage, 15);
   EXPECT_EQ(plan_for(shape, kDevice).stages_per_warp, kStages + 1);
   EXPECT_EQ(plan_for(shape, kDevice).blocks, 396);
-  EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 3).regime, Regime::kFew);
-  EXPECT_EQ(dense_plan(1 << 20, 1017, 4, 3).regime, Regime::kHeld);
 }
 
 TEST(CudaPlan, GivesFewShortRowsOneStageOfMoreWarps) {
-  EXPECT_EQ(dense_plan(32, 128, 4, 3).rows_per_warp, 1);
+  EXPECT_EQ(dense_plan(32, 128, 4, 3).rows_per_stage, 1);
   EXPECT_EQ(dense_plan(32, 128, 4, 3).stages_per_warp, 1);
   EXPECT_EQ(dense_plan(32, 128, 4, 3).blocks, 8);
   EXPECT_EQ(dense_plan(1, 8, 2, 1).blocks, 1);
@@ -103,7 +100,6 @@ TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
   };
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kMany);
-  EXPECT_EQ(regime([](Shape& shape) { shape.k = 0; }), Regime::kLanes);
   EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kHeld);
@@ -122,6 +118,18 @@ TEST(CudaPlan, HoldsLongerRows) {
   EXPECT_EQ(dense_plan(10000, 4096, 8, 5000).regime, Regime::kHeld);
   // With what shares chunks with the row, wherever it begins.
   EXPECT_EQ(dense_plan(10000, 4095, 4, 3).chunks_per_stage, 1026);
+}
+
+TEST(CudaPlan, HoldsRowsOfAStageWhereThatTakesLess) {
+  EXPECT_EQ(dense_plan(10000, 1024, 4, 4).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 1024, 4, 5).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 512, 4, 5).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 1024, 4, 32).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 512, 4, 32).regime, Regime::kMany);
+  // Rows between chunks.
+  EXPECT_EQ(dense_plan(10000, 255, 4, 3).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 257, 4, 3).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 257, 4, 33).regime, Regime::kMany);
 }
 
 TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
@@ -160,42 +168,6 @@ TEST(CudaPlan, CutsLongRows) {
   EXPECT_EQ(odd.part_length, 7184);
 }
 
-TEST(CudaPlan, SharesWarpsAmongShortRows) {
-  EXPECT_EQ(dense_plan(1 << 20, 8, 4), (Plan{Regime::kLanes, 1, 2, 32, 1, 0}));
-  EXPECT_EQ(dense_plan(1 << 20, 64, 4), (Plan{Regime::kLanes, 1, 16, 32, 1, 0}));
-  EXPECT_EQ(dense_plan(1 << 20, 64, 2), (Plan{Regime::kLanes, 1, 8, 32, 1, 0}));
-  EXPECT_EQ(dense_plan(8192, 1024, 4), (Plan{Regime::kLanes, 8, 32, 1, 1, 0}));
-}
-
-TEST(CudaPlan, GivesFewShortRowsMoreWarps) {
-  EXPECT_EQ(dense_plan(32, 128, 4), (Plan{Regime::kLanes, 1, 32, 1, 1, 0}));
-  EXPECT_EQ(dense_plan(32, 8, 4).rows_per_warp, 16);
-}
-
-TEST(CudaPlan, LeavesRoomForRowsThatBeginAnywhere) {
-  // 64 entries from the second of a piece on have a part in 17 pieces.
-  EXPECT_EQ(dense_plan(1000, 64, 4).lanes_per_row, 16);
-  Shape shape = dense_rows(1000, 64, 4);
-  shape.is_aligned = false;
-  EXPECT_EQ(plan_for(shape, kDevice).lanes_per_row, 32);
-}
-
-TEST(CudaPlan, EndsLanesAtEightKibibytes) {
-  EXPECT_EQ(dense_plan(100000, 2048, 4).regime, Regime::kLanes);
-  EXPECT_EQ(dense_plan(100000, 2049, 4).regime, Regime::kBlock);
-  EXPECT_EQ(dense_plan(100000, 1024, 8).regime, Regime::kLanes);
-  EXPECT_EQ(dense_plan(100000, 1026, 8).regime, Regime::kBlock);
-  EXPECT_EQ(dense_plan(100000, 2048, 2).regime, Regime::kLanes);
-  EXPECT_EQ(dense_plan(100000, 2056, 2).regime, Regime::kBlock);
-}
-
-TEST(CudaPlan, SplitsFewLongRows) {
-  EXPECT_EQ(dense_plan(1, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 256, 0}));
-  EXPECT_EQ(dense_plan(8, 1 << 20, 4), (Plan{Regime::kSplit, 1, 1, 1, 66, 0}));
-  EXPECT_EQ(dense_plan(1024, 1 << 20, 4).regime, Regime::kBlock);
-  EXPECT_EQ(dense_plan(1, 4096, 4).regime, Regime::kBlock);
-}
-
 TEST(CudaPlan, CoversEveryRowOfEveryShape) {
   for (int64_t length : {1, 7, 8, 100, 1000, 2048, 5000, 100000}) {
     for (int64_t rows : {1, 2, 31, 1000, 1000000}) {
@@ -203,20 +175,14 @@ TEST(CudaPlan, CoversEveryRowOfEveryShape) {
         for (bool is_aligned : {false, true}) {
           Shape shape = dense_rows(rows, length, bytes, 3);
           shape.is_aligned = is_aligned;
-          Plan const plan = plan_for(shape, kDevice);
           for (Regime regime : {Regime::kFew, Regime::kMany}) {
             if (!is_possible(regime, shape, kDevice)) continue;
             Plan const staged = plan_for(regime, shape, kDevice);
-            EXPECT_GE(staged.lanes_per_row * staged.pieces_per_lane * kPieceBytes, length * bytes);
-            EXPECT_LE(staged.rows_per_warp * length * bytes, kStageChunks * kPieceBytes);
-            EXPECT_LE(staged.rows_per_warp * staged.lanes_per_row * staged.pieces_per_lane,
+            EXPECT_GE(staged.lanes_per_row * staged.chunks_per_lane * kPieceBytes, length * bytes);
+            EXPECT_LE(staged.rows_per_stage * length * bytes, kStageChunks * kPieceBytes);
+            EXPECT_LE(staged.rows_per_stage * staged.lanes_per_row * staged.chunks_per_lane,
                       kStageChunks);
           }
-          if (plan.regime != Regime::kLanes) continue;
-          EXPECT_GE(plan.lanes_per_row * plan.pieces_per_lane, pieces(shape));
-          EXPECT_LE(plan.pieces_per_lane, most_pieces_per_lane(bytes));
-          EXPECT_GE(plan.rows_per_warp * plan.lanes_per_row, 32);
-          EXPECT_LE(plan.rows_per_warp, 32);
         }
       }
     }
@@ -238,8 +204,8 @@ TEST(CudaPlan, KnowsLayouts) {
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kColumns);
 }
 
-constexpr Plan column_plan(int64_t rows, int64_t length, int element_bytes, int64_t k,
-                           Device const& device = kDevice) {
+Plan column_plan(int64_t rows, int64_t length, int element_bytes, int64_t k,
+                 Device const& device = kDevice) {
   Shape const shape = {.rows = rows,
                        .length = length,
                        .element_bytes = element_bytes,
@@ -310,7 +276,6 @@ TEST(CudaPlan, KeepsColumnsInTheSharedMemoryOfABlock) {
 TEST(CudaPlan, LeavesColumnsOfOtherLayoutsToPasses) {
   EXPECT_EQ(column_plan(1000, 4194000, 4, 3).regime, Regime::kColumns);
   EXPECT_EQ(column_plan(1000, 1 << 23, 4, 3).regime, Regime::kPasses);
-  EXPECT_EQ(column_plan(10, 100, 4, 0).regime, Regime::kPasses);
 }
 
 TEST(CudaPlan, ReadsPairsOfColumnsWhereAllStridesAreEven) {
@@ -330,19 +295,28 @@ TEST(CudaPlan, ReadsPairsOfColumnsWhereAllStridesAreEven) {
   EXPECT_FALSE(is_paired(10, 8, 1000, 2));
 }
 
-TEST(CudaPlan, KeepsLongRowsInSharedMemoryThatIsLeft) {
-  int const bytes = dense_plan(10000, 20000, 4).buffer_bytes;
-  EXPECT_GE(bytes, 80000);
-  EXPECT_LE(2 * bytes, kDevice.shared_bytes);
-  EXPECT_EQ(dense_plan(10000, 5000, 4).buffer_bytes, bytes);
-  EXPECT_EQ(dense_plan(10000, 40000, 4).buffer_bytes, 0);
-  EXPECT_EQ(plan_for(dense_rows(10000, 20000, 4), {40, 64 << 10}).buffer_bytes, 0);
-  EXPECT_EQ(dense_plan(10000, 20000, 4, 33).buffer_bytes, bytes);
+TEST(CudaPlan, GivesCrowdedRowsToTeams) {
+  // Many rows to blocks, which hold them in shared memory where it has room.
+  Plan const many = dense_plan(10000, 20000, 4, 33);
+  EXPECT_EQ(many.blocks_of_team, 1);
+  EXPECT_EQ(many.merging_blocks, 10000);
+  EXPECT_GE(many.buffer_bytes, 80000);
+  EXPECT_LE(2 * many.buffer_bytes, kDevice.shared_bytes);
+  EXPECT_EQ(dense_plan(10000, 15000, 4, 33).buffer_bytes, many.buffer_bytes);
+  EXPECT_EQ(dense_plan(10000, 40000, 4, 33).buffer_bytes, 0);
   EXPECT_EQ(dense_plan(10000, 20000, 4, 32).buffer_bytes, 0);
+  EXPECT_EQ(plan_for(dense_rows(10000, 20000, 4, 33), {40, 64 << 10}).buffer_bytes, 0);
+  // Few rows to several blocks each, all on the device at once.
+  EXPECT_EQ(dense_plan(1, 1 << 20, 4, 33).blocks_of_team, kMostBlocksOfTeam);
+  EXPECT_EQ(dense_plan(1, 1 << 20, 4, 33).buffer_bytes, many.buffer_bytes);
+  EXPECT_EQ(dense_plan(8, 1 << 20, 4, 33).blocks_of_team, 33);
+  EXPECT_EQ(dense_plan(8, 1 << 20, 4, 33).merging_blocks, 264);
+  EXPECT_EQ(dense_plan(8, 1 << 20, 4, 32).merging_blocks, 8);
+  EXPECT_EQ(dense_plan(1, 10000, 4, 33).blocks_of_team, 2);
 }
 
 TEST(CudaPlan, TakesRowsOfAnyLength) {
-  EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2).regime, Regime::kPasses);
+  EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2, 3).regime, Regime::kPasses);
 }
 
 // The environment is read once, so in a process of its own.
@@ -358,10 +332,10 @@ void expect_with_plan(char const* name, Check const& check) {
 }
 
 TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
-  expect_with_plan("block", [] {
-    Shape shape = dense_rows(1000, 64, 4);
-    bool const is_followed = requested_plan(shape, kDevice).regime == Regime::kBlock;
-    shape.is_contiguous = false;
+  expect_with_plan("segments", [] {
+    Shape shape = dense_rows(1000, 64, 4, 3);
+    bool const is_followed = requested_plan(shape, kDevice).regime == Regime::kSegments;
+    shape.is_dense = shape.is_contiguous = false;
     return is_followed && requested_plan(shape, kDevice).regime == Regime::kPasses;
   });
 }
@@ -369,7 +343,7 @@ TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
 TEST(CudaPlan, RefusesAnUnknownName) {
   expect_with_plan("fastest", [] {
     try {
-      requested_plan(dense_rows(1000, 64, 4), kDevice);
+      requested_plan(dense_rows(1000, 64, 4, 3), kDevice);
     } catch (std::runtime_error const& error) {
       return std::string(error.what()).find("but got fastest") != std::string::npos;
     }

@@ -40,14 +40,17 @@ TYPED_TEST_SUITE(LargestEntries, Scalars);
 
 struct Columns {
   Columns(int64_t rows, int64_t count, Layout const& layout)
-      : stride(layout.stride),
+      : layout(layout),
+        stride(layout.stride),
         row_stride(layout.row_stride),
         memory(static_cast<size_t>((rows - 1) * row_stride + (count - 1) * stride + 1), -7) {}
 
+  int64_t offset(int64_t row) const { return row * row_stride; }
   int64_t at(int64_t row, int64_t place) {
     return memory[static_cast<size_t>(row * row_stride + place * stride)];
   }
 
+  Layout layout;
   int64_t stride;
   int64_t row_stride;
   GuardedArray<int64_t> memory;

@@ -27,6 +27,15 @@ struct Shape {
   bool is_paired = false;  // and two of them may be read as one word of 4 bytes
 };
 
+// What a block may have of a multiprocessor's shared memory.
+constexpr int most_shared_bytes(Device const& device) {
+  return device.shared_bytes - kSystemSharedBytes;
+}
+
+constexpr int64_t most_non_zeros(Shape const& shape) {
+  return shape.k < shape.length ? shape.k : shape.length;
+}
+
 constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.element_bytes; }
 
 // Whether rows of a dense tensor do not begin at multiples of 16 bytes.

@@ -60,6 +60,14 @@ inline constexpr int kEntriesPerSparseCandidate = 2;
 // takes random rows of 64 to 1024 entries 8 to 12 steps.
 inline constexpr int kMostMiddles = 12;
 
+// Of rows that fit a stage, those longer than this have one each if k is above that: at k = 8 an
+// entry of float32 takes 54 slots instead of 57 for 2 KiB, and 29 instead of 59 for 4 KiB
+// (benchmarks/results/cuda/kernels.md). Rows that do not begin with chunks are not moved then,
+// which took 1.8 to 3.4 times a copy on an H200.
+inline constexpr int kMostInsertedNonZeros = kFewSizes[1];
+inline constexpr int kMostSharedStageBytes = 2 << 10;
+inline constexpr int kMostLooseBytes = 1 << 10;
+
 // Rows that a warp holds whole, three of them at once: up to 32 KiB. On an H200 a prototype
 // took 1.1 times a copy for rows of 4 to 32 KiB (benchmarks/results/cuda/prototypes.csv).
 inline constexpr int kMostHeldBytes = 32 << 10;
@@ -108,37 +116,14 @@ inline constexpr int kMostBlocksOfMultiprocessor = 16;
 
 inline constexpr int kBlocksOfThreads = 2;
 
-// Up to this k, a bound is found among the largest entries of a row's lanes, in k rounds, and the k
-// largest of a list by insertion.
-inline constexpr int kMostLargest = 4;
-
-// Rows of up to so many pieces for each lane go to a warp: 8 KiB. And of up to so many
-// entries, since entries of 16 bits take a register each.
-inline constexpr int kMostPiecesPerLane = 16;
-inline constexpr int kMostEntriesPerLane = 64;
-
-// Up to so many pieces of the next row are read ahead.
-inline constexpr int kMostPiecesOfNextRow = 2;
-
-// As long as a multiprocessor has so many warps, a warp takes more rows.
-inline constexpr int kWarpsPerMultiprocessor = 32;
-
-// Longer rows: blocks of so many threads, each with so many pieces under way.
+// Blocks that take rows by passes, or merge segments.
 inline constexpr int kThreadsPerBlock = 256;
-inline constexpr int kPiecesPerThread = 4;
 
 // Candidates that a block lists: eight for each thread.
 inline constexpr int kCandidatesPerBlock = 2048;
 
 // Shared memory of such a block beside its list, and what the system keeps of it.
 inline constexpr int kOtherSharedBytes = 12 << 10;
-
-// Rows are split as long as there are fewer blocks than these.
-inline constexpr int kBlocksPerMultiprocessor = 4;
-inline constexpr int kMostPartsPerRow = 1024;
-
-// Candidates that all parts of a row may hand on: for each part, one for each thread.
-inline constexpr int kCandidatesPerPart = kThreadsPerBlock;
 
 // Rows side by side: so many to a block of the backward, as many as a warp has lanes, and threads
 // for each.

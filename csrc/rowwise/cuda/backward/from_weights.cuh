@@ -148,7 +148,7 @@ class HeldEntries {
     }
   }
 
-  Chunk chunks_[Chunks];
+  Chunk chunks_[Chunks] = {};
 };
 
 // A row of weights and its gradient.

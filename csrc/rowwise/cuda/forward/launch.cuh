@@ -16,6 +16,7 @@
 #include "rowwise/cuda/forward/merge_first.cuh"
 #include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/plan_stages.h"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/forward/segments.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
@@ -50,7 +51,7 @@ inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes,
   return {.rows = geometry.rows,
           .length = static_cast<int>(geometry.length),
           .chunks_per_row = static_cast<int>((bytes - 1) / kChunkBytes + 1),
-          .rows_per_stage = plan.rows_per_warp,
+          .rows_per_stage = plan.rows_per_stage,
           .lanes_per_row = plan.lanes_per_row,
           .stages = plan.stages_per_warp,
           .is_loose = plan.is_loose};
@@ -75,10 +76,10 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
   auto const with_chunks = [&]<int K>() {
     constexpr bool kMayBeOneChunk = kChunkBytes / sizeof(Scalar) >= K;
     if constexpr (kMayBeOneChunk) {
-      if (plan.pieces_per_lane == 1) return launch.template operator()<1, K>();
+      if (plan.chunks_per_lane == 1) return launch.template operator()<1, K>();
     }
-    if (plan.pieces_per_lane == 2) return launch.template operator()<2, K>();
-    if (plan.pieces_per_lane == 4) return launch.template operator()<4, K>();
+    if (plan.chunks_per_lane == 2) return launch.template operator()<2, K>();
+    if (plan.chunks_per_lane == 4) return launch.template operator()<4, K>();
     return launch.template operator()<kChunksPerLane, K>();
   };
   static_assert(std::size(kFewSizes) == 3);
@@ -105,10 +106,10 @@ cudaError_t launch_many(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
                         stream, staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
                         operands.logits, support, support.capacity, fixed);
   };
-  constexpr int kFewest = fewest_pieces_of_many(sizeof(Scalar));
+  constexpr int kFewest = fewest_chunks_of_many(sizeof(Scalar));
   static_assert(kFewest == 2 || kFewest == 4);
-  if (plan.pieces_per_lane == kFewest) return launch.template operator()<kFewest>();
-  if (plan.pieces_per_lane == 4) return launch.template operator()<4>();
+  if (plan.chunks_per_lane == kFewest) return launch.template operator()<kFewest>();
+  if (plan.chunks_per_lane == 4) return launch.template operator()<4>();
   return launch.template operator()<kChunksPerLane>();
 }
 

@@ -1,12 +1,36 @@
 #include "rowwise/cuda/forward/plan.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "rowwise/cuda/forward/plan_columns.h"
+#include "rowwise/cuda/forward/plan_stages.h"
+#include "rowwise/cuda/forward/plan_warps.h"
+#include "rowwise/cuda/tuning.h"
+
 namespace zeta::rowwise::cuda {
 namespace {
+
+// Rows of up to a stage for which a stage each takes fewer instructions.
+bool is_better_held(Shape const& shape) {
+  int64_t const non_zeros = most_non_zeros(shape);
+  if (non_zeros > kWarpThreads) return false;
+  if (is_loose(shape)) return row_bytes(shape) > kMostLooseBytes;
+  return non_zeros > kMostInsertedNonZeros && row_bytes(shape) > kMostSharedStageBytes;
+}
+
+Regime regime_for(Shape const& shape, Device const& device) {
+  bool const may_be_held = is_possible(Regime::kHeld, shape, device);
+  if (may_be_held && is_better_held(shape)) return Regime::kHeld;
+  for (auto const regime :
+       {Regime::kFew, Regime::kMany, Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
+    if (is_possible(regime, shape, device)) return regime;
+  }
+  return Regime::kPasses;
+}
 
 std::optional<Regime> requested_regime() {
   char const* const name = std::getenv("ZETA_CUDA_PLAN");
@@ -14,15 +38,60 @@ std::optional<Regime> requested_regime() {
   auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), std::string(name));
   if (found == kRegimeNames.end()) {
     throw std::runtime_error(
-        "ZETA_CUDA_PLAN: expected few, many, held, segments, lanes, block, split, columns or "
-        "passes, but "
-        "got " +
+        "ZETA_CUDA_PLAN: expected few, many, held, segments, columns or passes, but got " +
         std::string(name));
   }
   return static_cast<Regime>(found - kRegimeNames.begin());
 }
 
 }  // namespace
+
+bool is_possible(Regime regime, Shape const& shape, Device const& device) {
+  switch (regime) {
+    case Regime::kFew:
+      return is_possible_for_few(shape, device);
+    case Regime::kMany:
+      return is_possible_for_many(shape, device);
+    case Regime::kHeld:
+      return is_possible_for_held(shape, device);
+    case Regime::kSegments:
+      return is_possible_for_segments(shape);
+    case Regime::kColumns:
+      return is_possible_for_columns(shape);
+    default:
+      return true;
+  }
+}
+
+Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
+  Plan plan = {.regime = regime};
+  switch (regime) {
+    case Regime::kFew:
+      share_stages(shape, device, plan);
+      plan.list_size = list_size(most_non_zeros(shape));
+      break;
+    case Regime::kMany:
+      share_stages(shape, device, plan, fewest_chunks_of_many(shape.element_bytes));
+      break;
+    case Regime::kHeld:
+      hold_rows(shape, device, plan);
+      break;
+    case Regime::kSegments:
+      cut_rows(shape, device, plan);
+      share_merging(shape, device, plan);
+      break;
+    case Regime::kColumns:
+      share_columns(shape, device, plan);
+      break;
+    default:
+      break;
+  }
+  return plan;
+}
+
+Plan plan_for(Shape const& shape, Device const& device) {
+  return plan_for(regime_for(shape, device), shape, device);
+}
 
 Plan requested_plan(Shape const& shape, Device const& device) {
   static std::optional<Regime> const regime = requested_regime();

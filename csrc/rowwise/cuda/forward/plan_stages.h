@@ -1,0 +1,75 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <iterator>
+
+#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/shape.h"
+#include "rowwise/cuda/tuning.h"
+
+// Several rows to a stage of a warp.
+namespace zeta::rowwise::cuda {
+
+// A dense tensor of rows that are no longer than a stage, with what shares chunks with them.
+constexpr bool fits_stages(Shape const& shape) {
+  int64_t const shared_bytes = is_loose(shape) ? 2 * (kPieceBytes - 1) : 0;
+  return shape.is_dense && row_bytes(shape) + shared_bytes <= kStageBytes;
+}
+
+// Rows that do not begin with chunks need one to be moved to.
+constexpr int stages_of_pipe(Shape const& shape) { return kStages + (is_loose(shape) ? 1 : 0); }
+
+// The shortest list that holds the k largest, or 0.
+constexpr int list_size(int64_t k) {
+  for (int size : kFewSizes) {
+    if (k <= size) return size;
+  }
+  return 0;
+}
+
+constexpr bool is_possible_for_many(Shape const& shape, Device const& device) {
+  return fits_stages(shape) && shape.element_bytes <= 4 &&
+         pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device);
+}
+constexpr bool is_possible_for_few(Shape const& shape, Device const& device) {
+  return is_possible_for_many(shape, device) && list_size(most_non_zeros(shape)) != 0;
+}
+
+// The chunks of the shortest rows for which kFew is not possible. Shorter ones take as many, too.
+constexpr int fewest_chunks_of_many(int element_bytes) {
+  int const bytes = (kFewSizes[std::size(kFewSizes) - 1] + 1) * element_bytes;
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kPieceBytes + 1)));
+}
+
+// Rows to stages, stages to warps, warps to the device.
+constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
+                            int fewest_chunks = 1) {
+  auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kPieceBytes + 1);
+  plan.chunks_per_lane =
+      std::clamp(static_cast<int>(std::bit_ceil(chunks)), fewest_chunks, kChunksPerLane);
+  plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
+  plan.is_loose = is_loose(shape);
+  int const block_bytes = pipe_shared_bytes(stages_of_pipe(shape)) + kSystemSharedBytes;
+  int const blocks_of_multiprocessor =
+      std::clamp(device.shared_bytes / block_bytes, 1, kBlocksOfPipes);
+  int const most_blocks = device.multiprocessors * blocks_of_multiprocessor;
+
+  plan.rows_per_stage = kStageChunks / (plan.chunks_per_lane * plan.lanes_per_row);
+  if (plan.is_loose) {
+    plan.rows_per_stage = static_cast<int>(std::min<int64_t>(
+        plan.rows_per_stage, (kStageBytes - 2 * (kPieceBytes - 1)) / row_bytes(shape)));
+  }
+  auto const stages = [&] { return (shape.rows - 1) / plan.rows_per_stage + 1; };
+  // Few rows go to more warps, which then take one stage each.
+  while (plan.rows_per_stage > 1 && stages() < int64_t{most_blocks} * kWarpsPerBlock) {
+    plan.rows_per_stage /= 2;
+  }
+  int64_t const blocks = (stages() - 1) / kWarpsPerBlock + 1;
+  plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, blocks));
+  plan.stages_per_warp = stages_of_pipe(shape) - (blocks <= most_blocks ? kStages - 1 : 0);
+  plan.most_shared_bytes = std::min(pipe_shared_bytes(kStages + 1), most_shared_bytes(device));
+}
+
+}  // namespace zeta::rowwise::cuda

@@ -1,0 +1,93 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/shape.h"
+#include "rowwise/cuda/tuning.h"
+
+// A row, or a segment of one, to a stage of a warp.
+namespace zeta::rowwise::cuda {
+
+// Shared memory of a block of one warp whose stages hold so many bytes of rows that begin anywhere.
+constexpr int held_shared_bytes(int64_t bytes) {
+  constexpr int kSlack = 2 * kPieceBytes;
+  return static_cast<int>(kBarrierBytes + kStages * (bytes + kSlack));
+}
+constexpr int held_list_bytes(int element_bytes) {
+  return kCandidatesPerWarp * (std::max(element_bytes, 4) + static_cast<int>(sizeof(int)));
+}
+
+// The longest row that a warp holds.
+constexpr int64_t most_held_bytes(int element_bytes, Device const& device) {
+  int64_t const left =
+      most_shared_bytes(device) - held_list_bytes(element_bytes) - held_shared_bytes(0);
+  return std::min<int64_t>(kMostHeldBytes, left / kStages / kPieceBytes * kPieceBytes);
+}
+
+constexpr bool is_possible_for_held(Shape const& shape, Device const& device) {
+  return shape.is_contiguous && row_bytes(shape) <= most_held_bytes(shape.element_bytes, device);
+}
+
+// Places in rows, and one segment behind, are counted in 32 bits.
+constexpr bool is_possible_for_segments(Shape const& shape) {
+  return shape.is_contiguous && shape.length < INT32_MAX - kMostSegmentBytes;
+}
+
+// What the blocks that fit otherwise leave of a multiprocessor's shared memory.
+constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
+  int64_t const list_bytes =
+      int64_t{kCandidatesPerBlock} * (element_bytes + static_cast<int>(sizeof(int)));
+  int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
+  return left / kPieceBytes * kPieceBytes;
+}
+
+// Stages of so many bytes of rows, one at a time, to blocks of one warp.
+constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, Device const& device,
+                           Plan& plan) {
+  int64_t const slack = shape.is_aligned ? 0 : 2 * (kPieceBytes - 1);
+  plan.chunks_per_stage = static_cast<int>((bytes + slack - 1) / kPieceBytes + 1);
+  int const block_bytes = kBarrierBytes + kStages * plan.chunks_per_stage * kPieceBytes +
+                          held_list_bytes(shape.element_bytes) + kSystemSharedBytes;
+  int64_t const most_blocks =
+      int64_t{device.multiprocessors} *
+      std::clamp(device.shared_bytes / block_bytes, 1, kMostBlocksOfMultiprocessor);
+  plan.blocks = static_cast<int>(std::min<int64_t>(most_blocks, stages));
+  plan.stages_per_warp = stages <= most_blocks ? 1 : kStages;
+}
+
+constexpr void hold_rows(Shape const& shape, Device const& device, Plan& plan) {
+  share_warps(row_bytes(shape), shape.rows, shape, device, plan);
+  plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
+}
+
+// Rows to segments of the same length, in whole chunks.
+constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
+  int64_t const per_chunk = kPieceBytes / shape.element_bytes;
+  int64_t const warps = int64_t{device.multiprocessors} * kMostBlocksOfMultiprocessor;
+  int64_t const wanted = std::clamp<int64_t>((shape.rows * row_bytes(shape) - 1) / warps + 1,
+                                             kLeastSegmentBytes, kMostSegmentBytes);
+  int64_t const segments = (row_bytes(shape) - 1) / wanted + 1;
+  int64_t const chunks = (shape.length - 1) / (segments * per_chunk) + 1;
+  plan.part_length = static_cast<int>(chunks * per_chunk);
+  plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
+  share_warps(chunks * kPieceBytes, shape.rows * plan.parts_per_row, shape, device, plan);
+  plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
+}
+
+// Rows to blocks, or, where these may have to pass over them, to teams of blocks that are all on
+// the device at once.
+constexpr void share_merging(Shape const& shape, Device const& device, Plan& plan) {
+  plan.merging_blocks = static_cast<int>(std::min<int64_t>(shape.rows, INT32_MAX));
+  if (shape.k <= kWarpThreads) return;
+  int64_t const blocks = int64_t{device.multiprocessors} * kBlocksOfThreads;
+  plan.blocks_of_team = static_cast<int>(std::clamp<int64_t>(
+      std::min(blocks / shape.rows, row_bytes(shape) / kSmallestPartBytes), 1, kMostBlocksOfTeam));
+  plan.merging_blocks *= plan.blocks_of_team;
+  int64_t const part_bytes = (row_bytes(shape) - 1) / plan.blocks_of_team + 1 + 2 * kPieceBytes;
+  int64_t const most = most_buffer_bytes(shape.element_bytes, device);
+  if (part_bytes <= most) plan.buffer_bytes = static_cast<int>(most);
+}
+
+}  // namespace zeta::rowwise::cuda
