@@ -19,7 +19,11 @@ from benchmarks.cuda_cases import WORKING_SET
 from benchmarks.report import PROFILED_BY, markdown, number, quote
 from benchmarks.results import FOLDER, FOLDERS
 
-KERNELS = "regex:^(forward|weights_backward|listed_backward|support_backward)_"
+# Of long rows the kernel that reads them, not the one that merges what it finds.
+KERNELS = (
+    "regex:^(few|many|held|segments|columns|columns_few|columns_listed|forward_passes"
+    "|weights_backward|listed_backward|support_backward)_kernel"
+)
 WARP = 32  # threads
 
 # Length, k, dtype and family of rows that lie side by side.

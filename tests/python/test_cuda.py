@@ -28,10 +28,15 @@ REGIMES = {
 }
 
 
+def with_gaps(z: Tensor) -> Tensor:
+    """The same, every other entry of a larger tensor."""
+    return torch.stack([z, z], dim=-1)[..., 0]
+
+
 def rows_of(regime: str, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
     """On the CPU, of ordinary rows, and of those that are not where there are enough."""
     z = torch.randn(shape, dtype=torch.float64)
-    dim = 0 if regime in ("columns", "passes") else 1
+    dim = 0 if regime == "columns" else 1
     rows = z.movedim(dim, -1)
     for number, scale in enumerate((1, 5, 0.1, 0.01)):
         rows[number::4] *= scale
@@ -60,9 +65,11 @@ def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
 )
 def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
     z = rows_of(regime, shape, dtype)
-    dim = 0 if regime in ("columns", "passes") else 1
+    dim = 0 if regime == "columns" else 1
     grad = torch.randn_like(z)
     on_gpu, grad_on_gpu = z.cuda(), grad.cuda()
+    if regime == "passes":
+        z, grad, on_gpu, grad_on_gpu = map(with_gaps, (z, grad, on_gpu, grad_on_gpu))
     for k in (1, 3, 4, 7, 32, 300, 3000):
         weights = forward(z, k, dim)
         assert_same_bits(forward(on_gpu, k, dim), weights)
