@@ -95,7 +95,7 @@ __device__ inline bool weigh_few(LaneRows<Chunks> const& rows, Chunk* row, int k
   int equal = 0;
   if (__any_sync(kAllLanes, weights.is_limited())) equal = words.count_equal(rows, weights.last());
   constexpr int kFewer = K > 4 ? 4 : K;
-  if (__any_sync(kAllLanes, weights.support() > kFewer)) {
+  if (K > kFewer && __any_sync(kAllLanes, weights.support() > kFewer)) {
     words.map(rows, row, [&](Word word) { return weights.template of<K>(word); });
   } else {
     words.map(rows, row, [&](Word word) { return weights.template of<kFewer>(word); });
