@@ -1,5 +1,5 @@
 """How many instructions a CUDA kernel issues for an entry, counted in its machine code without a GPU,
-against what a copy of the same bytes leaves of an H100.
+against what a copy of the same bytes leaves of an H100, or a fill of those that a kernel stores alone.
 
 The main path of a kernel is its loop over stages or rows, without what is rarely done. Line
 information says of each machine instruction which lines of source it comes from. With it, a Case
@@ -9,11 +9,13 @@ declares the path in words of the source:
     sides, as a warp takes both if its lanes differ;
   - `contains`: lines that it has, lest it goes around too much;
   - `trips`: the turns of each loop inside, named by the line that it is closed by, which is that of
-    the `for`.
+    the `for`;
+  - `shares`: how often lines are come to, of the times that their loop says.
 Lines are named by patterns that are searched for in "function: line", for an instruction of an inlined
-function in its callers' lines, too. What shared memory and shuffles cost beyond issuing is left out.
+function in its callers' lines, too; for a loop, in its own line and those of its callers at once, as
+those of a text. What shared memory and shuffles cost beyond issuing is left out.
 
-To add a kernel, write a function like few() or held() that makes
+To add a kernel, write a function like few() or columns_few() that makes
 a Case of it, and add it to CASES. A loop without declared trips is an error that names it.
 """
 
@@ -21,11 +23,13 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from math import ceil, log2, prod
+from itertools import product
+from math import ceil, inf, log2, prod
+from typing import TypedDict
 
-from machine_code import CSRC, Graph, Loop
+from machine_code import CSRC, Graph, Instruction, Loop
 
 # Of the CUDA programming guide for 9.0: 16 lanes of a pipe take two slots of a scheduler for an
 # instruction of a warp, 4 take eight. All others take one.
@@ -40,10 +44,10 @@ PIPES = {
 PIPE_OF = {name: pipe for pipe, names in PIPES.items() for name in names.split()}
 SLOTS = {"alu": 2, "double": 2, "xu": 8}
 
-# Slots of an H100 for an entry while cudaMemcpyAsync copies it: 93 us for 128 MiB, in which its 132
-# multiprocessors of 128 lanes make 1.755e9 instructions a second and lane. Kernels are to leave some
-# of them.
-BUDGET = {"float32": 82, "bfloat16": 41}
+# Slots of an H100 for an entry that memory is read or written for, half of those while
+# cudaMemcpyAsync copies it: 93 us for 128 MiB, in which its 132 multiprocessors of 128 lanes make
+# 1.755e9 instructions a second and lane. Kernels are to leave some of them.
+BUDGET = {"float32": 41, "bfloat16": 20.5}
 GOAL = 0.65
 LEAST_BYTES_IN_FLIGHT = 48 << 10  # of a multiprocessor; CUB's transform has as many for an H200
 
@@ -67,9 +71,10 @@ class Case:
     # Of the launch.
     warps: int  # of a block
     most_blocks: int  # of a multiprocessor
-    stages: int  # of a warp
-    stage_bytes: int
-    other_bytes: int  # of dynamic shared memory
+    bytes_ahead: int  # that a warp has under way while it works
+    dynamic_bytes: int  # of shared memory
+    tensors: int = 2  # of the entries that pass through memory, as a copy has
+    shares: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,10 +89,17 @@ class Line:
     bytes_in_flight: int
 
     @property
+    def lacks(self) -> list[str]:
+        """Slots that it leaves, and bytes in flight."""
+        return ["short"] * (self.share > GOAL) + ["few bytes"] * (
+            self.bytes_in_flight < LEAST_BYTES_IN_FLIGHT
+        )
+
+    @property
     def share(self) -> float:
         """Of the slots of those schedulers that have a warp."""
         schedulers = min(self.warps, SCHEDULERS) / SCHEDULERS
-        return self.slots / (BUDGET[self.case.scalar] * schedulers)
+        return self.slots / (BUDGET[self.case.scalar] * self.case.tensors * schedulers)
 
 
 def trips_of(graph: Graph, loop: Loop, case: Case) -> float:
@@ -103,6 +115,17 @@ def trips_of(graph: Graph, loop: Loop, case: Case) -> float:
     raise ValueError(f"{case.kernel}: no trips of {[x.places[:2] for x in branches]}")
 
 
+def share_of(block: list[Instruction], case: Case) -> float:
+    """1 for a block of which a third are instructions of other lines: those that are seldom needed may
+    be issued each time, under a predicate."""
+    placed = [x for x in block if x.places]
+    return prod(
+        share
+        for pattern, share in case.shares.items()
+        if 3 * sum(x.is_of(pattern) for x in placed) > 2 * len(placed)
+    )
+
+
 graph_of = cache(Graph)
 
 
@@ -116,15 +139,15 @@ def line_of(case: Case, text: str, registers: int, shared_bytes: int) -> Line:
     counts: defaultdict[str, float] = defaultdict(float)
     for block in path:
         times = prod(turns for loop, turns in trips if block in loop.blocks)
+        times *= share_of(graph.blocks[block], case)
         for instruction in graph.blocks[block]:
             counts[PIPE_OF.get(instruction.base, "other")] += times * WARP / case.entries
     issued = sum(counts.values())
-    dynamic_bytes = case.other_bytes + case.warps * case.stages * case.stage_bytes
     blocks = min(
         case.most_blocks,
         MOST_BLOCKS,
         MOST_WARPS // case.warps,
-        SHARED_BYTES // (shared_bytes + dynamic_bytes + tuning()["kSystemSharedBytes"]),
+        SHARED_BYTES // (shared_bytes + case.dynamic_bytes + tuning()["kSystemSharedBytes"]),
         REGISTERS // (case.warps * ceil(registers * WARP / 256) * 256),
     )
     return Line(
@@ -133,7 +156,7 @@ def line_of(case: Case, text: str, registers: int, shared_bytes: int) -> Line:
         issued,
         slots=max(issued, *(slots * counts[pipe] for pipe, slots in SLOTS.items())),
         warps=blocks * case.warps,
-        bytes_in_flight=blocks * case.warps * (case.stages - 1) * case.stage_bytes,
+        bytes_in_flight=blocks * case.warps * case.bytes_ahead,
     )
 
 
@@ -145,12 +168,11 @@ def table(lines: Iterable[Line]) -> str:
     rows: list[tuple[object, ...]] = [head, ("---",) * len(head)]
     for line in lines:
         pipes = (f"{line.counts[pipe]:.1f}" for pipe in ("alu", "double", "xu"))
-        is_short = "short" if line.share > GOAL else ""
         rows.append(
             (
                 *(line.case.kernel, line.case.length, line.case.k, f"{line.issued:.1f}", *pipes),
                 *(f"{line.slots:.1f}", f"{100 * line.share:.0f} %", line.warps),
-                *(line.bytes_in_flight >> 10, is_short),
+                *(line.bytes_in_flight >> 10, ", ".join(line.lacks)),
             )
         )
     return "".join(f"| {' | '.join(map(str, row))} |\n" for row in rows)
@@ -184,7 +206,27 @@ RARE = (
     *(r"^(list|write)_support: ", r"^of: .*first_row", r"\bclose\("),
     r"\bnan\b|\(NAN\)",
 )
+# Of the backward: infinities, tiny gradients, and tensors of several batch dimensions.
+RARE_BACKWARD = (
+    *("^row_mean: .*(others|non_finite)", "^row_mean: if .*is_finite"),
+    *("mappings::power_of_two", "^find_row: geometry"),
+)
 WAITS = {"^wait: ": 0}  # what is loaded has come
+
+
+class Stages(TypedDict):
+    warps: int
+    bytes_ahead: int
+    dynamic_bytes: int
+
+
+def of_stages(stages: int, stage_bytes: int, warps: int) -> Stages:
+    """A launch whose warps have so many stages, of which one is not under way."""
+    return {
+        "warps": warps,
+        "bytes_ahead": (stages - 1) * stage_bytes,
+        "dynamic_bytes": tuning()["kBarrierBytes"] + warps * stages * stage_bytes,
+    }
 
 
 def few(scalar: str, length: int, k: int) -> Case:
@@ -213,11 +255,150 @@ def few(scalar: str, length: int, k: int) -> Case:
             "^few_kernel: for": number["kChunksPerLane"] // chunks,
             "^(merge_lanes|count_equal): for": log2(lanes),
         },
-        warps=number["kWarpsPerBlock"],
         most_blocks=number["kBlocksOfPipes"],
-        stages=number["kStages"],
-        stage_bytes=number["kStageBytes"],
-        other_bytes=number["kBarrierBytes"],
+        **of_stages(number["kStages"], number["kStageBytes"], warps=number["kWarpsPerBlock"]),
+    )
+
+
+def many(scalar: str, length: int, k: int) -> Case:
+    """Rows of N(0, 1). It is rare that candidates are more than k or many, or that half types need
+    integers."""
+    number = tuning()
+    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    chunks = min(length // per_chunk, number["kChunksPerLane"])
+    lanes = length // per_chunk // chunks
+    rows = steps_of_normal_rows(length, per_chunk, chunks)
+    return Case(
+        f"many, {scalar}, chunks: {chunks}",
+        *(scalar, length, k),
+        entries=number["kStageChunks"] * per_chunk,
+        loop=STAGES,
+        rare=(
+            *(*RARE, r"^(to|from)_chunks: ", "^store_rows: "),
+            *("for_each_chunk", "find_limit", r"^where_above: .*\blimit\b"),
+            *(() if rows.is_short else (r"^find_candidates: bar = raised<.*\bwords\b",)),
+            *(("!are_coarse",) if scalar != "float32" else ()),
+        ),
+        contains=("^excess_over: ", "^write_weights: "),
+        trips={
+            **WAITS,
+            "^many_kernel: for": number["kChunksPerLane"] // chunks,
+            "^largest: for": log2(lanes),
+            "^sum_of_row: ": max(1, log2(lanes)),
+            "^raised: ": rows.estimates,
+            "^weigh: ": rows.sums,
+            r"^for_each: while.*\nsum_of: ": rows.summed / rows.sums,
+            r"^for_each: while.*\nweigh: ": rows.compared / rows.sums,
+            r"^for_each: while.*\nwrite_weights: ": rows.weighed,
+            r"^for_each: while.*\nweigh_many: ": 0,
+        },
+        most_blocks=number["kBlocksOfPipes"],
+        **of_stages(number["kStages"], number["kStageBytes"], warps=number["kWarpsPerBlock"]),
+    )
+
+
+def support_backward(scalar: str, length: int, k: int) -> Case:
+    """Nothing but the result passes through memory: little is read, and stages are stored. Rows that
+    do not begin with chunks, parts of rows and what is no number are rare."""
+    number = tuning()
+    turn_bytes = min(number["kTurnBytes"], WARP * length * BYTES[scalar])
+    return Case(
+        f"support_backward, {scalar}, small capacity",
+        *(scalar, length, k),
+        entries=turn_bytes // BYTES[scalar],
+        loop="^run: for",
+        rare=(
+            *(*RARE, "^store_rows: ", "^store: (store_rows|int const begin)", "^put_nan: "),
+            *(
+                r"^turn_of: .*\b(row|turn|turns_per_row)\b.* = ",
+                "^turn_of: return {row",
+                "^rows_of: .*columns",
+            ),
+            *RARE_BACKWARD,
+        ),
+        contains=("^make: values", r"stage\[entry - first\]", "^store: pipe_"),
+        trips={
+            "^reduce: for": 0,  # a lane to a row
+            "^store_stages: for": turn_bytes / number["kStageBytes"],
+        },
+        most_blocks=number["kBlocksOfZeros"],
+        tensors=1,
+        **of_stages(
+            number["kStagesOfZeros"], number["kStageBytes"], warps=number["kWarpsPerBlock"]
+        ),
+    )
+
+
+def weights_backward(scalar: str, length: int) -> Case:
+    """Rows that do not begin with chunks, and what is no number, are rare."""
+    number = tuning()
+    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    chunks = BYTES[scalar]  # as most_held_chunks() says
+    lanes = length // per_chunk // chunks
+    return Case(
+        f"weights_backward, {scalar}, chunks: {chunks}",
+        *(scalar, length, length),
+        entries=WARP * chunks * per_chunk,
+        loop="^weights_backward_kernel: for",
+        rare=(*RARE, "^for_each_entry: ", *RARE_BACKWARD, "EntryCount"),
+        contains=("^store: .*Chunk", "^load: .*Chunk"),
+        trips={"^reduce: for": log2(lanes)},
+        warps=number["kWarpsPerBlock"],
+        most_blocks=4,  # as blocks_of_gradients() says
+        bytes_ahead=2 * WARP * chunks * number["kPieceBytes"],
+        dynamic_bytes=0,
+        tensors=3,
+    )
+
+
+def columns_few(scalar: str, length: int, k: int) -> Case:
+    """A whole kernel, for rows of N(0, 1). As of 128 MiB, its blocks have half the warps of a
+    multiprocessor, each with a part of the block's rows. It is rare that a list is full of what may be
+    in the support, and that rows end within a turn."""
+    number = tuning()
+    rows = WARP * 4 // BYTES[scalar]
+    warps = number["kColumnWarps"] // 2
+    lists = lists_of_normal_rows(rows, length, warps, k)
+    size = number["kMostFewColumns"]
+    # Half of the warps take part in the first merge, fewer in the next ones.
+    merges = log2(warps)
+    merging = (warps - 1) / warps / merges
+    # As column_warp_bytes() says.
+    list_words = (k + number["kColumnListSlack"]) * 2 * WARP + 1
+    warp_bytes = 4 * (WARP * number["kMaximaPerPart"] + rows + list_words)
+    return Case(
+        f"columns_few, {scalar}, list: {size}",
+        *(scalar, length, k),
+        entries=rows * length // warps,
+        loop="",
+        rare=(
+            *(*RARE, "read_and_clear_some", "keep_first", "give_up"),
+            *("support[.]begin", "^publish: (memory_.*(first|second)[)];|for)"),
+            *("wide_weights",) * (scalar != "float32"),
+        ),
+        contains=("^put: ", "^raise_bounds: ", "^insert: ", "^write_row: result"),
+        trips={
+            "^offsets: for": 1,
+            "^list_and_clear: for": length / warps / number["kColumnsAhead"],
+            "^(make_room|raise_bounds|write): for .* row ": rows / WARP,
+            "^bound_of_parts: for": warps,
+            r"(?s)^for_each_place: .*\bmake_room: ": lists.raised,
+            "^for_each_place: for": lists.listed,
+            "^write: for .* i ": lists.kept,
+            "^merge_parts: for .* half ": merges,
+            "^(merge_parts|write_row): for .* i ": size,
+            "^fill_nan_rows: for": 0,
+        },
+        shares={
+            r"^add: list\(row\)\.put": lists.put,
+            r"^make_room: (?!if \(!__any_sync\(kAllLanes, count)": lists.raises,
+            "^merge_parts: (first_word|second_word|for .* i |first[.]insert)": merging,
+            "^write: if .*write_row": 1 / warps,
+        },
+        warps=warps,
+        most_blocks=2,
+        bytes_ahead=number["kColumnsAhead"] * WARP * 4,
+        dynamic_bytes=warps * warp_bytes,
     )
 
 
@@ -262,11 +443,8 @@ def with_list(
             "^list_segment: for": 0,  # unrolled, for longer lists
             "^fill: for": (steps, "STS.128"),
         },
-        warps=1,
         most_blocks=number["kMostBlocksOfMultiprocessor"],
-        stages=number["kStages"],
-        stage_bytes=length * BYTES[scalar],
-        other_bytes=number["kBarrierBytes"],
+        **of_stages(number["kStages"], length * BYTES[scalar], warps=1),
     )
 
 
@@ -294,6 +472,149 @@ def candidates_of_normal_rows(length: int, per_chunk: int, k: int) -> tuple[floa
     return lanes / rows, rounds / turns, candidates / rows
 
 
+@dataclass(frozen=True)
+class Steps:
+    """Of warps whose lanes have rows of many_kernel, on the average. Turns of a loop are those of the
+    lane that has most."""
+
+    is_short: bool  # all entries are looked at from the beginning
+    estimates: float  # of Newton's method
+    sums: float
+    summed: float  # candidates, in all sums
+    compared: float  # candidates, between sums
+    weighed: float
+
+
+@cache
+def steps_of_normal_rows(length: int, per_chunk: int, chunks: int) -> Steps:
+    """Without the rounding of numbers to their type."""
+    generator = random.Random(0)
+    per_lane = per_chunk * chunks
+    is_short = per_lane <= tuning()["kMostEntriesAtOnce"]
+    per_word = per_chunk // 4
+    turns = 32
+    estimates = sums = summed = weighed = 0
+    for _ in range(turns):
+        rows = [
+            [generator.gauss(0, 1) for _ in range(length)] for _ in range(WARP * per_lane // length)
+        ]
+        starts = range(0, length, per_chunk)
+        maxima = [
+            [
+                max(row[i + half : i + per_chunk : per_word])
+                for i in starts
+                for half in range(per_word)
+            ]
+            for row in rows
+        ]
+        bars, steps = raised(rows if is_short else maxima, [max(row) - 1 for row in rows])
+        estimates += steps
+        lanes = [
+            [[x for x in row[i : i + per_lane] if x > bar] for i in range(0, length, per_lane)]
+            for row, bar in zip(rows, bars, strict=True)
+        ]
+        goes_on = True
+        while goes_on:
+            most = max(len(lane) for row in lanes for lane in row)
+            sums += 1
+            summed += most
+            thresholds = [(sum(map(sum, row)) - 1) / sum(map(len, row)) for row in lanes]
+            goes_on = any(
+                x <= threshold
+                for row, threshold in zip(lanes, thresholds, strict=True)
+                for lane in row
+                for x in lane
+            )
+            lanes = [
+                [[x for x in lane if x > threshold] for lane in row]
+                for row, threshold in zip(lanes, thresholds, strict=True)
+            ]
+        weighed += most
+    return Steps(
+        is_short, *(x / turns for x in (estimates, sums, summed, summed - weighed, weighed))
+    )
+
+
+def raised(rows: list[list[float]], bars: list[float]) -> tuple[list[float], int]:
+    """Bars just below the thresholds of the rows of a warp, and the steps that it takes."""
+    steps = 0
+    while steps < tuning()["kMostEstimates"]:
+        steps += 1
+        thresholds = []
+        for row, bar in zip(rows, bars, strict=True):
+            above = [x for x in row if x > bar]
+            thresholds.append((sum(above) - 1) / len(above) - (abs(bar) + 1) * 2**-21)
+        if all(threshold <= bar for threshold, bar in zip(thresholds, bars, strict=True)):
+            break
+        bars = list(map(max, thresholds, bars))
+    return bars, steps
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Of warps whose lanes list candidates of parts of rows side by side, on the average. Lengths are
+    those of the longest list of a warp."""
+
+    put: float  # of the steps that put an entry of some lane in its list
+    raises: float  # of bounds, in a turn of the loop
+    raised: float  # length of a list before that
+    listed: float  # at the end of the loop
+    kept: float  # after the last raise
+
+
+@cache
+def lists_of_normal_rows(rows: int, length: int, parts: int, k: int) -> Lists:
+    """For k <= parts, without the rounding of numbers to their type. All warps of a block are taken to
+    be in the same turn."""
+    number = tuning()
+    generator = random.Random(0)
+    ahead, classes = number["kColumnsAhead"], number["kMaximaPerPart"]
+    per_group = parts // k
+    # For each part and row: its maxima by class of steps, its bound, its list.
+    maxima = [[[-inf] * classes for _ in range(rows)] for _ in range(parts)]
+    bounds = [[-inf] * rows for _ in range(parts)]
+    lists: list[list[list[float]]] = [[[] for _ in range(rows)] for _ in range(parts)]
+
+    def longest(part: int) -> float:
+        """Of the rows of a word, on the average."""
+        of_lane = rows // WARP
+        halves = [lists[part][half::of_lane] for half in range(of_lane)]
+        return sum(max(map(len, half)) for half in halves) / of_lane
+
+    def raise_bounds(part: int) -> None:
+        for row in range(rows):
+            of_parts = [max(of_part[row]) for of_part in maxima]
+            starts = range(0, k * per_group, per_group)
+            reached = min(max(of_parts[i : i + per_group]) for i in starts)
+            bound = max(reached, min(maxima[part][row]), max(of_parts) - 1)
+            bounds[part][row] = max(bounds[part][row], bound)
+            lists[part][row] = [x for x in lists[part][row] if x >= bound]
+
+    put = raises = raised = 0.0
+    turns = length // parts // ahead
+    for _, part in product(range(turns), range(parts)):
+        if max(map(len, lists[part])) > k + number["kColumnListSlack"] - ahead:
+            raises += 1
+            raised += longest(part)
+            raise_bounds(part)
+        for step, half in product(range(ahead), range(rows // WARP)):
+            is_put = False
+            for row in range(half, rows, rows // WARP):
+                entry = generator.gauss(0, 1)
+                of_row = maxima[part][row]
+                of_row[step % classes] = max(of_row[step % classes], entry)
+                if entry >= bounds[part][row]:
+                    lists[part][row].append(entry)
+                    is_put = True
+            put += is_put
+    listed = sum(map(longest, range(parts))) / parts
+    for part in range(parts):
+        raise_bounds(part)
+    kept = sum(map(longest, range(parts))) / parts
+    steps = length * rows / WARP
+    return Lists(put / steps, raises / turns / parts, raised / raises, listed, kept)
+
+
 CASES = [
     *(
         few(scalar, length, k)
@@ -304,4 +625,8 @@ CASES = [
     ),
     *(held(scalar, length, k) for scalar in BYTES for k in (3, 32) for length in (2048, 8192)),
     *(segments(scalar, 1 << 17, k) for scalar in BYTES for k in (3, 32)),
+    *(many(scalar, length, k) for scalar in BYTES for length, k in ((16, 16), (64, 32), (256, 32))),
+    *(support_backward(scalar, length, 3) for scalar in BYTES for length in (256, 1024)),
+    *(weights_backward(scalar, 256) for scalar in BYTES),
+    *(columns_few(scalar, 4096, 3) for scalar in BYTES),
 ]

@@ -147,9 +147,8 @@ class Graph:
         return [self.blocks[tail][-1] for tail in loop.tails]
 
     def is_at(self, loop: Loop, pattern: str) -> bool:
-        """Whether it is closed by a line of source."""
-        places = [branch.places[0] for branch in self.branches(loop) if branch.places]
-        return any(re.search(pattern, place) for place in places)
+        """Whether it is closed by a line of source, which its callers' lines follow."""
+        return any(re.search(pattern, "\n".join(branch.places)) for branch in self.branches(loop))
 
     def outermost_loop(self, pattern: str) -> Loop:
         """Of those at a line of source; without a pattern, the whole kernel."""
