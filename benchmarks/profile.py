@@ -21,7 +21,7 @@ from benchmarks.results import FOLDER, FOLDERS
 
 # Of long rows the kernel that reads them, not the one that merges what it finds.
 KERNELS = (
-    "regex:^(few|many|held|segments|columns|columns_few|columns_listed|forward_passes"
+    "regex:^(few|many|held|segments|columns|columns_few|forward_passes"
     "|weights_backward|listed_backward|support_backward)_kernel"
 )
 WARP = 32  # threads

@@ -32,7 +32,7 @@ WORDS = {  # of template arguments
     "true": "any capacity",
     "false": "small capacity",
 }
-SIZES_OF_K = ("held", "segments")  # their kernels are for one or the other
+SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
 NUMBERS = {  # among them, in order
     "few": ("chunks", "list"),
     "many": ("chunks",),

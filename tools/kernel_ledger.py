@@ -234,7 +234,7 @@ def few(scalar: str, length: int, k: int) -> Case:
     warp's rows are in the support is not. Half types need no double.
     """
     number = tuning()
-    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    per_chunk = number["kChunkBytes"] // BYTES[scalar]
     chunks = min(length // per_chunk, number["kChunksPerLane"])
     lanes = length // per_chunk // chunks
     size = min(size for size in few_sizes() if k <= size)
@@ -252,7 +252,7 @@ def few(scalar: str, length: int, k: int) -> Case:
         contains=("^insert: |^exchange: ", "^weights_of_terms: ", "^weigh_few: .*of<"),
         trips={
             **WAITS,
-            "^few_kernel: for": number["kChunksPerLane"] // chunks,
+            "^weigh_short_rows: for": number["kChunksPerLane"] // chunks,
             "^(merge_lanes|count_equal): for": log2(lanes),
         },
         most_blocks=number["kBlocksOfPipes"],
@@ -264,7 +264,7 @@ def many(scalar: str, length: int, k: int) -> Case:
     """Rows of N(0, 1). It is rare that candidates are more than k or many, or that half types need
     integers."""
     number = tuning()
-    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    per_chunk = number["kChunkBytes"] // BYTES[scalar]
     chunks = min(length // per_chunk, number["kChunksPerLane"])
     lanes = length // per_chunk // chunks
     rows = steps_of_normal_rows(length, per_chunk, chunks)
@@ -282,7 +282,7 @@ def many(scalar: str, length: int, k: int) -> Case:
         contains=("^excess_over: ", "^write_weights: "),
         trips={
             **WAITS,
-            "^many_kernel: for": number["kChunksPerLane"] // chunks,
+            "^weigh_short_rows: for": number["kChunksPerLane"] // chunks,
             "^largest: for": log2(lanes),
             "^sum_of_row: ": max(1, log2(lanes)),
             "^raised: ": rows.estimates,
@@ -332,7 +332,7 @@ def support_backward(scalar: str, length: int, k: int) -> Case:
 def weights_backward(scalar: str, length: int) -> Case:
     """Rows that do not begin with chunks, and what is no number, are rare."""
     number = tuning()
-    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    per_chunk = number["kChunkBytes"] // BYTES[scalar]
     chunks = BYTES[scalar]  # as most_held_chunks() says
     lanes = length // per_chunk // chunks
     return Case(
@@ -345,7 +345,7 @@ def weights_backward(scalar: str, length: int) -> Case:
         trips={"^reduce: for": log2(lanes)},
         warps=number["kWarpsPerBlock"],
         most_blocks=4,  # as blocks_of_gradients() says
-        bytes_ahead=2 * WARP * chunks * number["kPieceBytes"],
+        bytes_ahead=2 * WARP * chunks * number["kChunkBytes"],
         dynamic_bytes=0,
         tensors=3,
     )
@@ -416,7 +416,7 @@ def with_list(
 ) -> Case:
     """Stages of so many entries, of rows of N(0, 1). It is rare that the list of candidates is full."""
     number = tuning()
-    per_chunk = number["kPieceBytes"] // BYTES[scalar]
+    per_chunk = number["kChunkBytes"] // BYTES[scalar]
     steps = length // per_chunk // WARP
     lanes, rounds, candidates = candidates_of_normal_rows(length, per_chunk, k)
     return Case(
@@ -624,6 +624,7 @@ CASES = [
         if k < length or scalar == "bfloat16"
     ),
     *(held(scalar, length, k) for scalar in BYTES for k in (3, 32) for length in (2048, 8192)),
+    *(held("float32", length, 8) for length in (512, 1024)),
     *(segments(scalar, 1 << 17, k) for scalar in BYTES for k in (3, 32)),
     *(many(scalar, length, k) for scalar in BYTES for length, k in ((16, 16), (64, 32), (256, 32))),
     *(support_backward(scalar, length, 3) for scalar in BYTES for length in (256, 1024)),

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "plan_shapes.h"
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/row_geometry.h"
 
@@ -9,19 +10,7 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-constexpr Device kDevice = {132, 228 << 10};
 constexpr int64_t kWarps = int64_t{132} * kBlocksOfZeros * kWarpsPerBlock;
-
-constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int64_t k = 0) {
-  return {.rows = rows,
-          .length = length,
-          .element_bytes = element_bytes,
-          .k = k,
-          .is_dense = true,
-          .is_contiguous = true,
-          .is_aligned = length * element_bytes % kPieceBytes == 0,
-          .is_side_by_side = false};
-}
 
 // Plans are known at compile time.
 static_assert(plan_from_weights(dense_rows(1024, 32, 4), kDevice).regime == BackwardRegime::kLanes);
@@ -111,7 +100,7 @@ TEST(CudaBackwardPlan, CoversEveryRowFromTheWeights) {
       for (int bytes : {2, 4, 8}) {
         BackwardPlan const plan = plan_from_weights(dense_rows(rows, length, bytes), kDevice);
         if (plan.regime != BackwardRegime::kLanes) continue;
-        EXPECT_GE(plan.lanes_per_row * plan.chunks_per_lane * kPieceBytes, length * bytes);
+        EXPECT_GE(plan.lanes_per_row * plan.chunks_per_lane * kChunkBytes, length * bytes);
         EXPECT_LE(plan.lanes_per_row, kWarpThreads);
       }
     }

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "plan_shapes.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
@@ -13,19 +14,6 @@
 // Which plan a shape gets on a GPU.
 namespace zeta::rowwise::cuda {
 namespace {
-
-constexpr Device kDevice = {132, 228 << 10};
-
-constexpr Shape dense_rows(int64_t rows, int64_t length, int element_bytes, int64_t k) {
-  return {.rows = rows,
-          .length = length,
-          .element_bytes = element_bytes,
-          .k = k,
-          .is_dense = true,
-          .is_contiguous = true,
-          .is_aligned = length * element_bytes % kPieceBytes == 0,
-          .is_side_by_side = false};
-}
 
 Plan dense_plan(int64_t rows, int64_t length, int element_bytes, int64_t k) {
   return plan_for(dense_rows(rows, length, element_bytes, k), kDevice);
@@ -141,7 +129,7 @@ TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
           bool const has_short_rows = plan.regime == Regime::kFew || plan.regime == Regime::kMany;
           int const warps = has_short_rows ? kWarpsPerBlock : 1;
           int const stage_bytes =
-              has_short_rows ? kStageBytes : plan.chunks_per_stage * kPieceBytes;
+              has_short_rows ? kStageBytes : plan.chunks_per_stage * kChunkBytes;
           int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
           EXPECT_LE(shared_bytes, plan.most_shared_bytes) << length << ", " << bytes;
           EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - kSystemSharedBytes);
@@ -178,8 +166,8 @@ TEST(CudaPlan, CoversEveryRowOfEveryShape) {
           for (Regime regime : {Regime::kFew, Regime::kMany}) {
             if (!is_possible(regime, shape, kDevice)) continue;
             Plan const staged = plan_for(regime, shape, kDevice);
-            EXPECT_GE(staged.lanes_per_row * staged.chunks_per_lane * kPieceBytes, length * bytes);
-            EXPECT_LE(staged.rows_per_stage * length * bytes, kStageChunks * kPieceBytes);
+            EXPECT_GE(staged.lanes_per_row * staged.chunks_per_lane * kChunkBytes, length * bytes);
+            EXPECT_LE(staged.rows_per_stage * length * bytes, kStageChunks * kChunkBytes);
             EXPECT_LE(staged.rows_per_stage * staged.lanes_per_row * staged.chunks_per_lane,
                       kStageChunks);
           }

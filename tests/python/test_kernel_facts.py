@@ -14,7 +14,6 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 
 import kernel_facts
-import kernel_ledger
 
 HAS_TOOLS = shutil.which("nvcc") or Path("/usr/local/cuda/bin/nvcc").exists()
 pytestmark = [

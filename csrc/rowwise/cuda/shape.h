@@ -40,7 +40,7 @@ constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.el
 
 // Whether rows of a dense tensor do not begin at multiples of 16 bytes.
 constexpr bool is_loose(Shape const& shape) {
-  return !shape.is_aligned || row_bytes(shape) % kPieceBytes != 0;
+  return !shape.is_aligned || row_bytes(shape) % kChunkBytes != 0;
 }
 
 // Of the operands that `pointers` belong to: the first ones.
@@ -66,10 +66,10 @@ Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scal
     bool const is_alone = geometry.batch_dimensions == 0;
     bool const has_no_gaps = is_alone || geometry.batch_strides[0][operand] == geometry.length;
     shape.is_dense = shape.is_dense && is_contiguous && has_no_gaps;
-    bool is_aligned = reinterpret_cast<uintptr_t>(pointer) % kPieceBytes == 0;
+    bool is_aligned = reinterpret_cast<uintptr_t>(pointer) % kChunkBytes == 0;
     for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
       int64_t const bytes = geometry.batch_strides[dimension][operand] * kElementBytes;
-      is_aligned = is_aligned && bytes % kPieceBytes == 0;
+      is_aligned = is_aligned && bytes % kChunkBytes == 0;
     }
     shape.is_aligned = shape.is_aligned && is_aligned;
     shape.is_side_by_side = shape.is_side_by_side && geometry.batch_strides[0][operand] == 1;

@@ -9,7 +9,7 @@ namespace zeta::rowwise::cuda {
 
 // What the hardware has: lanes of a warp, and bytes of the widest access of one of them.
 inline constexpr int kWarpThreads = 32;
-inline constexpr int kPieceBytes = 16;
+inline constexpr int kChunkBytes = 16;
 
 // Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
 inline constexpr int kWarpsPerBlock = 4;
@@ -19,7 +19,7 @@ inline constexpr int kWarpsPerBlock = 4;
 // (benchmarks/results/cuda/prototypes.csv).
 inline constexpr int kStages = 3;
 inline constexpr int kStageChunks = 256;
-inline constexpr int kStageBytes = kStageChunks * kPieceBytes;
+inline constexpr int kStageBytes = kStageChunks * kChunkBytes;
 inline constexpr int kBarrierBytes = 128;  // of a block
 static_assert(kWarpsPerBlock * kStages * 8 <= kBarrierBytes);
 
@@ -61,9 +61,9 @@ inline constexpr int kEntriesPerSparseCandidate = 2;
 inline constexpr int kMostMiddles = 12;
 
 // Of rows that fit a stage, those longer than this have one each if k is above that: at k = 8 an
-// entry of float32 takes 54 slots instead of 57 for 2 KiB, and 29 instead of 59 for 4 KiB
+// entry of float32 then takes 54 slots for rows of 2 KiB and 29 for 4 KiB, otherwise 54 to 59
 // (benchmarks/results/cuda/kernels.md). Rows that do not begin with chunks are not moved then,
-// which took 1.8 to 3.4 times a copy on an H200.
+// which took 1.8 to 3.4 times a copy on an H200 (prototypes.csv).
 inline constexpr int kMostInsertedNonZeros = kFewSizes[1];
 inline constexpr int kMostSharedStageBytes = 2 << 10;
 inline constexpr int kMostLooseBytes = 1 << 10;

@@ -54,7 +54,7 @@ constexpr bool has_int_columns(Shape const& shape) {
 }  // namespace detail
 
 constexpr int most_bytes_of_lanes(int element_bytes) {
-  return kWarpThreads * most_held_chunks(element_bytes) * kPieceBytes;
+  return kWarpThreads * most_held_chunks(element_bytes) * kChunkBytes;
 }
 
 // `shape` is that of all three operands.
@@ -118,7 +118,7 @@ constexpr BackwardPlan plan_of_stages(Shape const& shape, Device const& device) 
 constexpr BackwardPlan plan_of_lanes(Shape const& shape, Device const& device) {
   BackwardPlan plan = {.regime = BackwardRegime::kLanes};
   plan.is_chunked = shape.is_contiguous && !is_loose(shape);
-  auto const chunks = static_cast<int>(quotient_above(row_bytes(shape), kPieceBytes));
+  auto const chunks = static_cast<int>(quotient_above(row_bytes(shape), kChunkBytes));
   plan.chunks_per_lane = chunks <= 2 ? 1 : most_held_chunks(shape.element_bytes);
   plan.lanes_per_row = static_cast<int>(
       std::bit_ceil(static_cast<unsigned>(quotient_above(chunks, plan.chunks_per_lane))));

@@ -106,16 +106,6 @@ class WarpCandidates {
     }
   }
 
-  // Those of each lane, if there are no more than have room.
-  template <class Visit>
-  __device__ void for_each_of_lane(Visit const& visit) const {
-#pragma unroll 1
-    for (int first = 0; first < count_; first += kWarpThreads) {
-      int const place = first + lane_;
-      visit(place < count_ ? array_[place] : One());
-    }
-  }
-
  private:
   // Puts the k first in the order of their ranks. Each candidate counts those before it.
   __device__ void rank() {

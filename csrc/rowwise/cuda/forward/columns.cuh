@@ -49,24 +49,8 @@ __global__ void __launch_bounds__(kBoundOfFewColumns, 1)
   tile.fill_nan_rows(memory);
 }
 
-// k for which a list always has room.
-template <template <class> class MappingOf, class Scalar>
-__global__ void __launch_bounds__(kMostThreadsOfColumns, 1)
-    columns_listed_kernel(__grid_constant__ RowGeometry<3> const geometry,
-                          ForwardOperands<Scalar> operands, ColumnTiles tiles,
-                          typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
-  using Mapping = MappingOf<widened_t<Scalar>>;
-  ZETA_DYNAMIC_SHARED_ARRAY(unsigned char, shared_memory);
-  ColumnMemory<Scalar> const memory(shared_memory, tiles);
-  ColumnTile<Scalar> const tile(geometry, operands, tiles);
-  int const k = tile.non_zeros(operands.k);
-  list_part<Mapping>(memory, tile, k, fixed).publish_lists();
-  write_listed<Mapping>(memory, tile, k, fixed);
-  tile.fill_nan_rows(memory);
-}
-
-// Any k: rows with more candidates than lists have room for are passed over again.
-template <template <class> class MappingOf, class Scalar>
+// Any k. Where lists may not have room, rows with more candidates are passed over again.
+template <template <class> class MappingOf, class Scalar, bool HasSmallK>
 __global__ void __launch_bounds__(kMostThreadsOfColumns, 1)
     columns_kernel(__grid_constant__ RowGeometry<3> const geometry,
                    ForwardOperands<Scalar> operands, ColumnTiles tiles,
@@ -79,7 +63,7 @@ __global__ void __launch_bounds__(kMostThreadsOfColumns, 1)
   list_part<Mapping>(memory, tile, k, fixed).publish_lists();
   write_listed<Mapping>(memory, tile, k, fixed);
   tile.fill_nan_rows(memory);
-  pass_over_crowded<Mapping>(memory, tile, k, fixed);
+  if constexpr (!HasSmallK) pass_over_crowded<Mapping>(memory, tile, k, fixed);
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -5,11 +5,11 @@
 #include <cmath>
 #include <cstdint>
 
+#include "rowwise/cuda/forward/short_rows.cuh"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/stages/lane_entries.cuh"
 #include "rowwise/cuda/stages/largest_words.cuh"
 #include "rowwise/cuda/stages/row_words.cuh"
-#include "rowwise/cuda/stages/stage_passes.cuh"
 #include "rowwise/cuda/stages/stage_rows.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
@@ -123,19 +123,10 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipes)
     few_kernel(StagedRows rows, Scalar* weights, Scalar const* logits, StagedSupport support, int k,
                typename MappingOf<float>::Fixed fixed) {
   using Mapping = MappingOf<float>;
-  LaneRows<Chunks> const lane_rows(rows);
-  StagePasses<Scalar, Chunks> passes(rows, lane_rows, weights, logits);
-  passes.for_each([&](Chunk* stage, int64_t first_row) {
-#pragma unroll 1
-    for (int i = 0; i < LaneRows<Chunks>::kRows; ++i) {
-      Chunk* const row = lane_rows.begin(stage, i);
-      bool const is_ordinary = weigh_few<Mapping, Scalar, Chunks, K>(lane_rows, row, k, fixed);
-      if (!support.is_wanted()) continue;
-      LaneEntries<Scalar, Chunks>::list_support(lane_rows, row, is_ordinary,
-                                                support.of(rows, first_row, lane_rows.row(i)),
-                                                support.capacity);
-    }
-  });
+  weigh_short_rows<Scalar, Chunks>(
+      rows, weights, logits, support, [&](LaneRows<Chunks> const& lane_rows, Chunk* row) {
+        return weigh_few<Mapping, Scalar, Chunks, K>(lane_rows, row, k, fixed);
+      });
 }
 
 }  // namespace zeta::rowwise::cuda

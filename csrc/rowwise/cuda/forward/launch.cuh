@@ -3,7 +3,6 @@
 #include <cuda_runtime.h>
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <iterator>
 #include <type_traits>
@@ -19,6 +18,7 @@
 #include "rowwise/cuda/forward/plan_stages.h"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/forward/segments.cuh"
+#include "rowwise/cuda/forward/segments_workspace.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/tuning.h"
 
@@ -125,36 +125,6 @@ cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
   return operands.k <= kWarpThreads ? launch(std::true_type()) : launch(std::false_type());
 }
 
-// What the two kernels of long rows share, in the memory of the launch.
-template <class Scalar>
-struct SegmentsWorkspace {
-  using Lists = SegmentLists<candidate_key_t<Scalar>>;
-
-  int64_t segments;
-  int capacity;
-  int teams;  // 0 if each has one block
-  int blocks_of_team;
-
-  SegmentsWorkspace(int64_t rows, int64_t k, Plan const& plan)
-      : segments(rows * plan.parts_per_row),
-        capacity(segment_list_capacity(k)),
-        teams(plan.blocks_of_team == 1 ? 0 : plan.merging_blocks / plan.blocks_of_team),
-        blocks_of_team(plan.blocks_of_team) {}
-
-  int64_t bytes() const { return bytes_of_teams() + Lists::bytes(segments, capacity); }
-  TeamMemory memory_of_teams(void* workspace) const { return {workspace, teams, blocks_of_team}; }
-  Lists lists(void* workspace) const {
-    return {static_cast<unsigned char*>(workspace) + bytes_of_teams(), segments, capacity};
-  }
-
- private:
-  int64_t bytes_of_teams() const {
-    constexpr int64_t kAlignment = alignof(std::max_align_t);
-    int64_t const bytes = TeamMemory::bytes(teams, blocks_of_team);
-    return (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  }
-};
-
 template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                             Plan const& plan, void* workspace, Fixed const& fixed,
@@ -206,8 +176,8 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
       return launch(columns_few_kernel<MappingOf, Scalar, kMostFewColumns>);
   }
   if (std::min(operands.k, geometry.length) <= kMostListedNonZeros)
-    return launch(columns_listed_kernel<MappingOf, Scalar>);
-  return launch(columns_kernel<MappingOf, Scalar>);
+    return launch(columns_kernel<MappingOf, Scalar, true>);
+  return launch(columns_kernel<MappingOf, Scalar, false>);
 }
 
 }  // namespace detail
@@ -216,7 +186,7 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
 template <class Scalar>
 int64_t workspace_bytes(RowGeometry<3> const& geometry, int64_t k, Plan const& plan) {
   if (plan.regime != Regime::kSegments) return 0;
-  return detail::SegmentsWorkspace<Scalar>(geometry.rows, k, plan).bytes();
+  return SegmentsWorkspace<Scalar>(geometry.rows, k, plan).bytes();
 }
 
 template <template <class> class MappingOf, class Scalar>

@@ -14,7 +14,7 @@ namespace zeta::rowwise::cuda {
 
 // A dense tensor of rows that are no longer than a stage, with what shares chunks with them.
 constexpr bool fits_stages(Shape const& shape) {
-  int64_t const shared_bytes = is_loose(shape) ? 2 * (kPieceBytes - 1) : 0;
+  int64_t const shared_bytes = is_loose(shape) ? 2 * (kChunkBytes - 1) : 0;
   return shape.is_dense && row_bytes(shape) + shared_bytes <= kStageBytes;
 }
 
@@ -40,13 +40,13 @@ constexpr bool is_possible_for_few(Shape const& shape, Device const& device) {
 // The chunks of the shortest rows for which kFew is not possible. Shorter ones take as many, too.
 constexpr int fewest_chunks_of_many(int element_bytes) {
   int const bytes = (kFewSizes[std::size(kFewSizes) - 1] + 1) * element_bytes;
-  return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kPieceBytes + 1)));
+  return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kChunkBytes + 1)));
 }
 
 // Rows to stages, stages to warps, warps to the device.
 constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
                             int fewest_chunks = 1) {
-  auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kPieceBytes + 1);
+  auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kChunkBytes + 1);
   plan.chunks_per_lane =
       std::clamp(static_cast<int>(std::bit_ceil(chunks)), fewest_chunks, kChunksPerLane);
   plan.lanes_per_row = static_cast<int>(std::bit_ceil((chunks - 1) / kChunksPerLane + 1));
@@ -59,7 +59,7 @@ constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan
   plan.rows_per_stage = kStageChunks / (plan.chunks_per_lane * plan.lanes_per_row);
   if (plan.is_loose) {
     plan.rows_per_stage = static_cast<int>(std::min<int64_t>(
-        plan.rows_per_stage, (kStageBytes - 2 * (kPieceBytes - 1)) / row_bytes(shape)));
+        plan.rows_per_stage, (kStageBytes - 2 * (kChunkBytes - 1)) / row_bytes(shape)));
   }
   auto const stages = [&] { return (shape.rows - 1) / plan.rows_per_stage + 1; };
   // Few rows go to more warps, which then take one stage each.

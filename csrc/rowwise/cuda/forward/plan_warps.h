@@ -12,7 +12,7 @@ namespace zeta::rowwise::cuda {
 
 // Shared memory of a block of one warp whose stages hold so many bytes of rows that begin anywhere.
 constexpr int held_shared_bytes(int64_t bytes) {
-  constexpr int kSlack = 2 * kPieceBytes;
+  constexpr int kSlack = 2 * kChunkBytes;
   return static_cast<int>(kBarrierBytes + kStages * (bytes + kSlack));
 }
 constexpr int held_list_bytes(int element_bytes) {
@@ -23,7 +23,7 @@ constexpr int held_list_bytes(int element_bytes) {
 constexpr int64_t most_held_bytes(int element_bytes, Device const& device) {
   int64_t const left =
       most_shared_bytes(device) - held_list_bytes(element_bytes) - held_shared_bytes(0);
-  return std::min<int64_t>(kMostHeldBytes, left / kStages / kPieceBytes * kPieceBytes);
+  return std::min<int64_t>(kMostHeldBytes, left / kStages / kChunkBytes * kChunkBytes);
 }
 
 constexpr bool is_possible_for_held(Shape const& shape, Device const& device) {
@@ -40,15 +40,15 @@ constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
   int64_t const list_bytes =
       int64_t{kCandidatesPerBlock} * (element_bytes + static_cast<int>(sizeof(int)));
   int64_t const left = device.shared_bytes / kBlocksOfThreads - list_bytes - kOtherSharedBytes;
-  return left / kPieceBytes * kPieceBytes;
+  return left / kChunkBytes * kChunkBytes;
 }
 
 // Stages of so many bytes of rows, one at a time, to blocks of one warp.
 constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, Device const& device,
                            Plan& plan) {
-  int64_t const slack = shape.is_aligned ? 0 : 2 * (kPieceBytes - 1);
-  plan.chunks_per_stage = static_cast<int>((bytes + slack - 1) / kPieceBytes + 1);
-  int const block_bytes = kBarrierBytes + kStages * plan.chunks_per_stage * kPieceBytes +
+  int64_t const slack = shape.is_aligned ? 0 : 2 * (kChunkBytes - 1);
+  plan.chunks_per_stage = static_cast<int>((bytes + slack - 1) / kChunkBytes + 1);
+  int const block_bytes = kBarrierBytes + kStages * plan.chunks_per_stage * kChunkBytes +
                           held_list_bytes(shape.element_bytes) + kSystemSharedBytes;
   int64_t const most_blocks =
       int64_t{device.multiprocessors} *
@@ -64,7 +64,7 @@ constexpr void hold_rows(Shape const& shape, Device const& device, Plan& plan) {
 
 // Rows to segments of the same length, in whole chunks.
 constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
-  int64_t const per_chunk = kPieceBytes / shape.element_bytes;
+  int64_t const per_chunk = kChunkBytes / shape.element_bytes;
   int64_t const warps = int64_t{device.multiprocessors} * kMostBlocksOfMultiprocessor;
   int64_t const wanted = std::clamp<int64_t>((shape.rows * row_bytes(shape) - 1) / warps + 1,
                                              kLeastSegmentBytes, kMostSegmentBytes);
@@ -72,7 +72,7 @@ constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   int64_t const chunks = (shape.length - 1) / (segments * per_chunk) + 1;
   plan.part_length = static_cast<int>(chunks * per_chunk);
   plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
-  share_warps(chunks * kPieceBytes, shape.rows * plan.parts_per_row, shape, device, plan);
+  share_warps(chunks * kChunkBytes, shape.rows * plan.parts_per_row, shape, device, plan);
   plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
 }
 
@@ -85,7 +85,7 @@ constexpr void share_merging(Shape const& shape, Device const& device, Plan& pla
   plan.blocks_of_team = static_cast<int>(std::clamp<int64_t>(
       std::min(blocks / shape.rows, row_bytes(shape) / kSmallestPartBytes), 1, kMostBlocksOfTeam));
   plan.merging_blocks *= plan.blocks_of_team;
-  int64_t const part_bytes = (row_bytes(shape) - 1) / plan.blocks_of_team + 1 + 2 * kPieceBytes;
+  int64_t const part_bytes = (row_bytes(shape) - 1) / plan.blocks_of_team + 1 + 2 * kChunkBytes;
   int64_t const most = most_buffer_bytes(shape.element_bytes, device);
   if (part_bytes <= most) plan.buffer_bytes = static_cast<int>(most);
 }

@@ -14,8 +14,8 @@ namespace zeta::rowwise::cuda {
 
 // What one thread reads or writes at once.
 template <class Scalar>
-struct alignas(kPieceBytes) Piece {
-  static constexpr int kEntries = kPieceBytes / sizeof(Scalar);
+struct alignas(kChunkBytes) Piece {
+  static constexpr int kEntries = kChunkBytes / sizeof(Scalar);
   Scalar entries[kEntries];
 };
 
@@ -116,7 +116,7 @@ struct ContiguousRow {
 
   // Entries of the first piece that belong to what lies before the row.
   __device__ int shift() const {
-    return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kPieceBytes / sizeof(Scalar));
+    return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kChunkBytes / sizeof(Scalar));
   }
   __device__ int pieces() const { return (shift() + length + kPerPiece - 1) / kPerPiece; }
   __device__ int first_column(int piece) const { return piece * kPerPiece - shift(); }

@@ -18,9 +18,9 @@
 // others are worked on, changed in place, and stored whole. Nothing waits for another warp.
 namespace zeta::rowwise::cuda {
 
-// 16 bytes, what one lane reads or writes at once.
+// What one lane reads or writes at once.
 using Chunk = uint4;
-inline constexpr int kChunkBytes = sizeof(Chunk);
+static_assert(sizeof(Chunk) == kChunkBytes);
 
 namespace detail {
 
