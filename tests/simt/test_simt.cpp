@@ -235,6 +235,15 @@ TEST(Simt, BlocksWaitForOneAnotherIfAllAreResident) {
   }
 }
 
+TEST(Simt, BlocksOfACooperativeLaunchAreResident) {
+  Stream const stream = {.seed = 3, .resident_blocks = 1};
+  unsigned arrived = 0;
+  cudaLaunchAttribute cooperative = {cudaLaunchAttributeCooperative, {.cooperative = 1}};
+  cudaLaunchConfig_t const config = {4, 64, 0, &stream, &cooperative, 1};
+  EXPECT_EQ(cudaLaunchKernelEx(&config, wait_for_next_block, &arrived), cudaSuccess);
+  EXPECT_EQ(arrived, 4);
+}
+
 TEST(Simt, ALaunchBeyondTheLimitsIsRefused) {
   Stream const stream;
   int out = 0;

@@ -119,7 +119,7 @@ __device__ inline bool weigh_few(LaneRows<Chunks> const& rows, Chunk* row, int k
 
 // Chunks is how many a lane holds of one row at most; K >= k, the length of the lists.
 template <template <class> class MappingOf, class Scalar, int Chunks, int K>
-__global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipes)
+__global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesThatFit)
     few_kernel(StagedRows rows, Scalar* weights, Scalar const* logits, StagedSupport support, int k,
                typename MappingOf<float>::Fixed fixed) {
   using Mapping = MappingOf<float>;
