@@ -30,8 +30,15 @@ class GroupForward {
   static constexpr int kRows = kLanes<float>;
 
   GroupForward(typename Mapping::Fixed const& fixed, int64_t length, int64_t k, bool streams)
-      : length_(length), k_(k), rows_(length), candidates_(rows_), supports_(fixed, k) {
-    if (streams) reserve_lines();
+      : length_(length),
+        k_(static_cast<int32_t>(k)),
+        streams_(streams),
+        may_limit_(kRows / 2 < k && k <= kDelegates / 4 * 3),
+        rows_(length),
+        candidates_(rows_, k),
+        supports_(fixed, k) {
+    block_.reserve(2 * length + kLine + kCount);
+    write_zeros(block_.data(), 2 * length + kLine + kCount);
   }
 
   // `readable` entries from the first on may be read. Returns whether the rows were written.
@@ -49,9 +56,12 @@ class GroupForward {
     }
     candidates_.gather(longest);
     supports_.find(candidates_.columns(), longest, maxima_, thresholds_);
+    bool const has_limit = supports_.has_capped() || candidates_.has_dropped_ties();
+    limits_ = may_limit_ && has_limit && (limits_ || longest > k_ + k_ / 2 + 8);
     supports_.template weigh<Scalar>(candidates_.columns(), longest);
     candidates_.scatter(longest);
-    write(weights);
+    has_next_ = readable >= 2 * kRows * length_;
+    write(logits, weights);
     return true;
   }
 
@@ -60,23 +70,26 @@ class GroupForward {
   using Element = typename Numbers::Element;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
   static constexpr int kAbreast = 4;              // vectors that need not wait in turn
+  static constexpr int kDelegates = kAbreast * kRows;
+  static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
 
   // Finds the rows' maxima and, from the largest entries of the lanes of their vectors, thresholds
   // and bounds at or below which no support lies.
   void find_bounds(Scalar const* logits) {
-    Floats largest[kRows];
     auto of_group = broadcast<Element>(Numbers::kLowest);
-    typename Numbers::Seen seen[kAbreast];
+    typename Numbers::Seen seen[kSeen];
+    Floats largest[kRows];
     for (int row = 0; row < kRows; ++row) {
-      auto const of_row = scan(logits + row * length_, seen);
+      auto const of_row = scan(row, logits + row * length_, seen);
       of_group = larger(of_group, of_row);
       largest[row] = Numbers::largest_floats(of_row);
     }
-    for (int i = 1; i < kAbreast; ++i) seen[0].add(seen[i]);
+    for (int i = 1; i < kSeen; ++i) seen[0].add(seen[i]);
     transpose_square<float>(largest);
     maxima_ = largest[0];
     for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
     // What was seen is that of all rows, so it does not tell of a row that holds -inf alone.
+    has_nan_ = false;
     if (any_lane(seen[0].suspects(of_group)) || any_lane(maxima_ == -INFINITY)) check_rows(logits);
     thresholds_ =
         raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
@@ -87,96 +100,170 @@ class GroupForward {
     }
   }
 
+  // What has been seen of all rows: sums of floats, which take longer, in turns.
+  static constexpr int kSeen = kCount == kRows ? kAbreast : 1;
+
   // The largest entries of the lanes of a row's vectors.
-  Vector<Element> scan(Scalar const* row, typename Numbers::Seen (&seen)[kAbreast]) {
+  [[gnu::always_inline]] Vector<Element> scan(int row, Scalar const* entries,
+                                              typename Numbers::Seen (&seen)[kSeen]) {
     Vector<Element> largest[kAbreast];
     std::fill_n(largest, kAbreast, broadcast<Element>(Numbers::kLowest));
-    auto const add = [&](int i, Vector<Element> entries) {
-      largest[i] = larger(largest[i], entries);
-      seen[i].add(entries);
+    typename Numbers::Seen of_row[kSeen];
+    std::copy_n(seen, kSeen, of_row);
+    auto const add = [&](int i, Vector<Element> numbers) {
+      largest[i] = larger(largest[i], numbers);
+      of_row[i % kSeen].add(numbers);
     };
-    int64_t column = 0;
-    constexpr int64_t kStep = int64_t{kAbreast} * kCount;
-    for (; column + kStep <= rows_.whole(); column += kStep) {
+    int64_t const count = rows_.whole() / kCount;
+    int64_t vector = 0;
+    for (; vector + kAbreast <= count; vector += kAbreast) {
 #pragma GCC unroll 4
-      for (int i = 0; i < kAbreast; ++i) add(i, Numbers::of(row + column + i * kCount));
+      for (int i = 0; i < kAbreast; ++i) add(i, Numbers::of(entries + (vector + i) * kCount));
     }
-    for (; column < rows_.whole(); column += kCount) add(0, Numbers::of(row + column));
-    if (rows_.has_rest()) add(1, rows_.load_rest(row));
+    if (vector < count) add(0, Numbers::of(entries + vector * kCount));
+    if (vector + 1 < count) add(1, Numbers::of(entries + (vector + 1) * kCount));
+    if (vector + 2 < count) add(2, Numbers::of(entries + (vector + 2) * kCount));
+    if (rows_.has_rest()) add(3, rows_.load_rest(entries));
+    std::copy_n(of_row, kSeen, seen);
+    if (may_limit_) std::copy_n(largest, kAbreast, delegates_[row]);
     return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
   }
 
   // Gives the rows that are not ordinary a maximum of NaN, so that no comparison holds in them.
-  void check_rows(Scalar const* logits) {
+  [[gnu::noinline]] void check_rows(Scalar const* logits) {
     for (int row = 0; row < kRows; ++row) {
       auto const range = range_of(logits + row * length_, length_);
       maxima_[row] = range.is_ordinary() ? range.maximum() : NAN;
+      has_nan_ = has_nan_ || !range.is_ordinary();
     }
   }
 
   // Returns how many candidates a row has at most, or -1 if one has too many.
   int64_t collect(Scalar const* logits) {
-    int64_t longest = 0;
-    for (int row = 0; row < kRows; ++row) {
-      int64_t const count = candidates_.collect(row, logits + row * length_, bounds_[row]);
-      if (count < 0) return -1;
-      longest = std::max(longest, count);
+    if (limits_) limit_bounds();
+    int64_t const longest = candidates_.collect(logits, bounds_);
+    if (longest >= 0 || limits_ || !may_limit_) return longest;
+    limit_bounds();
+    return candidates_.collect(logits, bounds_);
+  }
+
+  // Raises the bounds to the k-th largest of a row's delegates, or near it: the largest entries of
+  // the lanes of so many vectors.
+  [[gnu::noinline]] void limit_bounds() {
+    Floats columns[kDelegates];
+    for (int i = 0; i < kAbreast; ++i) {
+      Floats square[kRows];
+      for (int row = 0; row < kRows; ++row) square[row] = delegates_of(row, i);
+      transpose_square<float>(square);
+      std::copy_n(square, kRows, columns + i * kRows);
     }
-    return longest;
+    Keys const is_open = count_at_least(columns, kDelegates, bounds_) >= k_;
+    LaneLimits limits(columns, kDelegates, k_, is_open, bounds_, maxima_);
+    limits.halve(tuning::kHalvingsForBound);
+    bounds_ = larger(limits.low(), bounds_);
   }
 
-  // So many rows as make up whole lines, to be written at once. They are zero between writes.
-  void reserve_lines() {
-    auto const bytes = length_ * static_cast<int64_t>(sizeof(Scalar));
-    rows_of_lines_ = static_cast<int>(kLineBytes / std::gcd(kLineBytes, bytes));
-    lines_.reserve(rows_of_lines_ * length_);
-    write_zeros(lines_.data(), rows_of_lines_ * length_);
+  Floats delegates_of(int row, int i) const {
+    if constexpr (kCount == kRows) {
+      return Numbers::largest_floats(delegates_[row][i]);
+    } else {
+      auto const both = larger(delegates_[row][i / 2], delegates_[row][i / 2 + 2]);
+      alignas(kVectorBytes) float floats[kCount];
+      Numbers::widen_to(floats, both);
+      return load<float>(floats + i % 2 * kRows);
+    }
   }
 
-  void write(Scalar* weights) {
-    bool const streams = 0 < rows_of_lines_ && rows_of_lines_ <= kRows &&
-                         is_whole_lines(weights, rows_of_lines_ * length_);
+  RowAhead<Scalar> ahead(Scalar const* logits, int row) const {
+    return {logits + (has_next_ ? (kRows + row) * length_ : 0), has_next_};
+  }
+
+  // Asks for the rows of the next group meanwhile.
+  void write(Scalar const* logits, Scalar* weights) {
+    if (streams_ && !(is_whole_lines(weights, length_) && !has_nan_)) {
+      return write_lines(logits, weights);
+    }
+    if (streams_) return stream_rows(logits, weights);
     for (int row = 0; row < kRows; ++row) {
       Scalar* const to = weights + row * length_;
-      if (candidates_.is_compressed()) {
-        expand(row, to, streams);
-      } else if (!streams) {
-        write_zeros(to, length_);
-        put(row, to);
-      } else if (row % rows_of_lines_ == 0) {
-        write_lines(row, to);
+      if (row < kRows - 1 || !rows_.has_rest()) {
+        write_row(row, to, ahead(logits, row));
+      } else {
+        write_row(row, block_.data(), ahead(logits, row));
+        std::copy_n(block_.data(), length_, to);
+        write_zeros(block_.data(), length_ + kCount);
       }
+    }
+    if (has_nan_) fill_with_nan(weights);
+  }
+
+  // The vectors of a row, of which the last extends beyond it.
+  void write_row(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
+    if (candidates_.is_crowded(row)) {
+      return candidates_.template expand_all<false>(row, weights, ahead);
+    }
+    four_by_four(rows_.count(), [&](int64_t i) {
+      ahead.prefetch(i);
+      store(weights + i * kCount, Vector<Element>{});
+    });
+    candidates_.expand_marked(row, weights);
+  }
+
+  // Around the caches, for rows of whole lines. Each is put among zeros while the one before is
+  // written from there: what was just stored can be loaded in the same pieces only.
+  void stream_rows(Scalar const* logits, Scalar* weights) {
+    Scalar* const blocks[2] = {block_.data(), block_.data() + length_};
+    for (int row = 0; row <= kRows; ++row) {
+      if (row < kRows && !candidates_.is_crowded(row)) {
+        candidates_.expand_marked(row, blocks[row % 2]);
+      }
+      if (row > 0)
+        stream_row(row - 1, weights + (row - 1) * length_, blocks[(row - 1) % 2],
+                   ahead(logits, row - 1));
     }
   }
 
-  void expand(int row, Scalar* weights, bool streams) const {
-    if (is_nan(row)) return fill_with_nan(weights);
-    streams ? candidates_.template expand_row<true>(row, weights)
-            : candidates_.template expand_row<false>(row, weights);
+  void stream_row(int row, Scalar* weights, Scalar* block, RowAhead<Scalar> ahead) {
+    if (candidates_.is_crowded(row)) {
+      return candidates_.template expand_all<true>(row, weights, ahead);
+    }
+    four_by_four(rows_.count(), [&](int64_t i) {
+      ahead.prefetch(i);
+      stream(weights + i * kCount, load<int32_t>(block + i * kCount));
+    });
+    candidates_.clear_marked(row, block);
   }
 
-  void write_lines(int first, Scalar* weights) {
-    Scalar* const lines = lines_.data();
-    for (int i = 0; i < rows_of_lines_; ++i) put(first + i, lines + i * length_);
-    stream_lines(weights, lines, rows_of_lines_ * length_);
-    for (int i = 0; i < rows_of_lines_; ++i) clear(first + i, lines + i * length_);
+  // Around the caches, where rows do not begin with lines.
+  void write_lines(Scalar const* logits, Scalar* weights) {
+    StreamedLines<Scalar> lines(weights, block_.data());
+    for (int row = 0; row < kRows; ++row) {
+      if (is_nan(row)) {
+        std::fill_n(lines.next(), length_, narrow<Scalar>(NAN));
+      } else {
+        write_row(row, lines.next(), ahead(logits, row));
+      }
+      lines.write(length_);
+    }
+    lines.write_rest();
+    write_zeros(block_.data(), length_ + kLine + kCount);
   }
 
-  void put(int row, Scalar* zeros) const {
-    is_nan(row) ? fill_with_nan(zeros) : candidates_.put_row(row, zeros);
-  }
-
-  void clear(int row, Scalar* weights) const {
-    is_nan(row) ? write_zeros(weights, length_) : candidates_.clear_row(row, weights);
+  void fill_with_nan(Scalar* weights) const {
+    for (int row = 0; row < kRows; ++row) {
+      if (is_nan(row)) std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+    }
   }
 
   bool is_nan(int row) const { return maxima_[row] != maxima_[row]; }
 
-  void fill_with_nan(Scalar* weights) const { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
-
   int64_t length_;
-  int64_t k_;
-  int rows_of_lines_ = 0;
+  int32_t k_;
+  bool streams_;
+  bool may_limit_;  // whether enough delegates bound the k-th largest entry
+  bool has_nan_ = false;
+  bool has_next_ = false;  // another group after this one
+  bool limits_ = false;    // since k was less than the candidates of rows before
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;
   GroupCandidates<Scalar> candidates_;
@@ -184,7 +271,8 @@ class GroupForward {
   Floats maxima_;
   Floats thresholds_;
   Floats bounds_;
-  Scratch<Scalar> lines_;
+  Vector<Element> delegates_[kRows][kAbreast];
+  Scratch<Scalar> block_;  // a row, which is zero between writes
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -23,6 +23,9 @@ struct LaneNumbers {
 
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
   static Element of_one(Scalar x) { return x; }
+  static Element least_of(Scalar x) { return x; }
+  // The smallest number above those equal to x.
+  static Element after(Element x) { return scalar_of<Scalar>(key_of(x + Element{0}) + 1); }
   static void widen_to(Element* destination, Vector<Element> x) { store(destination, x); }
 
   // The larger of those lanes that become the same lane of a vector of floats.
@@ -79,6 +82,47 @@ struct LaneIntegers {
       store(destination, widen_lanes(scalars));
       store(destination + kLanes<float>, widen_lanes(scalars + kLanes<float>));
     }
+  }
+  static Floats largest_floats(Vector<Element> x) {
+    alignas(kVectorBytes) float floats[kLanes<Element>];
+    widen_to(floats, x);
+    return larger(load<float>(floats), load<float>(floats + kLanes<float>));
+  }
+
+  class Seen {
+   public:
+    void add(Vector<Element> x) { smallest_ = smaller(smallest_, x); }
+    void add(Seen const& other) { add(other.smallest_); }
+
+    Lanes suspects(Vector<Element> maximum) const {
+      return (smallest_ < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
+    }
+
+   private:
+    Vector<Element> smallest_ = broadcast(std::numeric_limits<Element>::max());
+  };
+};
+
+// By keys, which take fewer instructions, but of which -0.0 has a smaller one than +0.0.
+template <class Scalar>
+struct LaneKeys {
+  using Element = key_t<Scalar>;
+  using Lanes = Vector<Element>;
+  static constexpr Element kInfinity = LaneIntegers<Scalar>::kInfinity;
+  static constexpr Element kLowest = -kInfinity - 1;
+
+  static Vector<Element> of(Scalar const* source) { return load_keys(source); }
+  // The smallest of the numbers equal to x.
+  static Element least_of(Scalar x) {
+    auto const key = key_of(x);
+    return key == 0 ? -1 : key;
+  }
+  static Element after(Element least) { return least == -1 ? 1 : least + 1; }
+  static void widen_to(float* destination, Vector<Element> x) {
+    alignas(kVectorBytes) Scalar scalars[kLanes<Element>];
+    store(scalars, reordered(x));
+    store(destination, widen_lanes(scalars));
+    store(destination + kLanes<float>, widen_lanes(scalars + kLanes<float>));
   }
   static Floats largest_floats(Vector<Element> x) {
     alignas(kVectorBytes) float floats[kLanes<Element>];

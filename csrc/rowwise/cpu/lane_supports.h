@@ -3,30 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include "rowwise/cpu/conversion.h"
-#include "rowwise/cpu/row_scan.h"
-#include "rowwise/cpu/sort_lanes.h"
+#include "rowwise/cpu/lane_limits.h"
 #include "rowwise/cpu/support.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
-#include "rowwise/ordered_key.h"
 
 // Rows one to a lane of a vector, so that no pass over their entries ends with a sum over lanes.
 // Passes are those of support.h.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
-
-using Keys = Vector<int32_t>;
-
-inline Keys keys_of(Floats floats) { return reordered(reinterpret_cast<Keys>(floats)); }
-inline Floats floats_of(Keys keys) { return reinterpret_cast<Floats>(reordered(keys)); }
-
-template <class Comparison>
-inline bool any_lane(Comparison const& comparison) {
-  using Lane = std::remove_cvref_t<decltype(comparison[0])>;
-  return lanes_at_least<Lane>(broadcast<Lane>(-1), comparison) != 0;
-}
 
 // Thresholds at or below those of the rows, raised from lower ones by passes of Michelot's
 // iteration in float over the rows' entries or over some of them. All are relative to the maxima.
@@ -74,9 +60,12 @@ class LaneSupports {
     Keys const support = join(shortened(counts_[0]), shortened(counts_[1]));
     has_capped_ = any_lane(support > k_);
     if (!has_capped_) return;
-    largest_ = find_largest(columns, count, support, maxima, maxima + thresholds);
+    largest_ = find_largest(columns, count, support > k_, maxima, maxima + thresholds);
     sum_up(columns, count, largest_);
   }
+
+  // Whether there are rows of which more than k entries are above the threshold.
+  bool has_capped() const { return has_capped_; }
 
   // Replaces entries by the bits of their weights.
   template <class Scalar>
@@ -152,50 +141,14 @@ class LaneSupports {
     return !any_lane(is_below[0] | is_below[1]);
   }
 
-  // The k largest entries of the capped rows, given bounds that as many as `support` of them reach,
-  // and all of the other rows.
-  Largest find_largest(Floats const* columns, int64_t count, Keys support, Floats maxima,
+  // The k largest entries of the capped rows, of which as many reach the bounds, and all entries of
+  // the other rows.
+  Largest find_largest(Floats const* columns, int64_t count, Keys is_capped, Floats maxima,
                        Floats bounds) const {
-    Keys const is_capped = support > k_;
-    if (count <= kLanes<float>) return find_by_sorting(columns, count, is_capped);
-    Keys low = is_capped ? keys_of(bounds) : Keys{};  // as many as k entries are at least this
-    Keys high = is_capped ? keys_of(maxima + 0.0F) + 1 : Keys{} + 1;  // fewer are at least this
-    Keys count_at_low = is_capped ? support : Keys{};
-    Keys count_at_high = {};
-    for (int step = 0;; ++step) {
-      Keys const is_open = (count_at_low > k_) & (high - low > 1);
-      if (!any_lane(is_open)) break;
-      Keys middle = keys_of(middle_of(step, floats_of(low), floats_of(high),
-                                      __builtin_convertvector(count_at_low - k_, Floats),
-                                      __builtin_convertvector(k_ - count_at_high, Floats)));
-      // The largest entries may be equal, and then all is done.
-      if (step == 0) middle = high - 1;
-      Keys const halfway = low + ((high - low) >> 1);
-      middle = step >= tuning::kStepsByValue ? halfway : middle;
-      middle = ((middle <= low) | (middle >= high)) ? halfway : middle;
-      Floats const bound = floats_of(middle);
-      Keys counts = {};
-      for (int64_t column = 0; column < count; ++column) counts -= columns[column] >= bound;
-      Keys const is_enough = counts >= k_;
-      low = is_open & is_enough ? middle : low;
-      count_at_low = is_open & is_enough ? counts : count_at_low;
-      high = is_open & ~is_enough ? middle : high;
-      count_at_high = is_open & ~is_enough ? counts : count_at_high;
-    }
-    Keys const has_ties = count_at_low > k_;
-    return {is_capped ? floats_of(low) : Floats{} - INFINITY,
-            has_ties ? k_ - count_at_high : Keys{} + k_};
-  }
-
-  Largest find_by_sorting(Floats const* columns, int64_t count, Keys is_capped) const {
-    Floats sorted[kLanes<float>];
-    std::fill_n(sorted, kLanes<float>, Floats{} - INFINITY);
-    std::copy_n(columns, count, sorted);
-    sort_lanes(sorted);
-    Floats const smallest = is_capped ? sorted[k_ - 1] : Floats{} - INFINITY;
-    Keys ties = {};
-    for (int i = 0; i < k_; ++i) ties -= sorted[i] == smallest;
-    return {smallest, is_capped ? ties : Keys{} + k_};
+    LaneLimits limits(columns, count, k_, is_capped, bounds, maxima);
+    limits.halve(tuning::kHalvingsOfLanes);
+    limits.descend();
+    return {is_capped ? limits.low() : Floats{} - INFINITY, limits.ties()};
   }
 
   template <class Scalar, class Selection>

@@ -41,19 +41,15 @@ inline constexpr int64_t kLongestListOfGroup = 128;
 // eighth of itself.
 inline constexpr int kGroupsToLeave = 7;
 
+// Most of so few vectors of a row hold candidates, so all are compressed as they are read.
+inline constexpr int64_t kFewVectors = 8;
+
+// Of so many vectors one holds candidates: more are found with a branch each.
+inline constexpr int kVectorsOfHit = 4;
+
 // Passes of Michelot's iteration over the largest entries of lanes, for a bound. One is a few
 // percent slower in some rows; more than two change nothing.
 inline constexpr int kPassesForBound = 2;
-
-// Up to this length most vectors of a row have candidates, and are compressed, for 5 cycles each.
-// In longer rows there are fewer candidates than vectors, or hardly more.
-inline constexpr int64_t kLongestCompressedRow = 128;
-
-// So many candidates among 64 entries are listed without a branch: 8 in rows of up to 512, where
-// they lie close together, else 4.
-inline constexpr int64_t kDenseMarks = 512;
-inline constexpr int kMarksOfDense = 8;
-inline constexpr int kMarksOfSparse = 4;
 
 // Entries of a block of a long row: it fits into the nearest cache of any processor, and what is
 // done once for each block is little against it.
@@ -75,6 +71,13 @@ inline constexpr int64_t kFewestForBound = 8;
 
 // Rows that are copied together, because they share lines, stay within half of a second cache.
 inline constexpr int64_t kCopiedBytes = int64_t{1} << 19;
+
+// The search for the k-th largest entries of rows in lanes halves intervals so many times, which
+// leaves a few values for a pass each.
+inline constexpr int kHalvingsOfLanes = 6;
+
+// The same for a bound, which may lie below the k-th largest entry.
+inline constexpr int kHalvingsForBound = 8;
 
 // The search for the k-th largest entry halves values this many times: for 1000 normal numbers 10
 // times is enough. Then it halves keys, which ends after 32 or 64 times for any numbers.
