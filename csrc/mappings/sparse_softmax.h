@@ -5,6 +5,7 @@
 
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
+#include "mappings/short_terms.h"
 
 namespace zeta::mappings {
 
@@ -138,6 +139,44 @@ class SparseSoftmax {
   ZETA_HOST_DEVICE static constexpr Doubles weights(Doubles const& terms,
                                                     Thresholds<Doubles> const& thresholds) {
     return (terms - thresholds.integer) - thresholds.fraction;
+  }
+
+  // The same for logits of half types that are multiples of the unit of ShortTerms, in float.
+  //
+  // The weights of kappa logits are rest / kappa and how far they lie above the least of them, z,
+  // where rest = 1 - sum(z_i - z). All of a set are above its threshold, z - rest / kappa, when the
+  // rest is above 0; so a set that contains the support then is the support.
+  template <class Floats>
+  struct ShortLevels {
+    Floats least;
+    ShortQuotients<Floats> shares;
+  };
+
+  template <class Integers, class Floats>
+  ZETA_HOST_DEVICE static constexpr Integers short_terms(Floats const& logits,
+                                                         Floats const& maxima) {
+    return ShortTerms::integers<Integers>(logits - maxima);
+  }
+  // In units, given the sum of the terms and the least of them. Sums may wrap around.
+  template <class Integers>
+  ZETA_HOST_DEVICE static constexpr Integers short_rests(Integers const& sums,
+                                                         Integers const& counts,
+                                                         Integers const& least) {
+    return counts * least - sums + ShortTerms::kOne;
+  }
+  template <class Floats>
+  ZETA_HOST_DEVICE static constexpr ShortLevels<Floats> short_levels(Floats const& least,
+                                                                     Floats const& rests,
+                                                                     Floats const& counts) {
+    return {least, ShortQuotients<Floats>::of(rests, counts)};
+  }
+  // The bits of the weights of a support's logits, rounded to odd, and 0 for lower ones.
+  template <class Integers, class Floats>
+  ZETA_HOST_DEVICE static constexpr Integers short_weights(Floats const& logits,
+                                                           ShortLevels<Floats> const& levels) {
+    Floats const exact = (logits - levels.least) + levels.shares.high;
+    Integers const bits = sum_rounded_to_odd<Integers>(exact, levels.shares.low);
+    return logits >= levels.least ? bits : Integers{};
   }
 
   // The threshold of some logits, about, given the sum of them below the maximum.
