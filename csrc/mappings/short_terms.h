@@ -54,14 +54,14 @@ struct ShortQuotients {
 // to 0 with a last bit of 1 (round to odd). Rounded again, to a half type, that is what rounding
 // the sum once gives.
 //
-// It is also what rounding the exact sum w gives, of which `low` is a quotient by kappa, rounded by
-// 2^-25 units at most: no midpoint m between two numbers of the half type lies between the two
-// sums. In units, w is an integer divided by kappa, and m a multiple of 1/2 for float16, whose
-// smallest numbers are multiples of the unit; so w is m or they differ by 1 / (2 kappa). For
-// bfloat16 and 2^e <= w < 2^(e+1), m is a multiple of 2^(e-8). Of less than one unit (e < 8), that
-// is, they differ by 2^(e-8) / kappa, which is above 1 / (512 kappa^2), since w is at least 1 /
-// kappa. For kappa up to 128 that is 2^-23. If w is m, it has so few digits that `low` is not
-// rounded.
+// It is also what rounding w gives, the sum with the exact quotient by kappa in place of `low`,
+// which is rounded by 2^-25 units at most: no midpoint m between two numbers of the half type lies
+// between the two. In units, w is an integer divided by kappa. For float16, whose smallest numbers
+// are multiples of the unit, m is a multiple of 1/2, so that w is m or differs by 1 / (2 kappa).
+// For bfloat16 and 2^e <= w < 2^(e+1), m is a multiple of 2^(e-8). From 1 on (e >= 8) they are
+// equal or differ by 1 / kappa; else by 2^(e-8) / kappa, which is above 1 / (512 kappa^2), since w
+// is at least 1 / kappa. For kappa up to 128 that is 2^-23. If w is m, it has so few digits that
+// `low` is not rounded.
 template <class Integers, class Floats>
 ZETA_HOST_DEVICE constexpr Integers sum_rounded_to_odd(Floats const& exact, Floats const& low) {
   Floats const sum = exact + low;
