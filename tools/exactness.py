@@ -43,7 +43,7 @@ class Case:
 CASES = (
     Case("lanes", 50, 8, 3),
     Case("lanes", 50, 512, 3),
-    Case("tile", 50, 24, 24),
+    Case("sorted", 50, 24, 24),
     Case("group", 10, 1000, 32),
     Case("group", 5, 1024, 1024, (0.0, 1e-4, 0.01)),
     Case("row", 2, 20_000, 1000, (1e-4, 0.01, 1.0)),

@@ -179,6 +179,56 @@ class SparseSoftmax {
     return logits >= levels.least ? bits : Integers{};
   }
 
+  // The supports of rows whose logits are given one by one, larger first. Terms may have any
+  // origin, or be the logits themselves, if they are multiples of a unit and differences up to 1
+  // are exact.
+  //
+  // The first i logits belong to the support if their rest, as said of short_levels(), is above 0.
+  // With the i-th, the i - 1 before it lie higher above the least, so the rest falls by i - 1 times
+  // as much. As long as it may stay above 0, the rest, that product and their difference are at
+  // most 1, so they are exact; else rounding leaves the rest at 0 or below. It never rises.
+  template <class Numbers>
+  class Descent {
+   public:
+    ZETA_HOST_DEVICE explicit Descent(Numbers const& largest_terms) : term_(largest_terms) {}
+
+    ZETA_HOST_DEVICE void add(Numbers const& logits, Numbers const& terms) {
+      rest_ += added_ * (terms - term_);
+      added_ += 1;
+      term_ = terms;
+      least_ = is_in_support() ? logits : least_;
+      rests_ = is_in_support() ? rest_ : rests_;
+      counts_ = is_in_support() ? added_ : counts_;
+    }
+
+    // Whether the logits added last are in the support.
+    ZETA_HOST_DEVICE auto is_in_support() const { return rest_ > Numbers{}; }
+
+    ZETA_HOST_DEVICE Numbers const& least() const { return least_; }
+    ZETA_HOST_DEVICE Numbers const& rests() const { return rests_; }
+    ZETA_HOST_DEVICE Numbers const& counts() const { return counts_; }
+
+   private:
+    Numbers term_;        // of the logits added last
+    Numbers added_ = {};  // how many were
+    Numbers rest_ = Numbers{} + 1;
+    // When the last logit of the support was added:
+    Numbers counts_ = {};
+    Numbers rests_ = {};
+    Numbers least_ = {};
+  };
+
+  // As thresholds(), given the least term of each support and its rest.
+  template <class Doubles>
+  ZETA_HOST_DEVICE static constexpr Thresholds<Doubles> thresholds_below(Doubles const& least_terms,
+                                                                         Doubles const& rests,
+                                                                         Doubles const& counts,
+                                                                         Fixed const& fixed) {
+    Doubles const nearest = fixed.rounded(rests / counts);
+    Doubles const share = nearest * counts < rests ? nearest + fixed.unit() : nearest;
+    return {least_terms - share, (share * counts - rests) / counts};
+  }
+
   // The threshold of some logits, about, given the sum of them below the maximum.
   ZETA_HOST_DEVICE static constexpr float estimated_threshold(float sum, float count) {
     return estimated_quotient(sum - 1, count);

@@ -90,20 +90,36 @@ inline Doubles widen_lanes(double const* source) { return load<double>(source); 
 
 inline Floats widen_lanes(float const* source) { return load<float>(source); }
 
+// The floats of the bits of as many half types.
+template <class Scalar>
+inline Floats widened(HalfShorts bits) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    return reinterpret_cast<Floats>(lengthened(bits) << 16);
+  } else {
+#if defined(__AVX512BW__)
+    return reinterpret_cast<Floats>(_mm512_maskz_cvtph_ps(0xffff, reinterpret_cast<__m256i>(bits)));
+#elif defined(__F16C__)
+    return reinterpret_cast<Floats>(_mm256_cvtph_ps(reinterpret_cast<__m128i>(bits)));
+#else
+    auto const all = lengthened(bits);
+    auto const magnitude = all & 0x7fff;
+    constexpr uint32_t kRebias = (127 - 15) << 23;
+    auto const rebased = (magnitude << 13) + (magnitude < 0x7c00 ? kRebias : 2 * kRebias);
+    auto const subnormal =
+        __builtin_convertvector(reinterpret_cast<Vector<int32_t>>(magnitude), Floats) * 0x1p-24F;
+    auto const widened =
+        magnitude < 0x400 ? reinterpret_cast<Vector<uint32_t>>(subnormal) : rebased;
+    return reinterpret_cast<Floats>(widened | (all & 0x8000) << 16);
+#endif
+  }
+}
+
 inline Floats widen_lanes(BFloat16 const* source) {
-  return reinterpret_cast<Floats>(lengthened(load_as<HalfShorts>(source)) << 16);
+  return widened<BFloat16>(load_as<HalfShorts>(source));
 }
 
 inline Floats widen_lanes(Float16 const* source) {
-#if defined(__AVX512BW__)
-  return reinterpret_cast<Floats>(_mm512_maskz_cvtph_ps(0xffff, load_as<__m256i>(source)));
-#elif defined(__F16C__)
-  return reinterpret_cast<Floats>(_mm256_cvtph_ps(load_as<__m128i>(source)));
-#else
-  Floats result;
-  for (int lane = 0; lane < kLanes<float>; ++lane) result[lane] = widen(source[lane]);
-  return result;
-#endif
+  return widened<Float16>(load_as<HalfShorts>(source));
 }
 
 namespace detail {
@@ -158,6 +174,17 @@ inline HalfIntegers round_to_odd(Doubles x) {
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
 }
 
+// Of floats below 2^16 that are not negative, as narrow() does for one.
+template <class FloatVector>
+inline auto float16_bits(FloatVector x) {
+  using Integers = decltype(x < x);
+  auto const bits = reinterpret_cast<Integers>(x);
+  auto const rebased = bits - ((127 - 15) << 23);
+  auto const normal = (rebased + 0xfff + (rebased >> 13 & 1)) >> 13;
+  auto const subnormal = reinterpret_cast<Integers>(x + 0.5F) - 0x3f000000;
+  return bits < 0x38800000 ? subnormal : normal;
+}
+
 // The bits of such numbers, narrowed, in the low bits of integers.
 template <class Scalar>
 inline HalfIntegers narrowed_bits(Doubles x) {
@@ -180,11 +207,7 @@ inline HalfIntegers narrowed_bits(Doubles x) {
     return reinterpret_cast<HalfIntegers>(_mm_cvtepu16_epi32(
         _mm_cvtps_ph(reinterpret_cast<__m128>(bits), _MM_FROUND_TO_NEAREST_INT)));
 #else
-    HalfIntegers result;
-    for (int lane = 0; lane < kLanes<double>; ++lane) {
-      result[lane] = narrow<Float16>(static_cast<double>(std::bit_cast<float>(bits[lane]))).bits;
-    }
-    return result;
+    return float16_bits(reinterpret_cast<HalfFloats>(bits));
 #endif
   }
 }
@@ -197,6 +220,46 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
     store(destination, narrowed_bits<Scalar>(x));
   } else {
     store(destination, shortened(narrowed_bits<Scalar>(x)));
+  }
+}
+
+// The bits of floats that are finite and not negative, narrowed.
+inline HalfShorts narrowed_to_float16(Floats x) {
+#if defined(__AVX512BW__)
+  return reinterpret_cast<HalfShorts>(
+      _mm512_maskz_cvtps_ph(0xffff, reinterpret_cast<__m512>(x), _MM_FROUND_TO_NEAREST_INT));
+#elif defined(__F16C__)
+  return reinterpret_cast<HalfShorts>(
+      _mm256_cvtps_ph(reinterpret_cast<__m256>(x), _MM_FROUND_TO_NEAREST_INT));
+#else
+  return shortened(reinterpret_cast<Vector<uint32_t>>(float16_bits(x)));
+#endif
+}
+
+// A vector of bits of a half type as two of floats. Of bfloat16, which is the upper half of a
+// float, each has every second one, which takes one instruction.
+template <class Scalar, int Part>
+inline Floats part_of(Vector<uint16_t> bits) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    auto const pairs = reinterpret_cast<Vector<uint32_t>>(bits);
+    return reinterpret_cast<Floats>(Part == 0 ? pairs << 16 : pairs & 0xffff0000);
+  } else {
+    return widened<Scalar>(half_of<Part == 1, uint16_t>(bits));
+  }
+}
+
+// The same back, of floats that are finite and not negative.
+template <class Scalar>
+inline Vector<uint16_t> narrowed_parts(Floats first, Floats second) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    auto const rounded = [](Floats x) {
+      auto const bits = reinterpret_cast<Vector<uint32_t>>(x);
+      return bits + 0x7fff + (bits >> 16 & 1);
+    };
+    return reinterpret_cast<Vector<uint16_t>>(rounded(first) >> 16 |
+                                              (rounded(second) & 0xffff0000));
+  } else {
+    return join(narrowed_to_float16(first), narrowed_to_float16(second));
   }
 }
 

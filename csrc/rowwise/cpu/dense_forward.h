@@ -8,7 +8,7 @@
 #include "rowwise/cpu/forward_group.h"
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
-#include "rowwise/cpu/forward_tile.h"
+#include "rowwise/cpu/forward_sorted.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 
@@ -39,9 +39,9 @@ class DenseForward {
       of_largest(std::integral_constant<int, 3>{});
       of_largest(std::integral_constant<int, 4>{});
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
-      if (length_ <= tuning::kLongestRowOfTile) {
-        together(TileForward<MappingOf, Scalar>(fixed_, length_, k_, streams_), rest);
-        with_padding(TileForward<MappingOf, Scalar>(fixed_, length_, k_, false), rest);
+      if (length_ <= tuning::kLongestSortedRow) {
+        together(SortedForward<MappingOf, Scalar>(fixed_, length_, k_, streams_), rest);
+        with_padding(SortedForward<MappingOf, Scalar>(fixed_, length_, k_, false), rest);
       } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
         together(GroupForward<MappingOf, Scalar>(fixed_, length_, k_, streams_), rest);
       }

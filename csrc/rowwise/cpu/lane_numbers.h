@@ -22,10 +22,12 @@ struct LaneNumbers {
   static constexpr Element kLowest = -std::numeric_limits<Element>::infinity();
 
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
+  static Vector<Element> of_bits(Vector<Element> x) { return x; }
   static Element of_one(Scalar x) { return x; }
   static Element least_of(Scalar x) { return x; }
   // The smallest number above those equal to x.
   static Element after(Element x) { return scalar_of<Scalar>(key_of(x + Element{0}) + 1); }
+  static Vector<Element> bits(Vector<Element> x) { return x; }
   static void widen_to(Element* destination, Vector<Element> x) { store(destination, x); }
 
   // The larger of those lanes that become the same lane of a vector of floats.
@@ -62,8 +64,8 @@ struct LaneIntegers {
                                                                           : 0x7f800000;
   static constexpr Element kLowest = -kInfinity;
 
-  static Vector<Element> of(Scalar const* source) {
-    auto const bits = load<Element>(source);
+  static Vector<Element> of(Scalar const* source) { return of_bits(load<Element>(source)); }
+  static Vector<Element> of_bits(Vector<Element> bits) {
     auto const sign = bits >> (8 * static_cast<int>(sizeof(Element)) - 1);
     return ((bits & kMagnitude) ^ sign) - sign;
   }
@@ -72,13 +74,15 @@ struct LaneIntegers {
     auto const magnitude = static_cast<Element>(bits & kMagnitude);
     return bits < 0 ? -magnitude : magnitude;
   }
+  static Vector<Element> bits(Vector<Element> x) {
+    return x < 0 ? -x | std::numeric_limits<Element>::min() : x;
+  }
   static void widen_to(Real* destination, Vector<Element> x) {
-    auto const bits = x < 0 ? -x | std::numeric_limits<Element>::min() : x;
     if constexpr (std::is_same_v<Scalar, Real>) {
-      store(destination, bits);
+      store(destination, bits(x));
     } else {
       alignas(kVectorBytes) Scalar scalars[kLanes<Element>];
-      store(scalars, bits);
+      store(scalars, bits(x));
       store(destination, widen_lanes(scalars));
       store(destination + kLanes<float>, widen_lanes(scalars + kLanes<float>));
     }
@@ -102,6 +106,11 @@ struct LaneIntegers {
     Vector<Element> smallest_ = broadcast(std::numeric_limits<Element>::max());
   };
 };
+
+// In which rows of a lane each are compared, where numbers are looked for that equal others.
+template <class Scalar>
+using ShortNumbers =
+    std::conditional_t<sizeof(Scalar) == 2, LaneIntegers<Scalar>, LaneNumbers<Scalar>>;
 
 // By keys, which take fewer instructions, but of which -0.0 has a smaller one than +0.0.
 template <class Scalar>

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cpu/lane_numbers.h"
+#include "rowwise/cpu/row_scan.h"
+#include "rowwise/cpu/short_rows.h"
+#include "rowwise/cpu/sort_lanes.h"
+#include "rowwise/cpu/sorted_weights.h"
+#include "rowwise/cpu/vector.h"
+#include "rowwise/float16.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// As many rows as a vector has lanes of their type, which follow each other without a gap, of 5 to
+// 32 entries, for any k. Each row lies in a lane and a copy of it is sorted, so that no step but
+// the end of a walk down it depends on how its entries lie.
+template <template <class> class MappingOf, class Scalar>
+class SortedForward {
+ public:
+  using Fixed = typename MappingOf<float>::Fixed;
+  static constexpr int kRows = ShortRows<Scalar>::kRows;
+
+  SortedForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : length_(static_cast<int>(length)),
+        k_(static_cast<int>(k)),
+        rows_(length, streams),
+        weights_(fixed, length_, k_) {}
+
+  // `readable` entries from the first on may be read. Returns true: the rows were written.
+  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+    if (length_ <= 8) {
+      forward<8>(logits, weights, readable);
+    } else if (length_ <= 16) {
+      forward<16>(logits, weights, readable);
+    } else if (length_ <= 24) {
+      forward<24>(logits, weights, readable);
+    } else {
+      forward<32>(logits, weights, readable);
+    }
+    return true;
+  }
+
+ private:
+  using Numbers = ShortNumbers<Scalar>;
+  using Entries = Vector<typename Numbers::Element>;
+  using Bits = typename ShortRows<Scalar>::Bits;
+
+  // Rows of up to `Count` entries, to which as many are added as are missing, lower than any.
+  template <int Count>
+  void forward(Scalar const* logits, Scalar* weights, int64_t readable) {
+    Bits columns[std::bit_ceil(static_cast<unsigned>(Count))];
+    rows_.load(logits, readable, columns);
+    for (int i = length_; i < Count; ++i) columns[i] = Numbers::bits(lowest());
+    Entries sorted[Count];
+    typename Numbers::Seen seen;
+#pragma GCC unroll 32
+    for (int i = 0; i < Count; ++i) {
+      sorted[i] = Numbers::of_bits(columns[i]);
+      seen.add(sorted[i]);
+    }
+    sort_lanes(sorted);
+    uint64_t const suspects = lanes_where(seen.suspects(sorted[0]));
+    if (k_ < length_) keep_largest(sorted, columns);
+    weights_.weigh(sorted, columns);
+    bool const has_next = readable >= 2 * kRows * length_;
+    rows_.store(columns, weights, has_next ? logits + kRows * length_ : logits);
+    for_each_lane(suspects, [&](int row) {
+      if (range_of(logits + row * length_, length_).is_ordinary()) return;
+      std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+    });
+  }
+
+  // Leaves the k largest entries of each row. Of those that equal the last of them, which may be
+  // more than there is room for, the first ones stay.
+  [[gnu::noinline]] void keep_largest(Entries* sorted, Bits* columns) const {
+    Entries const last = sorted[k_ - 1];
+    auto const has_ties = (last == sorted[k_]) & (last > Numbers::kLowest);
+    if (lanes_where(has_ties) != 0) {
+      auto room = has_ties & 0;
+      for (int i = 0; i < k_; ++i) room -= sorted[i] == last;
+      for (int i = 0; i < length_; ++i) {
+        auto const is_tie = has_ties & (Numbers::of_bits(columns[i]) == last);
+        room += is_tie;
+        columns[i] = (is_tie & (room < 0)) ? Numbers::bits(lowest()) : columns[i];
+      }
+    }
+    std::fill(sorted + k_, sorted + length_, lowest());
+  }
+
+  static Entries lowest() { return broadcast(Numbers::kLowest); }
+
+  template <class Comparison>
+  static uint64_t lanes_where(Comparison comparison) {
+    using Lane = key_t<Scalar>;
+    return lanes_at_least<Lane>(broadcast<Lane>(-1), comparison);
+  }
+
+  int length_;
+  int k_;
+  ShortRows<Scalar> rows_;
+  SortedWeights<MappingOf<float>, Scalar> weights_;
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
