@@ -27,7 +27,7 @@ case $name in
     choice=(--tests-regex '^(Threads|SparseSoftmax)')
     ;;
   valgrind)
-    flags='-O2 -g'
+    flags='-O2 -g -DZETA_KEEP_NO_MEMORY'
     targets=(test_mappings test_float16 test_ordered_key test_row_geometry
       test_cpu_forward test_cpu_backward test_cpu_memory)
     ;;

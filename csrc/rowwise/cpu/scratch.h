@@ -1,9 +1,9 @@
 #pragma once
 
 #include <cstdint>
-#include <new>
 #include <type_traits>
 
+#include "rowwise/cpu/thread_memory.h"
 #include "rowwise/cpu/vector.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
@@ -18,32 +18,22 @@ class Scratch {
   Scratch() = default;
   Scratch(Scratch const&) = delete;
   Scratch& operator=(Scratch const&) = delete;
-  ~Scratch() { release(); }
+  ~Scratch() { give_back(block_); }
 
   // Keeps no element.
   void reserve(int64_t count) {
-    if (count <= capacity_) return;
-    release();
-    data_ = static_cast<Element*>(
-        ::operator new(static_cast<size_t>(count) * sizeof(Element), std::align_val_t{kAlignment}));
-    capacity_ = count;
+    size_t const bytes = static_cast<size_t>(count) * sizeof(Element);
+    if (bytes <= block_.bytes) return;
+    give_back(block_);
+    block_ = {};  // Nothing to give back again, should the next line throw.
+    block_ = take_block(bytes);
   }
 
-  Element* data() { return data_; }
-  Element const* data() const { return data_; }
+  Element* data() { return static_cast<Element*>(block_.data); }
+  Element const* data() const { return static_cast<Element const*>(block_.data); }
 
  private:
-  static constexpr size_t kAlignment = 64;  // a line
-
-  // Leaves nothing to release again, should the next allocation throw.
-  void release() {
-    ::operator delete(data_, std::align_val_t{kAlignment});
-    data_ = nullptr;
-    capacity_ = 0;
-  }
-
-  Element* data_ = nullptr;
-  int64_t capacity_ = 0;
+  MemoryBlock block_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -72,6 +72,10 @@ inline constexpr int64_t kFewestForBound = 8;
 // Rows that are copied together, because they share lines, stay within half of a second cache.
 inline constexpr int64_t kCopiedBytes = int64_t{1} << 19;
 
+// A thread keeps this much memory at most from call to call: rows along another dim ask for two
+// copies, and a group for less than as much again.
+inline constexpr int64_t kKeptBytes = 4 * kCopiedBytes;
+
 // The search for the k-th largest entries of rows in lanes halves intervals so many times, which
 // leaves a few values for a pass each.
 inline constexpr int kHalvingsOfLanes = 6;
