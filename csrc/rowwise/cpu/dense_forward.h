@@ -29,10 +29,10 @@ class DenseForward {
     if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
       auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
         if (k_ != K) return;
-        together(LaneForward<MappingOf, Scalar, K, tuning::kTiles>(fixed_, length_, streams_),
-                 rest);
-        together(LaneForward<MappingOf, Scalar, K, 1>(fixed_, length_, streams_), rest);
-        with_padding(LaneForward<MappingOf, Scalar, K, 1>(fixed_, length_, false), rest);
+        using Lanes = LaneForward<MappingOf, Scalar, K, 1>;
+        together<LaneForward<MappingOf, Scalar, K, tuning::kTiles>>(rest, length_, streams_);
+        together<Lanes>(rest, length_, streams_);
+        with_padding<Lanes>(rest, length_);
       };
       of_largest(std::integral_constant<int, 1>{});
       of_largest(std::integral_constant<int, 2>{});
@@ -40,10 +40,10 @@ class DenseForward {
       of_largest(std::integral_constant<int, 4>{});
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
       if (length_ <= tuning::kLongestSortedRow) {
-        together(SortedForward<MappingOf, Scalar>(fixed_, length_, k_, streams_), rest);
-        with_padding(SortedForward<MappingOf, Scalar>(fixed_, length_, k_, false), rest);
+        together<SortedForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
+        with_padding<SortedForward<MappingOf, Scalar>>(rest, length_, k_);
       } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
-        together(GroupForward<MappingOf, Scalar>(fixed_, length_, k_, streams_), rest);
+        together<GroupForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
       }
     }
     one_by_one(rest, rest.count);
@@ -65,30 +65,30 @@ class DenseForward {
     }
   };
 
-  template <class Kernel>
-  static constexpr int64_t kRowsOf = std::remove_cvref_t<Kernel>::kRows;
-
-  // As many rows at a time as the kernel takes.
-  template <class Kernel>
-  void together(Kernel&& kernel, Rows& rest) {
-    while (rest.count >= kRowsOf<Kernel>) {
+  // As many rows at a time as the kernel takes. For fewer there is no kernel, nor its memory.
+  template <class Kernel, class... Arguments>
+  void together(Rows& rest, Arguments const&... arguments) {
+    if (rest.count < Kernel::kRows) return;
+    Kernel kernel(fixed_, arguments...);
+    while (rest.count >= Kernel::kRows) {
       if (kernel(rest.logits, rest.weights, rest.readable)) {
-        rest.drop(kRowsOf<Kernel>, length_);
+        rest.drop(Kernel::kRows, length_);
       } else {
-        one_by_one(rest, kRowsOf<Kernel>);
+        one_by_one(rest, Kernel::kRows);
       }
     }
   }
 
   // Short rows that are fewer than the kernel takes, with rows of zeros after them.
-  template <class Kernel>
-  void with_padding(Kernel&& kernel, Rows& rest) {
+  template <class Kernel, class... Arguments>
+  void with_padding(Rows& rest, Arguments const&... arguments) {
     if (rest.count == 0 || length_ > tuning::kLongestPaddedRow) return;
+    Kernel kernel(fixed_, arguments..., /*streams=*/false);
     int64_t const entries = rest.count * length_;
-    alignas(kVectorBytes) Scalar logits[kRowsOf<Kernel> * tuning::kLongestPaddedRow] = {};
-    alignas(kVectorBytes) Scalar weights[kRowsOf<Kernel> * tuning::kLongestPaddedRow];
+    alignas(kVectorBytes) Scalar logits[Kernel::kRows * tuning::kLongestPaddedRow] = {};
+    alignas(kVectorBytes) Scalar weights[Kernel::kRows * tuning::kLongestPaddedRow];
     std::copy_n(rest.logits, entries, logits);
-    kernel(logits, weights, kRowsOf<Kernel> * length_);
+    kernel(logits, weights, Kernel::kRows * length_);
     std::copy_n(weights, entries, rest.weights);
     rest.drop(rest.count, length_);
   }
