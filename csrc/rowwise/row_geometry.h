@@ -87,27 +87,32 @@ class RowGeometryBuilder {
   using Strides = std::array<int64_t, Operands>;
 
   void set_row(int64_t size, Strides const& stride) {
-    geometry_.length = size;
-    geometry_.full_length = size;
-    std::copy(stride.begin(), stride.end(), geometry_.stride);
+    length_ = size;
+    stride_ = stride;
   }
 
   void add_batch_dimension(int64_t size, Strides const& stride) {
-    geometry_.rows *= size;
+    rows_ *= size;
     if (size == 1) return;
-    auto const position =
-        std::find_if(dimensions_.begin(), dimensions_.begin() + count_,
-                     [&](Dimension const& other) { return other.stride[0] > stride[0]; });
-    std::copy_backward(position, dimensions_.begin() + count_, dimensions_.begin() + count_ + 1);
+    auto const end = dimensions_.begin() + count_;
+    auto const position = std::find_if(dimensions_.begin(), end, [&](Dimension const& other) {
+      return other.stride[0] > stride[0];
+    });
+    std::copy_backward(position, end, end + 1);
     *position = {size, stride};
     ++count_;
   }
 
-  RowGeometry<Operands> build() {
+  RowGeometry<Operands> build() const {
+    RowGeometry<Operands> geometry;
+    geometry.rows = rows_;
+    geometry.length = length_;
+    geometry.full_length = length_;
+    std::copy(stride_.begin(), stride_.end(), geometry.stride);
     for (int i = 0; i < count_; ++i) {
-      if (!merge(dimensions_[i])) append(dimensions_[i]);
+      if (!merge(dimensions_[i], geometry)) append(dimensions_[i], geometry);
     }
-    return geometry_;
+    return geometry;
   }
 
  private:
@@ -116,26 +121,30 @@ class RowGeometryBuilder {
     Strides stride;
   };
 
-  bool merge(Dimension const& outer) {
-    if (geometry_.batch_dimensions == 0) return false;
-    int const last = geometry_.batch_dimensions - 1;
+  static bool merge(Dimension const& outer, RowGeometry<Operands>& geometry) {
+    if (geometry.batch_dimensions == 0) return false;
+    int const last = geometry.batch_dimensions - 1;
     for (int operand = 0; operand < Operands; ++operand) {
-      int64_t const inner = geometry_.batch_strides[last][operand];
-      if (outer.stride[operand] != inner * geometry_.batch_sizes[last]) return false;
+      int64_t const inner = geometry.batch_strides[last][operand];
+      if (outer.stride[operand] != inner * geometry.batch_sizes[last]) return false;
     }
-    geometry_.batch_sizes[last] *= outer.size;
+    geometry.batch_sizes[last] *= outer.size;
     return true;
   }
 
-  void append(Dimension const& dimension) {
-    int const position = geometry_.batch_dimensions++;
-    geometry_.batch_sizes[position] = dimension.size;
-    std::copy(dimension.stride.begin(), dimension.stride.end(), geometry_.batch_strides[position]);
+  static void append(Dimension const& dimension, RowGeometry<Operands>& geometry) {
+    int const position = geometry.batch_dimensions++;
+    geometry.batch_sizes[position] = dimension.size;
+    std::copy(dimension.stride.begin(), dimension.stride.end(), geometry.batch_strides[position]);
   }
 
-  RowGeometry<Operands> geometry_;
-  std::array<Dimension, kMaxBatchDimensions + 1> dimensions_ = {};
+  int64_t rows_ = 1;
+  int64_t length_ = 1;
+  Strides stride_ = {};
   int count_ = 0;
+  // By their stride in operand 0. Not cleared, which takes longer than the rest of a call's
+  // geometry.
+  std::array<Dimension, kMaxBatchDimensions + 1> dimensions_;
 };
 
 }  // namespace zeta::rowwise
