@@ -21,6 +21,7 @@ template <class Function>
 void for_each_range(char const* name, int64_t count, int64_t smallest_range,
                     Function const& function) {
   rowwise::cpu::capability();  // Throws here, not in a thread, if the environment names none.
+  if (0 < count && count <= smallest_range) return function(0, count);
   auto const call = [](int64_t first, int64_t last, void* context) {
     (*static_cast<Function const*>(context))(first, last);
   };
