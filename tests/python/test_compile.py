@@ -147,6 +147,21 @@ def test_compiled_autograd(operator):
     assert counter.frame_count == 1
 
 
+@pytest.mark.parametrize("length", [6, 64])  # of rows whose output or support is saved
+def test_compiled_autograd_of_the_gradient(operator, length):
+    z = torch.randn(5, length, requires_grad=True)
+    direction = torch.randn(5, length, dtype=torch.float64, requires_grad=True)
+    weights = operator.function(z, 2, dtype=torch.float64)
+    [first] = torch.autograd.grad(weights, z, direction, create_graph=True)
+    other = torch.randn(5, length)
+    [expected] = torch.autograd.grad(first, direction, other, retain_graph=True)
+    compiler = torch.compile(backend="aot_eager", fullgraph=True)
+    with torch._dynamo.compiled_autograd._enable(compiler):
+        [result] = torch.autograd.grad(first, direction, other)
+    assert result.dtype == torch.float64
+    assert torch.equal(result, expected)
+
+
 CACHED_STEP = """
 import sys, torch, zeta
 from torch._dynamo.utils import counters

@@ -106,6 +106,16 @@ def test_profiler_shows_the_operators_and_the_node(operator, z):
     assert f"::{operator.module.__name__}" in node
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.autograd.graph, "node_creation_hook"), reason="this torch calls none"
+)
+def test_node_creation_hook(operator, z):
+    names = []
+    with torch.autograd.graph.node_creation_hook(lambda node: names.append(node.name())):
+        weights = operator.function(z)
+    assert names.count(weights.grad_fn.name()) == 1
+
+
 def test_backward_from_several_threads(operator, z):
     """Of one graph: the node's tensors are read side by side."""
     weights = operator.function(z)

@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-// torch::autograd::Function knows neither torch.func nor forward-mode AD. Under these the operators
+// The nodes of gradient_node.h know neither torch.func nor forward-mode AD. Under these the operators
 // give their kernel's value with derivatives made of ATen operators.
 namespace zeta::ops {
 

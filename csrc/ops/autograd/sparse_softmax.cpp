@@ -3,67 +3,28 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
-#include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
 #include <utility>
 
 #include "ops/autograd/differentiable_projection.h"
+#include "ops/autograd/gradient_node.h"
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
 
-using torch::autograd::AutogradContext;
-using torch::autograd::variable_list;
+// In no unnamed namespace, since profilers and grad_fn show the names.
 
-// In no unnamed namespace, since profilers and grad_fn show the names of the functions.
+struct SparseSoftmax {
+  static constexpr auto* backward = &sparse_softmax::backward;
+};
 
 // The gradient with respect to the gradient: the operator is linear in it and symmetric on the
 // support, so it is its own derivative. The support has none.
-struct SparseSoftmaxBackward : torch::autograd::Function<SparseSoftmaxBackward> {
-  static constexpr bool is_traceable = true;
-
-  static at::Tensor forward(AutogradContext* context, at::Tensor const& grad_output,
-                            at::Tensor const& output, int64_t dim, at::ScalarType input_dtype) {
-    at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    context->set_materialize_grads(false);
-    context->save_for_backward({output});
-    context->saved_data["dim"] = dim;
-    return sparse_softmax::backward(grad_output, output, dim, input_dtype);
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list const& grads) {
-    if (!grads[0].defined()) return {{}, {}, {}, {}};
-    at::Tensor const output = context->get_saved_variables()[0];
-    int64_t const dim = context->saved_data["dim"].toInt();
-    at::ScalarType const dtype = output.scalar_type();
-    return {sparse_softmax::backward(grads[0].to(dtype), output, dim, dtype), {}, {}, {}};
-  }
-};
-
-struct SparseSoftmax : torch::autograd::Function<SparseSoftmax> {
-  static constexpr bool is_traceable = true;
-
-  static at::Tensor forward(AutogradContext* context, at::Tensor const& z, c10::SymInt k,
-                            int64_t dim, std::optional<at::ScalarType> dtype) {
-    at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    at::Tensor const output = sparse_softmax::forward(z, std::move(k), dim, dtype);
-    context->set_materialize_grads(false);
-    context->save_for_backward({output});
-    context->saved_data["dim"] = dim;
-    context->saved_data["input_dtype"] = z.scalar_type();
-    return output;
-  }
-
-  static variable_list backward(AutogradContext* context, variable_list const& grads) {
-    if (!grads[0].defined()) return {{}, {}, {}, {}};
-    at::Tensor const output = context->get_saved_variables()[0];
-    int64_t const dim = context->saved_data["dim"].toInt();
-    at::ScalarType const input_dtype = context->saved_data["input_dtype"].toScalarType();
-    return {sparse_softmax::backward(grads[0], output, dim, input_dtype), {}, {}, {}};
-  }
+struct SparseSoftmaxBackward {
+  static constexpr auto* backward = &sparse_softmax::backward;
 };
 
 namespace {
@@ -93,16 +54,17 @@ bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
 at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
                             std::optional<at::ScalarType> dtype) {
   bool const decompose = is_transformed(z);
-  if (!decompose && torch::autograd::compute_requires_grad(z)) {
-    if (hands_over_support(z, k, dim, dtype)) {
-      return std::get<0>(sparse_softmax::forward_with_support(z, std::move(k), dim, dtype));
-    }
-    return SparseSoftmax::apply(z, std::move(k), dim, dtype);
+  bool const is_recorded = !decompose && torch::autograd::compute_requires_grad(z);
+  if (is_recorded && hands_over_support(z, k, dim, dtype)) {
+    return std::get<0>(sparse_softmax::forward_with_support(z, std::move(k), dim, dtype));
   }
   at::Tensor output;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     output = sparse_softmax::forward(z, std::move(k), dim, dtype);
+  }
+  if (is_recorded) {
+    set_gradient<SparseSoftmax>(output, output, {dim, output.scalar_type(), z.scalar_type()}, z);
   }
   return decompose ? differentiable_projection(output, output, z, dim) : output;
 }
@@ -110,13 +72,15 @@ at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
 at::Tensor backward_autograd(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
                              at::ScalarType input_dtype) {
   bool const decompose = is_transformed(grad_output) || is_transformed(output);
-  if (!decompose && torch::autograd::compute_requires_grad(grad_output)) {
-    return SparseSoftmaxBackward::apply(grad_output, output, dim, input_dtype);
-  }
   at::Tensor grad_input;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     grad_input = sparse_softmax::backward(grad_output, output, dim, input_dtype);
+  }
+  if (!decompose && torch::autograd::compute_requires_grad(grad_output)) {
+    auto const dtype = output.scalar_type();
+    set_gradient<SparseSoftmaxBackward>(grad_input, output, {dim, dtype, dtype}, grad_output,
+                                        output);
   }
   return decompose ? differentiable_projection(grad_input, output, grad_output, dim) : grad_input;
 }
