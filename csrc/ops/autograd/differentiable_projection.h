@@ -4,8 +4,8 @@
 
 #include <cstdint>
 
-// The nodes of gradient_node.h know neither torch.func nor forward-mode AD. Under these the operators
-// give their kernel's value with derivatives made of ATen operators.
+// The nodes of gradient_node.h know neither torch.func nor forward-mode AD. Under these the
+// operators give their kernel's value with derivatives made of ATen operators.
 namespace zeta::ops {
 
 bool has_tangent(at::Tensor const& tensor);
