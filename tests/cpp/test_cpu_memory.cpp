@@ -178,7 +178,8 @@ constexpr int64_t kRows = 2 * 16;
 constexpr int64_t kRest = 3;
 constexpr int64_t kBlock = 8192;  // of forward_row.h
 
-// For forward_lanes.h, forward_sorted.h, forward_group.h, and forward_row.h with a list and without.
+// For forward_lanes.h, forward_sorted.h, forward_group.h, and forward_row.h with a list and
+// without.
 std::vector<Case> cases() {
   std::vector<Case> result;
   int64_t k = 0;
