@@ -256,6 +256,38 @@ TYPED_TEST(CpuForward, FullListsOfAGroupHaveTheBitsOfEachAlone) {
   }
 }
 
+// Narrow rows, of which many entries are in the support. Their numbers near 0 are finer than the
+// terms of half types; in a row of 2^40 entries all are.
+TYPED_TEST(CpuForward, NarrowRowsHaveTheBitsOfEachAlone) {
+  constexpr int64_t kRows = 71;
+  for (int64_t length : {33, 40, 64, 100, 256, 257, 512, 1000, 1024}) {
+    for (double scale : {0.03, 0.01, 1e-4, 1e-6}) {
+      auto logits = normal_row<TypeParam>(kRows * length, scale, static_cast<uint64_t>(length));
+      // Some lie far from 0, and a row among them is masked.
+      for (int64_t i = 20 * length; i < 50 * length; ++i) {
+        logits[i] = narrow<TypeParam>(widen(logits[i]) + 2.5);
+      }
+      std::fill_n(logits.begin() + 30 * length, length,
+                  narrow<TypeParam>(-std::numeric_limits<double>::infinity()));
+      for (int64_t k : {int64_t{40}, length}) {
+        for (int64_t full_length : {length, int64_t{1} << 40}) {
+          SCOPED_TRACE(testing::Message() << "length " << length << " of " << full_length << ", k "
+                                          << k << ", scale " << scale);
+          auto geometry = contiguous_rows(kRows, length);
+          geometry.full_length = full_length;
+          std::vector<TypeParam> together(logits.size());
+          std::vector<TypeParam> alone(logits.size());
+          cpu::sparse_softmax(geometry, together.data(), logits.data(), k, 0, kRows);
+          for (int64_t row = 0; row < kRows; ++row) {
+            cpu::sparse_softmax(geometry, alone.data(), logits.data(), k, row, row + 1);
+          }
+          expect_same_bits(together, alone);
+        }
+      }
+    }
+  }
+}
+
 TYPED_TEST(CpuForward, RowsInColumnsHaveTheBitsOfEachAlone) {
   constexpr int64_t kRows = 71;
   for (int64_t length : {1, 2, 7, 16, 33, 256, 1025}) {

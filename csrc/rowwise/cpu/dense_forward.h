@@ -71,11 +71,10 @@ class DenseForward {
     if (rest.count < Kernel::kRows) return;
     Kernel kernel(fixed_, arguments...);
     while (rest.count >= Kernel::kRows) {
-      if (kernel(rest.logits, rest.weights, rest.readable)) {
-        rest.drop(Kernel::kRows, length_);
-      } else {
-        one_by_one(rest, Kernel::kRows);
-      }
+      uint64_t const left = kernel(rest.logits, rest.weights, rest.readable);
+      for_each_lane(
+          left, [&](int row) { one(rest.logits + row * length_, rest.weights + row * length_); });
+      rest.drop(Kernel::kRows, length_);
     }
   }
 
@@ -94,11 +93,15 @@ class DenseForward {
   }
 
   void one_by_one(Rows& rest, int64_t count) {
-    if (count > 0 && !row_) row_.emplace(fixed_, length_, k_, streams_);
     for (int64_t row = 0; row < count; ++row) {
-      (*row_)(rest.logits, rest.weights);
+      one(rest.logits, rest.weights);
       rest.drop(1, length_);
     }
+  }
+
+  void one(Scalar const* logits, Scalar* weights) {
+    if (!row_) row_.emplace(fixed_, length_, k_, streams_);
+    (*row_)(logits, weights);
   }
 
   Fixed fixed_;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <numeric>
+#include <optional>
 
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/group_candidates.h"
@@ -16,13 +17,14 @@
 #include "rowwise/cpu/transpose.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
+#include "rowwise/cpu/wide_rows.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // As many rows as a vector of floats has lanes, which follow each other without a gap, for any k.
 // Each row is read along its entries, which leaves a few that may be in its support; these are then
 // taken one row to a lane, and their weights put back where they came from. Rows with many
-// candidates are left to RowForward.
+// candidates are left to WideRows or RowForward.
 template <template <class> class MappingOf, class Scalar>
 class GroupForward {
  public:
@@ -33,6 +35,8 @@ class GroupForward {
       : length_(length),
         k_(static_cast<int32_t>(k)),
         streams_(streams),
+        may_be_wide_(kMayBeWide && length <= WideRows<Scalar>::kLongest &&
+                     fixed.unit() <= mappings::WideTerms::kSmallestUnit),
         may_limit_(kRows / 2 < k && k <= kDelegates / 4 * 3),
         rows_(length),
         candidates_(rows_, k),
@@ -41,36 +45,48 @@ class GroupForward {
     write_zeros(block_.data(), 2 * length + kLine + kCount);
   }
 
-  // `readable` entries from the first on may be read. Returns whether the rows were written.
-  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  // `readable` entries from the first on may be read. Returns the rows that it left, a bit for
+  // each.
+  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     if (groups_to_leave_ > 0) {
       --groups_to_leave_;
-      return false;
+      return kAllRows;
     }
     rows_.set_readable(logits + readable);
+    has_next_ = readable >= 2 * kRows * length_;
     find_bounds(logits);
-    int64_t const longest = collect(logits);
+    is_wide_ = prefers_wide_ && find_wide(logits);
+    int64_t const longest = is_wide_ ? 0 : collect(logits);
     if (longest < 0) {
-      groups_to_leave_ = tuning::kGroupsToLeave;
-      return false;
+      is_wide_ = find_wide(logits);
+      if (!is_wide_) {
+        groups_to_leave_ = tuning::kGroupsToLeave;
+        return kAllRows;
+      }
+    }
+    if (is_wide_) {
+      write(logits, weights);
+      return wide_->fine_rows();
     }
     candidates_.gather(longest);
     supports_.find(candidates_.columns(), longest, maxima_, thresholds_);
     bool const has_limit = supports_.has_capped() || candidates_.has_dropped_ties();
     limits_ = may_limit_ && has_limit && (limits_ || longest > k_ + k_ / 2 + 8);
+    prefers_wide_ = !has_limit && longest * tuning::kWidePart > length_;
     supports_.template weigh<Scalar>(candidates_.columns(), longest);
     candidates_.scatter(longest);
-    has_next_ = readable >= 2 * kRows * length_;
     write(logits, weights);
-    return true;
+    return 0;
   }
 
  private:
   using Numbers = typename RowVectors<Scalar>::Numbers;
   using Element = typename Numbers::Element;
+  static constexpr bool kMayBeWide = sizeof(Scalar) == 2;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
   static constexpr int kAbreast = 4;              // vectors that need not wait in turn
   static constexpr int kDelegates = kAbreast * kRows;
+  static constexpr uint64_t kAllRows = (uint64_t{1} << kRows) - 1;
   static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
 
   // Finds the rows' maxima and, from the largest entries of the lanes of their vectors, thresholds
@@ -98,6 +114,23 @@ class GroupForward {
       sort_lanes(largest);
       bounds_ = larger(largest[k_ - 1], bounds_);  // in this order a bound of NaN stays
     }
+  }
+
+  // Whether the supports were found without lists of candidates.
+  bool find_wide(Scalar const* logits) {
+    if constexpr (kMayBeWide) {
+      if (!may_be_wide_) return false;
+      if (groups_to_leave_wide_ > 0) {
+        --groups_to_leave_wide_;
+        return false;
+      }
+      if (!wide_) wide_.emplace(rows_, k_);
+      bool const is_found = wide_->find(logits, maxima_, thresholds_);
+      prefers_wide_ = is_found && wide_->most() * 2 * tuning::kWidePart > length_;
+      if (!is_found) groups_to_leave_wide_ = tuning::kGroupsToLeaveWide;
+      return is_found;
+    }
+    return false;
   }
 
   // What has been seen of all rows: sums of floats, which take longer, in turns.
@@ -199,6 +232,9 @@ class GroupForward {
 
   // The vectors of a row, of which the last extends beyond it.
   void write_row(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
+    if constexpr (kMayBeWide) {
+      if (is_wide_) return wide_->template write<false>(row, weights, ahead);
+    }
     if (candidates_.is_crowded(row)) {
       return candidates_.template expand_all<false>(row, weights, ahead);
     }
@@ -212,6 +248,12 @@ class GroupForward {
   // Around the caches, for rows of whole lines. Each is put among zeros while the one before is
   // written from there: what was just stored can be loaded in the same pieces only.
   void stream_rows(Scalar const* logits, Scalar* weights) {
+    if constexpr (kMayBeWide) {
+      for (int row = 0; is_wide_ && row < kRows; ++row) {
+        wide_->template write<true>(row, weights + row * length_, ahead(logits, row));
+      }
+      if (is_wide_) return;
+    }
     Scalar* const blocks[2] = {block_.data(), block_.data() + length_};
     for (int row = 0; row <= kRows; ++row) {
       if (row < kRows && !candidates_.is_crowded(row)) {
@@ -260,7 +302,11 @@ class GroupForward {
   int64_t length_;
   int32_t k_;
   bool streams_;
-  bool may_limit_;  // whether enough delegates bound the k-th largest entry
+  bool may_be_wide_;
+  bool may_limit_;             // whether enough delegates bound the k-th largest entry
+  bool is_wide_ = false;       // whether wide_ has found the supports
+  bool prefers_wide_ = false;  // for what the group before was
+  int groups_to_leave_wide_ = 0;
   bool has_nan_ = false;
   bool has_next_ = false;  // another group after this one
   bool limits_ = false;    // since k was less than the candidates of rows before
@@ -268,6 +314,7 @@ class GroupForward {
   RowVectors<Scalar> rows_;
   GroupCandidates<Scalar> candidates_;
   LaneSupports<Mapping> supports_;
+  std::optional<WideRows<Scalar>> wide_;  // whose memory most rows do without
   Floats maxima_;
   Floats thresholds_;
   Floats bounds_;

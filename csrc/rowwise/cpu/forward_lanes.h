@@ -33,14 +33,14 @@ class LaneForward {
     if (streams) block_.reserve(kLaneRows * length + kLaneRows);
   }
 
-  // `readable` entries from the first on may be read. Returns true: the rows were written.
-  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  // `readable` entries from the first on may be read. Returns the rows that it left: none.
+  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     bool const streams = streams_ && is_whole_lines(weights, kLaneRows * length_);
     int64_t const step = kLaneRows * length_;
     if (length_ <= kLaneRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
       forward_whole<kLaneRows>(logits, weights,
                                readable >= 2 * kRows * length_ ? kRows * length_ : 0, streams);
-      return true;
+      return 0;
     }
     Weights tiles[Tiles];
     for (int i = 0; i < Tiles; ++i) {
@@ -51,7 +51,7 @@ class LaneForward {
       tiles[i].find_ties();
       write_rows(tiles[i], logits + i * step, weights + i * step, readable - i * step, streams);
     }
-    return true;
+    return 0;
   }
 
  private:

@@ -30,8 +30,8 @@ class SortedForward {
         rows_(length, streams),
         weights_(fixed, length_, k_) {}
 
-  // `readable` entries from the first on may be read. Returns true: the rows were written.
-  bool operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  // `readable` entries from the first on may be read. Returns the rows that it left: none.
+  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     if (length_ <= 8) {
       forward<8>(logits, weights, readable);
     } else if (length_ <= 16) {
@@ -41,7 +41,7 @@ class SortedForward {
     } else {
       forward<32>(logits, weights, readable);
     }
-    return true;
+    return 0;
   }
 
  private:

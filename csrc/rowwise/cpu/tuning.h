@@ -47,6 +47,13 @@ inline constexpr int64_t kFewVectors = 8;
 // Of so many vectors one holds candidates: more are found with a branch each.
 inline constexpr int kVectorsOfHit = 4;
 
+// With candidates for more than this part of a row, passes along rows cost less than lists.
+inline constexpr int64_t kWidePart = 2;
+
+// After rows that k limits, or of which a number is too fine, so many groups are not tried without
+// lists.
+inline constexpr int kGroupsToLeaveWide = 15;
+
 // Passes of Michelot's iteration over the largest entries of lanes, for a bound. One is a few
 // percent slower in some rows; more than two change nothing.
 inline constexpr int kPassesForBound = 2;

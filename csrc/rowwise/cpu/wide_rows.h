@@ -1,0 +1,241 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "mappings/short_terms.h"
+#include "mappings/wide_terms.h"
+#include "rowwise/cpu/conversion.h"
+#include "rowwise/cpu/lane_limits.h"
+#include "rowwise/cpu/row_vectors.h"
+#include "rowwise/cpu/scratch.h"
+#include "rowwise/cpu/transpose.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/cpu/vector.h"
+#include "rowwise/float16.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// The sums of the lanes of as many vectors, one in each lane.
+template <class Element>
+inline Vector<Element> sums_of_lanes(Vector<Element> (&vectors)[kLanes<Element>]) {
+  transpose_square<Element>(vectors);
+  auto sum = vectors[0];
+  for (int i = 1; i < kLanes<Element>; ++i) sum += vectors[i];
+  return sum;
+}
+
+// As many rows of a half type as a vector has floats, of which many entries are in the support: no
+// lists, but passes along each row, with the thresholds of all of them in lanes.
+template <class Scalar>
+class WideRows {
+ public:
+  static constexpr int kRows = kLanes<float>;
+  // Sums of a lane's terms stay below 2^30.
+  static constexpr int64_t kLongest = 64 * kRows;
+
+  WideRows(RowVectors<Scalar>& rows, int32_t k) : rows_(rows), k_(k), step_(rows.count() * kCount) {
+    terms_.reserve(kRows * step_);
+  }
+
+  // Finds the supports, given thresholds below theirs, relative to the maxima. A maximum of NaN
+  // stands for a row without a support. Returns false if a support has more than k entries.
+  bool find(Scalar const* logits, Floats maxima, Floats lowest) {
+    maxima_ = maxima;
+    is_valid_ = maxima == maxima;
+    lowest = is_valid_ ? lowest - 0x1p-20F : Floats{};
+    units_ = mappings::WideTerms(-smallest_of_lanes<float>(lowest));
+    find_fine_rows(logits, maxima + lowest);
+    load(logits);
+    floors_ = __builtin_convertvector(lowest * units_.scale(), Keys) - 1;
+    floors_ = is_valid_ ? floors_ : Keys{} + kNone;
+    counts_ = Keys{};
+    while (any_lane(pass())) {
+    }
+    for (int row = 0; row < kRows; ++row) {
+      if ((fine_rows_ >> row & 1U) != 0) counts_[row] = 0;
+    }
+    return !any_lane(counts_ > k_);
+  }
+
+  // How many entries the largest support has.
+  int32_t most() const { return largest_of_lanes<int32_t>(counts_); }
+
+  // Rows with candidates that have no exact term, which are not written: a bit for each.
+  uint64_t fine_rows() const { return fine_rows_; }
+
+  // Writes a row in whole vectors, of which the last extends beyond it.
+  template <bool Streams>
+  void write(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
+    if ((fine_rows_ >> row & 1U) != 0) return;
+    Keys const* const terms = terms_of(row);
+    int32_t const floor = floors_[row];
+    double const fraction = fractions_[row];
+    bool const is_large = std::is_same_v<Scalar, BFloat16> && counts_[row] > ShortTerms::kMost;
+    four_by_four(rows_.count(), [&](int64_t i) {
+      ahead.prefetch(i);
+      auto bits = weigh(terms + 2 * i, floor, static_cast<float>(fraction));
+      if (is_large) weigh_small(terms + 2 * i, floor, fraction, bits);
+      Scalar* const to = weights + i * kCount;
+      Streams ? stream(to, bits) : store(to, bits);
+    });
+  }
+
+ private:
+  using ShortTerms = mappings::ShortTerms;
+  static constexpr int kCount = kLanes<int16_t>;  // entries in a vector
+  static constexpr int32_t kNone = 1 << 30;       // above every term
+  // Larger bfloat16 are further from midpoints than a fraction in float is off.
+  static constexpr int32_t kSmall = 256;
+
+  Keys* terms_of(int row) { return reinterpret_cast<Keys*>(terms_.data() + row * step_); }
+  Keys const* terms_of(int row) const {
+    return reinterpret_cast<Keys const*>(terms_.data() + row * step_);
+  }
+
+  void load(Scalar const* logits) {
+    for (int row = 0; row < kRows; ++row) {
+      Scalar const* const entries = logits + row * rows_.length();
+      Keys* const terms = terms_of(row);
+      float const maximum = maxima_[row];
+      auto const put = [&](int64_t i, Vector<uint16_t> bits) {
+        terms[2 * i] = units_.terms<Keys>(part_of<Scalar, 0>(bits), maximum);
+        terms[2 * i + 1] = units_.terms<Keys>(part_of<Scalar, 1>(bits), maximum);
+      };
+      int64_t const whole = rows_.whole() / kCount;
+      four_by_four(whole, [&](int64_t i) {
+        put(i, cpu::ZETA_CAPABILITY::load<uint16_t>(entries + i * kCount));
+      });
+      if (rows_.has_rest()) put(whole, rest_bits(entries));
+    }
+  }
+
+  Vector<uint16_t> rest_bits(Scalar const* entries) {
+    auto const is_of_row = first_lanes<int16_t>(rows_.length() - rows_.whole());
+    auto const bits = load_as<Vector<uint16_t>>(rows_.rest_of(entries));
+    auto const lowest = Vector<uint16_t>{} + narrow<Scalar>(-static_cast<double>(INFINITY)).bits;
+    return is_of_row ? bits : lowest;
+  }
+
+  // Replaces the thresholds by those that the entries above them imply. Returns for which rows
+  // these are others than before.
+  Keys pass() {
+    Vector<uint32_t> high[kRows];
+    Vector<uint32_t> low[kRows];
+    for (int row = 0; row < kRows; ++row) {
+      Keys sums[4] = {};
+      Keys counts[4] = {};
+      Keys const* const terms = terms_of(row);
+      Keys const floor = Keys{} + floors_[row];
+      for (int64_t i = 0; i < 2 * rows_.count(); i += 2) {
+#pragma GCC unroll 2
+        for (int j = 0; j < 2; ++j) {
+          Keys const d = terms[i + j];
+          auto const is_above = d > floor;
+          sums[j] += is_above ? d : Keys{};
+          counts[j] -= is_above;
+        }
+      }
+      Keys const sum = sums[0] + sums[1];
+      high[row] = reinterpret_cast<Vector<uint32_t>>(sum >> 16);
+      low[row] =
+          reinterpret_cast<Vector<uint32_t>>((sum & 0xffff) + ((counts[0] + counts[1]) << 20));
+    }
+    auto const highs = reinterpret_cast<Keys>(sums_of_lanes<uint32_t>(high));
+    auto const lows = sums_of_lanes<uint32_t>(low);
+    Keys const counts = reinterpret_cast<Keys>(lows >> 20);
+    Keys const is_new = counts != counts_;
+    counts_ = counts;
+    divide(highs, reinterpret_cast<Keys>(lows & 0xfffff));
+    return is_new;
+  }
+
+  void divide(Keys high, Keys low) {
+    HalfIntegers floors[2];
+    auto const of_half = [&](auto half, auto second) {
+      constexpr bool kSecond = decltype(second)::value;
+      auto const doubles = [](Keys x) {
+        return __builtin_convertvector(half_of<kSecond, int32_t>(x), Doubles);
+      };
+      Doubles const dividends =
+          doubles(high) * 65536.0 + (doubles(low) - static_cast<double>(units_.scale()));
+      Doubles const counts = doubles(counts_);
+      auto const quotients =
+          mappings::WideQuotients<Doubles>::of(dividends, counts == 0.0 ? Doubles{} + 1.0 : counts);
+      floors[half] = __builtin_convertvector(quotients.floor, HalfIntegers);
+      store(fractions_ + half * kLanes<double>, quotients.fraction);
+    };
+    of_half(0, std::false_type{});
+    of_half(1, std::true_type{});
+    floors_ = is_valid_ ? join(floors[0], floors[1]) : Keys{} + kNone;
+  }
+
+  Vector<uint16_t> weigh(Keys const* terms, int32_t floor, float fraction) const {
+    auto const weigh_part = [&](Keys part) {
+      Floats const exact = __builtin_convertvector(part - floor, Floats);
+      Keys const bits = mappings::sum_rounded_to_odd<Keys>(exact, Floats{} - fraction);
+      return reinterpret_cast<Floats>(part > floor ? bits : Keys{}) * units_.unit();
+    };
+    return narrowed_parts<Scalar>(weigh_part(terms[0]), weigh_part(terms[1]));
+  }
+
+  // Of a support so large that a fraction in float may be too far off for weights of a few units,
+  // by double.
+  void weigh_small(Keys const* terms, int32_t floor, double fraction,
+                   Vector<uint16_t>& bits) const {
+    auto const is_small = [&](Keys part) { return (part > floor) & (part - floor <= kSmall); };
+    if (!any_lane(is_small(terms[0]) | is_small(terms[1]))) return;
+    for (int i = 0; i < kCount; ++i) {
+      int32_t const exact = terms[i % 2][i / 2] - floor;
+      if (exact <= 0 || exact > kSmall) continue;
+      bits[i] = narrow<Scalar>((exact - fraction) * static_cast<double>(units_.unit())).bits;
+    }
+  }
+
+  // Only of bfloat16, and only if thresholds are near 0.
+  void find_fine_rows(Scalar const* logits, Floats bounds) {
+    fine_rows_ = 0;
+    if constexpr (std::is_same_v<Scalar, BFloat16>) {
+      Floats const least = Floats{} + units_.least_bfloat16();
+      if (!any_lane(bounds < least)) return;
+      for (int row = 0; row < kRows; ++row) {
+        if (has_fine(logits + row * rows_.length(), bounds[row])) fine_rows_ |= uint64_t{1} << row;
+      }
+    }
+  }
+
+  [[gnu::noinline]] bool has_fine(Scalar const* entries, float bound) {
+    float const least = units_.least_bfloat16();
+    Keys is_fine = {};
+    auto const add = [&](Floats z) {
+      Floats const magnitude = larger(z, -z);
+      is_fine |= (z >= bound) & (magnitude < least) & (magnitude > 0);
+    };
+    auto const add_bits = [&](Vector<uint16_t> bits) {
+      add(part_of<Scalar, 0>(bits));
+      add(part_of<Scalar, 1>(bits));
+    };
+    int64_t const whole = rows_.whole() / kCount;
+    for (int64_t i = 0; i < whole; ++i)
+      add_bits(cpu::ZETA_CAPABILITY::load<uint16_t>(entries + i * kCount));
+    if (rows_.has_rest()) add_bits(rest_bits(entries));
+    return any_lane(is_fine);
+  }
+
+  RowVectors<Scalar>& rows_;
+  int32_t k_;
+  int64_t step_;  // from the terms of a row to those of the next
+  mappings::WideTerms units_{1};
+  uint64_t fine_rows_ = 0;
+  Floats maxima_;
+  Keys is_valid_;
+  Keys floors_;  // of thresholds, in units
+  Keys counts_;
+  alignas(kVectorBytes) double fractions_[kRows];
+  Scratch<int32_t> terms_;
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
