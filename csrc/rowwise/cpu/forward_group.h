@@ -12,6 +12,7 @@
 #include "rowwise/cpu/row_scan.h"
 #include "rowwise/cpu/row_vectors.h"
 #include "rowwise/cpu/scratch.h"
+#include "rowwise/cpu/short_lists.h"
 #include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/transpose.h"
@@ -40,6 +41,7 @@ class GroupForward {
         may_limit_(kRows / 2 < k && k <= kDelegates / 4 * 3),
         rows_(length),
         candidates_(rows_, k),
+        short_lists_(fixed, k),
         supports_(fixed, k) {
     block_.reserve(2 * length + kLine + kCount);
     write_zeros(block_.data(), 2 * length + kLine + kCount);
@@ -69,11 +71,9 @@ class GroupForward {
       return wide_->fine_rows();
     }
     candidates_.gather(longest);
-    supports_.find(candidates_.columns(), longest, maxima_, thresholds_);
-    bool const has_limit = supports_.has_capped() || candidates_.has_dropped_ties();
+    bool const has_limit = weigh(static_cast<int>(longest)) || candidates_.has_dropped_ties();
     limits_ = may_limit_ && has_limit && (limits_ || longest > k_ + k_ / 2 + 8);
     prefers_wide_ = !has_limit && longest * tuning::kWidePart > length_;
-    supports_.template weigh<Scalar>(candidates_.columns(), longest);
     candidates_.scatter(longest);
     write(logits, weights);
     return 0;
@@ -178,6 +178,17 @@ class GroupForward {
     if (longest >= 0 || limits_ || !may_limit_) return longest;
     limit_bounds();
     return candidates_.collect(logits, bounds_);
+  }
+
+  // Replaces candidates by the bits of their weights. Returns whether k limits a row.
+  bool weigh(int longest) {
+    Floats* const columns = candidates_.columns();
+    if (longest <= ShortLists<Mapping, Scalar>::kLongest) {
+      return short_lists_.weigh(columns, longest);
+    }
+    supports_.find(columns, longest, maxima_, thresholds_);
+    supports_.template weigh<Scalar>(columns, longest);
+    return supports_.has_capped();
   }
 
   // Raises the bounds to the k-th largest of a row's delegates, or near it: the largest entries of
@@ -313,6 +324,7 @@ class GroupForward {
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;
   GroupCandidates<Scalar> candidates_;
+  ShortLists<Mapping, Scalar> short_lists_;
   LaneSupports<Mapping> supports_;
   std::optional<WideRows<Scalar>> wide_;  // whose memory most rows do without
   Floats maxima_;
