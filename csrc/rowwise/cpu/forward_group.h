@@ -13,6 +13,7 @@
 #include "rowwise/cpu/row_vectors.h"
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/short_lists.h"
+#include "rowwise/cpu/short_passes.h"
 #include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/transpose.h"
@@ -38,10 +39,12 @@ class GroupForward {
         streams_(streams),
         may_be_wide_(kMayBeWide && length <= WideRows<Scalar>::kLongest &&
                      fixed.unit() <= mappings::WideTerms::kSmallestUnit),
+        has_short_terms_(fixed.unit() <= mappings::ShortTerms::kUnit),
         may_limit_(kRows / 2 < k && k <= kDelegates / 4 * 3),
         rows_(length),
         candidates_(rows_, k),
         short_lists_(fixed, k),
+        short_passes_(k),
         supports_(fixed, k) {
     block_.reserve(2 * length + kLine + kCount);
     write_zeros(block_.data(), 2 * length + kLine + kCount);
@@ -186,6 +189,13 @@ class GroupForward {
     if (longest <= ShortLists<Mapping, Scalar>::kLongest) {
       return short_lists_.weigh(columns, longest);
     }
+    if constexpr (sizeof(Scalar) == 2) {
+      bool const may_be_short = has_short_terms_ && longest <= short_passes_.kLongest;
+      if (may_be_short && short_passes_.find(columns, longest, maxima_, thresholds_)) {
+        short_passes_.weigh(columns, longest);
+        return short_passes_.has_capped();
+      }
+    }
     supports_.find(columns, longest, maxima_, thresholds_);
     supports_.template weigh<Scalar>(columns, longest);
     return supports_.has_capped();
@@ -314,6 +324,7 @@ class GroupForward {
   int32_t k_;
   bool streams_;
   bool may_be_wide_;
+  bool has_short_terms_;
   bool may_limit_;             // whether enough delegates bound the k-th largest entry
   bool is_wide_ = false;       // whether wide_ has found the supports
   bool prefers_wide_ = false;  // for what the group before was
@@ -325,6 +336,7 @@ class GroupForward {
   RowVectors<Scalar> rows_;
   GroupCandidates<Scalar> candidates_;
   ShortLists<Mapping, Scalar> short_lists_;
+  ShortPasses<Mapping, Scalar> short_passes_;
   LaneSupports<Mapping> supports_;
   std::optional<WideRows<Scalar>> wide_;  // whose memory most rows do without
   Floats maxima_;

@@ -15,6 +15,35 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+// Whether a support may reach a number that is no multiple of the unit of short terms.
+template <class Scalar>
+inline bool has_fine(Floats const* columns, int count, Floats lowest) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    constexpr float kLeast = mappings::ShortTerms::kLeastBFloat16;
+    if (!any_lane(lowest < 2 * kLeast)) return false;
+    Keys is_fine = {};
+    for (int i = 0; i < count; ++i) {
+      Floats const magnitude = larger(columns[i], -columns[i]);
+      is_fine |= (magnitude < kLeast) & (magnitude > 0.0F);
+    }
+    return any_lane(is_fine & (lowest < 2 * kLeast));
+  }
+  return false;
+}
+
+// The bits of weights, given rounded to odd for half types.
+template <class Scalar>
+inline Floats narrowed_bits_of(Floats weights) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    auto const bits = reinterpret_cast<Vector<uint32_t>>(weights);
+    return reinterpret_cast<Floats>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
+  } else if constexpr (std::is_same_v<Scalar, Float16>) {
+    return reinterpret_cast<Floats>(lengthened(narrowed_to_float16(weights)));
+  } else {
+    return weights;
+  }
+}
+
 // The weights of lists of a few candidates, one list to a lane, of which a copy is sorted.
 template <class Mapping, class Scalar>
 class ShortLists {
@@ -40,8 +69,9 @@ class ShortLists {
       if (fixed_.unit() <= mappings::ShortTerms::kUnit) {
         ShortSupports<Mapping> supports;
         supports.find(of, k);
-        if (!has_fine(sorted, k, supports.lowest())) {
-          for (int i = 0; i < count; ++i) columns[i] = narrowed(supports.weights(columns[i]));
+        if (!has_fine<Scalar>(sorted, k, supports.lowest())) {
+          for (int i = 0; i < count; ++i)
+            columns[i] = narrowed_bits_of<Scalar>(supports.weights(columns[i]));
           return is_limited;
         }
       }
@@ -49,7 +79,7 @@ class ShortLists {
     ExactSupports<Mapping> supports(fixed_);
     supports.find(of, k);
     for (int i = 0; i < count; ++i) {
-      columns[i] = narrowed(supports.template weights<Scalar>(columns[i]));
+      columns[i] = narrowed_bits_of<Scalar>(supports.template weights<Scalar>(columns[i]));
     }
     return is_limited;
   }
@@ -68,33 +98,6 @@ class ShortLists {
       columns[i] = is_out ? Floats{} - INFINITY : columns[i];
     }
     std::fill(sorted + k_, sorted + count, Floats{} - INFINITY);
-  }
-
-  // Whether a support may reach a number that is no multiple of the unit of short terms.
-  static bool has_fine(Floats const* sorted, int count, Floats lowest) {
-    if constexpr (std::is_same_v<Scalar, BFloat16>) {
-      constexpr float kLeast = mappings::ShortTerms::kLeastBFloat16;
-      if (!any_lane(lowest < 2 * kLeast)) return false;
-      Keys is_fine = {};
-      for (int i = 0; i < count; ++i) {
-        Floats const magnitude = larger(sorted[i], -sorted[i]);
-        is_fine |= (magnitude < kLeast) & (magnitude > 0.0F);
-      }
-      return any_lane(is_fine & (lowest < 2 * kLeast));
-    }
-    return false;
-  }
-
-  // The bits of weights, given rounded to odd for half types.
-  static Floats narrowed(Floats weights) {
-    if constexpr (std::is_same_v<Scalar, BFloat16>) {
-      auto const bits = reinterpret_cast<Vector<uint32_t>>(weights);
-      return reinterpret_cast<Floats>((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-    } else if constexpr (std::is_same_v<Scalar, Float16>) {
-      return reinterpret_cast<Floats>(lengthened(narrowed_to_float16(weights)));
-    } else {
-      return weights;
-    }
   }
 
   Fixed fixed_;
