@@ -17,6 +17,9 @@ struct ShortTerms {
   static constexpr int32_t kOne = 1 << 24;
   static constexpr float kLeastBFloat16 = 0x1p-17F;
 
+  // A support that ends above this has no smaller one, however their terms were rounded.
+  static constexpr float kReachOfFine = 2 * kLeastBFloat16;
+
   // With so many of them in a support its weights are exact, as sum_rounded_to_odd() says.
   static constexpr int kMost = 128;
 

@@ -6,6 +6,7 @@
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
 #include "mappings/short_terms.h"
+#include "mappings/wide_terms.h"
 
 namespace zeta::mappings {
 
@@ -178,6 +179,9 @@ class SparseSoftmax {
     Integers const bits = sum_rounded_to_odd<Integers>(exact, levels.shares.low);
     return logits >= levels.least ? bits : Integers{};
   }
+
+  // The same in integers, for supports of any size.
+  using WideTerms = mappings::WideTerms;
 
   // The supports of rows whose logits are given one by one, larger first. Terms may have any
   // origin, or be the logits themselves, if they are multiples of a unit and differences up to 1

@@ -11,10 +11,8 @@
 #include <vector>
 
 #include "mappings/fixed_point.h"
-#include "mappings/short_terms.h"
 #include "mappings/sparse_softmax.h"
 #include "mappings/weighted_mean.h"
-#include "rowwise/float16.h"
 
 namespace zeta::mappings {
 namespace {
@@ -194,107 +192,6 @@ std::vector<double> project(std::vector<Real> const& logits) {
                                                  : 0);
   }
   return weights;
-}
-
-using Floats = float __attribute__((vector_size(8)));
-using ShortIntegers = int32_t __attribute__((vector_size(8)));
-
-Floats both(float x) { return x - Floats{}; }
-
-TEST(ShortTerms, AreIntegersAndNoneIsTooLowForThem) {
-  float const infinity = std::numeric_limits<float>::infinity();
-  auto const terms = ShortTerms::integers<ShortIntegers>(Floats{-1, -ShortTerms::kUnit});
-  EXPECT_EQ(terms[0], -ShortTerms::kOne);
-  EXPECT_EQ(terms[1], -1);
-  auto const low = ShortTerms::integers<ShortIntegers>(Floats{-infinity, -1.25F});
-  EXPECT_LT(low[0], -ShortTerms::kOne);
-  EXPECT_LT(low[1], -ShortTerms::kOne);
-}
-
-TEST(ShortQuotients, AreMultiplesOfTheUnitAndARest) {
-  std::mt19937_64 random(13);
-  EXPECT_EQ(ShortQuotients<Floats>::of(both(1), both(1)).high[0], 1);
-  for (int divisor = 2; divisor <= ShortTerms::kMost; ++divisor) {
-    for (int trial = 0; trial < 1000; ++trial) {
-      // Often one next to a multiple of the divisor.
-      auto const any = static_cast<int>(random() % (ShortTerms::kOne + 1));
-      int const dividend = trial % 2 == 0 ? any : std::max(0, any / divisor * divisor - trial % 3);
-      auto const quotients =
-          ShortQuotients<Floats>::of(both(static_cast<float>(dividend) * ShortTerms::kUnit),
-                                     both(static_cast<float>(divisor)));
-      auto const rest = static_cast<float>(dividend % divisor) / static_cast<float>(divisor);
-      EXPECT_EQ(quotients.high[0], static_cast<float>(dividend / divisor) * ShortTerms::kUnit);
-      EXPECT_EQ(quotients.low[1], rest * ShortTerms::kUnit);
-    }
-  }
-}
-
-template <class Scalar>
-uint16_t narrowed(double x) {
-  return rowwise::narrow<Scalar>(x).bits;
-}
-
-// Quotients next to the midpoints between two numbers of a half type and on them.
-TEST(ShortQuotients, RoundedToOddAreRoundedOnceToHalfTypes) {
-  for (int divisor = 1; divisor <= ShortTerms::kMost; ++divisor) {
-    for (int midpoint = 1; midpoint < 1 << 12; midpoint += 2) {
-      for (int exponent = -16; exponent < 15; ++exponent) {
-        double const units = std::ldexp(static_cast<double>(midpoint), exponent);
-        for (int side : {0, 1, 2}) {
-          auto const dividend = static_cast<int64_t>(units * divisor) + side;
-          auto const whole = static_cast<float>(dividend / divisor);
-          if (dividend == 0 || whole >= 0x1p24F) continue;
-          auto const low = static_cast<float>(dividend % divisor) / static_cast<float>(divisor);
-          auto const bits = sum_rounded_to_odd<ShortIntegers>(both(whole * ShortTerms::kUnit),
-                                                              both(low * ShortTerms::kUnit));
-          double const odd = std::bit_cast<float>(static_cast<int32_t>(bits[0]));
-          double const exact = static_cast<double>(dividend) / divisor * ShortTerms::kUnit;
-          ASSERT_EQ(narrowed<rowwise::BFloat16>(odd), narrowed<rowwise::BFloat16>(exact))
-              << dividend << " / " << divisor;
-          ASSERT_EQ(narrowed<rowwise::Float16>(odd), narrowed<rowwise::Float16>(exact))
-              << dividend << " / " << divisor;
-        }
-      }
-    }
-  }
-}
-
-TEST(SparseSoftmaxOfFloat, ShortTermsGiveTheWeightsOfHalfTypes) {
-  using Mapping = SparseSoftmax<float>;
-  std::mt19937_64 random(14);
-  for (int count = 1; count <= ShortTerms::kMost; ++count) {
-    // Multiples of 2^-24 close enough for all to be in the support.
-    std::vector<float> logits = {0.25F};
-    while (static_cast<int>(logits.size()) < count) {
-      auto const below = static_cast<float>(random() % (ShortTerms::kOne / count));
-      logits.push_back(0.25F - below * ShortTerms::kUnit);
-    }
-    Mapping const mapping(0.25F, count);
-    Mapping::Sum sum;
-    ShortIntegers sums = {};
-    Floats least = both(0.25F);
-    for (float logit : logits) {
-      sum.add(mapping.term(logit));
-      sums += Mapping::short_terms<ShortIntegers>(both(logit), both(0.25F));
-      least = both(std::min(logit, static_cast<float>(least[0])));
-    }
-    auto const threshold = mapping.threshold(sum);
-    auto const rests = Mapping::short_rests(
-        sums, ShortIntegers{} + count, Mapping::short_terms<ShortIntegers>(least, both(0.25F)));
-    ASSERT_GT(rests[0], 0);
-    auto const levels =
-        Mapping::short_levels(least, __builtin_convertvector(rests, Floats) * ShortTerms::kUnit,
-                              both(static_cast<float>(count)));
-    for (float logit : logits) {
-      double const weight = mapping.weight(mapping.term(logit), threshold);
-      auto const bits = Mapping::short_weights<ShortIntegers>(
-          Floats{logit, least[0] - ShortTerms::kUnit}, levels);
-      double const odd = std::bit_cast<float>(static_cast<int32_t>(bits[0]));
-      EXPECT_EQ(narrowed<rowwise::BFloat16>(odd), narrowed<rowwise::BFloat16>(weight)) << count;
-      EXPECT_EQ(narrowed<rowwise::Float16>(odd), narrowed<rowwise::Float16>(weight)) << count;
-      EXPECT_EQ(bits[1], 0);
-    }
-  }
 }
 
 template <class Real>

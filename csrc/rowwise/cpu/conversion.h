@@ -248,16 +248,18 @@ inline Floats part_of(Vector<uint16_t> bits) {
   }
 }
 
+// Bits of which the upper halves are those of finite floats as bfloat16.
+inline Vector<uint32_t> rounded_to_upper_half(Floats x) {
+  auto const bits = reinterpret_cast<Vector<uint32_t>>(x);
+  return bits + 0x7fff + (bits >> 16 & 1);
+}
+
 // The same back, of floats that are finite and not negative.
 template <class Scalar>
 inline Vector<uint16_t> narrowed_parts(Floats first, Floats second) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
-    auto const rounded = [](Floats x) {
-      auto const bits = reinterpret_cast<Vector<uint32_t>>(x);
-      return bits + 0x7fff + (bits >> 16 & 1);
-    };
-    return reinterpret_cast<Vector<uint16_t>>(rounded(first) >> 16 |
-                                              (rounded(second) & 0xffff0000));
+    return reinterpret_cast<Vector<uint16_t>>(rounded_to_upper_half(first) >> 16 |
+                                              (rounded_to_upper_half(second) & 0xffff0000));
   } else {
     return join(narrowed_to_float16(first), narrowed_to_float16(second));
   }

@@ -30,6 +30,7 @@ class GroupCandidates {
       : rows_(rows),
         k_(k),
         vectors_((rows.length() + kRows - 1) / kRows),
+        most_hits_(static_cast<int64_t>(static_cast<double>(vectors_) * tuning::kPartOfCrowded)),
         mask_step_((vectors_ + kMasks - 1) / kMasks * kMasks),
         longest_(std::min(rows.length(), tuning::kLongestListOfGroup)),
         list_step_(longest_ + 2 * kRows) {
@@ -53,7 +54,7 @@ class GroupCandidates {
     for (int row = 0; row < kRows; ++row) {
       Scalar const* const entries = logits + row * length;
       int64_t count = is_short ? list_short(row, entries, bounds[row]) : list(row, entries);
-      if (count > 2 * k_ + kRows) {
+      if (count > tuning::kTimesLimit * k_ + kRows) {
         unmark_ties(row, entries, bounds[row]);
         int64_t const with_ties = count;
         count = list(row, entries);
@@ -96,7 +97,7 @@ class GroupCandidates {
   bool has_dropped_ties() const { return has_dropped_ties_; }
 
   // Whether so many vectors of the row hold candidates that all are taken.
-  bool is_crowded(int row) const { return 4 * hits_[row] > 3 * vectors_; }
+  bool is_crowded(int row) const { return hits_[row] > most_hits_; }
 
   // Writes a row whose list holds the bits of weights, in whole vectors, of which the last extends
   // beyond the row. Asks for a row to come.
@@ -300,6 +301,7 @@ class GroupCandidates {
   RowVectors<Scalar>& rows_;
   int64_t k_;
   int64_t vectors_;    // of floats in a row
+  int64_t most_hits_;  // for which vectors are looked for
   int64_t mask_step_;  // from the masks of a row to those of the next
   int64_t longest_;    // list
   int64_t list_step_;  // from the list of a row to that of the next

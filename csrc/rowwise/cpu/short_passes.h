@@ -2,13 +2,12 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "mappings/short_terms.h"
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/lane_limits.h"
+#include "rowwise/cpu/lane_lists.h"
 #include "rowwise/cpu/lane_supports.h"
-#include "rowwise/cpu/short_lists.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 
@@ -38,10 +37,9 @@ class ShortPasses {
       keep_largest(columns, count, is_capped);
       sum_up(columns, count);
     }
-    using Real = Floats;
     levels_ = Mapping::short_levels(
-        least_, __builtin_convertvector(rests_, Real) * mappings::ShortTerms::kUnit,
-        __builtin_convertvector(counts_, Real));
+        least_, __builtin_convertvector(rests_, Floats) * mappings::ShortTerms::kUnit,
+        __builtin_convertvector(counts_, Floats));
     return !has_fine<Scalar>(columns, count, levels_.least - levels_.shares.high);
   }
 
@@ -51,7 +49,7 @@ class ShortPasses {
   void weigh(Floats* columns, int count) const {
     for (int i = 0; i < count; ++i) {
       Keys const bits = Mapping::template short_weights<Keys>(columns[i], levels_);
-      columns[i] = narrowed_bits_of<Scalar>(reinterpret_cast<Floats>(bits));
+      columns[i] = narrowed_lanes<Scalar>(reinterpret_cast<Floats>(bits));
     }
   }
 
@@ -80,19 +78,12 @@ class ShortPasses {
     }
   }
 
-  // Of the capped rows. The first ones of those that equal the last of them stay.
+  // Leaves the k largest entries of the capped rows.
   [[gnu::noinline]] void keep_largest(Floats* columns, int count, Keys is_capped) const {
     LaneLimits limits(columns, count, k_, is_capped, least_, maxima_);
     limits.halve(tuning::kHalvingsOfLanes);
     limits.descend();
-    Floats const low = is_capped ? limits.low() : Floats{} - INFINITY;
-    Keys room = Keys{} - limits.ties();
-    for (int i = 0; i < count; ++i) {
-      Keys const is_tie = columns[i] == low;
-      Keys const is_out = (columns[i] < low) | (is_tie & (room >= 0));
-      room -= is_tie;
-      columns[i] = is_out ? Floats{} - INFINITY : columns[i];
-    }
+    leave_out(columns, count, is_capped ? limits.low() : Floats{} - INFINITY, limits.ties());
   }
 
   int32_t k_;

@@ -47,7 +47,8 @@ class SortedWeights {
     supports[1].find([&](int i) { return part<1>(sorted[i]); }, k_);
     if (std::is_same_v<Scalar, BFloat16> && any_lane(is_fine)) {
       auto const reaches_fine = [&](Floats fine_rows, Floats lowest) {
-        return (reinterpret_cast<Keys>(fine_rows) != 0) & (lowest < kReachOfFine);
+        return (reinterpret_cast<Keys>(fine_rows) != 0) &
+               (lowest < mappings::ShortTerms::kReachOfFine);
       };
       if (any_lane(reaches_fine(part<0>(is_fine), supports[0].lowest()) |
                    reaches_fine(part<1>(is_fine), supports[1].lowest()))) {
@@ -96,10 +97,6 @@ class SortedWeights {
   static Bits narrowed(Floats first, Floats second) {
     return reinterpret_cast<Bits>(narrowed_parts<Scalar>(first, second));
   }
-
-  // Such entries lie below half of this, so a support that ends above it has none of them, however
-  // their terms were rounded.
-  static constexpr float kReachOfFine = 2 * mappings::ShortTerms::kLeastBFloat16;
 
   Fixed fixed_;
   int length_;

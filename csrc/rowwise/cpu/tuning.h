@@ -47,6 +47,20 @@ inline constexpr int64_t kFewVectors = 8;
 // Of so many vectors one holds candidates: more are found with a branch each.
 inline constexpr int kVectorsOfHit = 4;
 
+// With candidates in more than this part of its vectors, all of a row's are compressed: that takes
+// 16 instructions a vector, and 20 and a few misses of branches one that is looked for.
+inline constexpr double kPartOfCrowded = 0.75;
+
+// With more candidates than so many times k, and a few, it is worth a pass to leave out ties that
+// lose. Fewer are seldom ties.
+inline constexpr int64_t kTimesLimit = 2;
+
+// The k-th largest of delegates bounds that of a row, if k is no larger part of them.
+inline constexpr double kLimitPerDelegate = 0.75;
+
+// That bound costs about as much as half of k more candidates, and so many, do.
+inline constexpr int kBeyondLimit = 8;
+
 // With candidates for more than this part of a row, passes along rows cost less than lists.
 inline constexpr int64_t kWidePart = 2;
 

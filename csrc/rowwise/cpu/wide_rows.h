@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <type_traits>
 
 #include "mappings/short_terms.h"
-#include "mappings/wide_terms.h"
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/lane_limits.h"
 #include "rowwise/cpu/row_vectors.h"
@@ -30,7 +28,7 @@ inline Vector<Element> sums_of_lanes(Vector<Element> (&vectors)[kLanes<Element>]
 
 // As many rows of a half type as a vector has floats, of which many entries are in the support: no
 // lists, but passes along each row, with the thresholds of all of them in lanes.
-template <class Scalar>
+template <class Mapping, class Scalar>
 class WideRows {
  public:
   static constexpr int kRows = kLanes<float>;
@@ -46,12 +44,11 @@ class WideRows {
   bool find(Scalar const* logits, Floats maxima, Floats lowest) {
     maxima_ = maxima;
     is_valid_ = maxima == maxima;
-    lowest = is_valid_ ? lowest - 0x1p-20F : Floats{};
-    units_ = mappings::WideTerms(-smallest_of_lanes<float>(lowest));
+    lowest = is_valid_ ? lowest - kMargin : Floats{};
+    wide_ = Wide(-smallest_of_lanes<float>(lowest));
     find_fine_rows(logits, maxima + lowest);
     load(logits);
-    floors_ = __builtin_convertvector(lowest * units_.scale(), Keys) - 1;
-    floors_ = is_valid_ ? floors_ : Keys{} + kNone;
+    floors_ = is_valid_ ? wide_.template in_units<Keys>(lowest) - 1 : Keys{} + Wide::kHighest;
     counts_ = Keys{};
     while (any_lane(pass())) {
     }
@@ -74,22 +71,21 @@ class WideRows {
     Keys const* const terms = terms_of(row);
     int32_t const floor = floors_[row];
     double const fraction = fractions_[row];
-    bool const is_large = std::is_same_v<Scalar, BFloat16> && counts_[row] > ShortTerms::kMost;
+    bool const is_large =
+        std::is_same_v<Scalar, BFloat16> && counts_[row] > mappings::ShortTerms::kMost;
     four_by_four(rows_.count(), [&](int64_t i) {
       ahead.prefetch(i);
       auto bits = weigh(terms + 2 * i, floor, static_cast<float>(fraction));
-      if (is_large) weigh_small(terms + 2 * i, floor, fraction, bits);
+      if (is_large) weigh_few(terms + 2 * i, floor, fraction, bits);
       Scalar* const to = weights + i * kCount;
       Streams ? stream(to, bits) : store(to, bits);
     });
   }
 
  private:
-  using ShortTerms = mappings::ShortTerms;
+  using Wide = typename Mapping::WideTerms;
   static constexpr int kCount = kLanes<int16_t>;  // entries in a vector
-  static constexpr int32_t kNone = 1 << 30;       // above every term
-  // Larger bfloat16 are further from midpoints than a fraction in float is off.
-  static constexpr int32_t kSmall = 256;
+  static constexpr float kMargin = 0x1p-20F;      // more than the roundings of thresholds in float
 
   Keys* terms_of(int row) { return reinterpret_cast<Keys*>(terms_.data() + row * step_); }
   Keys const* terms_of(int row) const {
@@ -102,8 +98,8 @@ class WideRows {
       Keys* const terms = terms_of(row);
       float const maximum = maxima_[row];
       auto const put = [&](int64_t i, Vector<uint16_t> bits) {
-        terms[2 * i] = units_.terms<Keys>(part_of<Scalar, 0>(bits), maximum);
-        terms[2 * i + 1] = units_.terms<Keys>(part_of<Scalar, 1>(bits), maximum);
+        terms[2 * i] = wide_.template terms<Keys>(part_of<Scalar, 0>(bits), maximum);
+        terms[2 * i + 1] = wide_.template terms<Keys>(part_of<Scalar, 1>(bits), maximum);
       };
       int64_t const whole = rows_.whole() / kCount;
       four_by_four(whole, [&](int64_t i) {
@@ -126,8 +122,8 @@ class WideRows {
     Vector<uint32_t> high[kRows];
     Vector<uint32_t> low[kRows];
     for (int row = 0; row < kRows; ++row) {
-      Keys sums[4] = {};
-      Keys counts[4] = {};
+      Keys sums[2] = {};
+      Keys counts[2] = {};
       Keys const* const terms = terms_of(row);
       Keys const floor = Keys{} + floors_[row];
       for (int64_t i = 0; i < 2 * rows_.count(); i += 2) {
@@ -149,49 +145,43 @@ class WideRows {
     Keys const counts = reinterpret_cast<Keys>(lows >> 20);
     Keys const is_new = counts != counts_;
     counts_ = counts;
-    divide(highs, reinterpret_cast<Keys>(lows & 0xfffff));
+    find_thresholds(highs, reinterpret_cast<Keys>(lows & 0xfffff));
     return is_new;
   }
 
-  void divide(Keys high, Keys low) {
-    HalfIntegers floors[2];
-    auto const of_half = [&](auto half, auto second) {
-      constexpr bool kSecond = decltype(second)::value;
-      auto const doubles = [](Keys x) {
-        return __builtin_convertvector(half_of<kSecond, int32_t>(x), Doubles);
-      };
-      Doubles const dividends =
-          doubles(high) * 65536.0 + (doubles(low) - static_cast<double>(units_.scale()));
-      Doubles const counts = doubles(counts_);
-      auto const quotients =
-          mappings::WideQuotients<Doubles>::of(dividends, counts == 0.0 ? Doubles{} + 1.0 : counts);
-      floors[half] = __builtin_convertvector(quotients.floor, HalfIntegers);
-      store(fractions_ + half * kLanes<double>, quotients.fraction);
+  // Of sums of terms in two parts.
+  void find_thresholds(Keys high, Keys low) {
+    Keys const floors =
+        join(thresholds_of_half<false>(high, low), thresholds_of_half<true>(high, low));
+    floors_ = is_valid_ ? floors : Keys{} + Wide::kHighest;
+  }
+
+  // Returns the floors.
+  template <bool Second>
+  HalfIntegers thresholds_of_half(Keys high, Keys low) {
+    auto const doubles = [](Keys x) {
+      return __builtin_convertvector(half_of<Second, int32_t>(x), Doubles);
     };
-    of_half(0, std::false_type{});
-    of_half(1, std::true_type{});
-    floors_ = is_valid_ ? join(floors[0], floors[1]) : Keys{} + kNone;
+    Doubles const counts = doubles(counts_);
+    auto const thresholds = wide_.thresholds(doubles(high) * 65536.0 + doubles(low),
+                                             counts == 0.0 ? Doubles{} + 1.0 : counts);
+    store(fractions_ + (Second ? kLanes<double> : 0), thresholds.fraction);
+    return __builtin_convertvector(thresholds.floor, HalfIntegers);
   }
 
   Vector<uint16_t> weigh(Keys const* terms, int32_t floor, float fraction) const {
-    auto const weigh_part = [&](Keys part) {
-      Floats const exact = __builtin_convertvector(part - floor, Floats);
-      Keys const bits = mappings::sum_rounded_to_odd<Keys>(exact, Floats{} - fraction);
-      return reinterpret_cast<Floats>(part > floor ? bits : Keys{}) * units_.unit();
-    };
-    return narrowed_parts<Scalar>(weigh_part(terms[0]), weigh_part(terms[1]));
+    return narrowed_parts<Scalar>(wide_.template weights<Keys, Floats>(terms[0], floor, fraction),
+                                  wide_.template weights<Keys, Floats>(terms[1], floor, fraction));
   }
 
-  // Of a support so large that a fraction in float may be too far off for weights of a few units,
-  // by double.
-  void weigh_small(Keys const* terms, int32_t floor, double fraction,
-                   Vector<uint16_t>& bits) const {
-    auto const is_small = [&](Keys part) { return (part > floor) & (part - floor <= kSmall); };
-    if (!any_lane(is_small(terms[0]) | is_small(terms[1]))) return;
+  // Replaces weights of a few units.
+  void weigh_few(Keys const* terms, int32_t floor, double fraction, Vector<uint16_t>& bits) const {
+    auto const has_few = [&](Keys part) { return (part > floor) & (part - floor <= Wide::kFew); };
+    if (!any_lane(has_few(terms[0]) | has_few(terms[1]))) return;
     for (int i = 0; i < kCount; ++i) {
-      int32_t const exact = terms[i % 2][i / 2] - floor;
-      if (exact <= 0 || exact > kSmall) continue;
-      bits[i] = narrow<Scalar>((exact - fraction) * static_cast<double>(units_.unit())).bits;
+      int32_t const above = terms[i % 2][i / 2] - floor;
+      if (above <= 0 || above > Wide::kFew) continue;
+      bits[i] = narrow<Scalar>(wide_.weight(above, fraction)).bits;
     }
   }
 
@@ -199,7 +189,7 @@ class WideRows {
   void find_fine_rows(Scalar const* logits, Floats bounds) {
     fine_rows_ = 0;
     if constexpr (std::is_same_v<Scalar, BFloat16>) {
-      Floats const least = Floats{} + units_.least_bfloat16();
+      Floats const least = Floats{} + wide_.least_bfloat16();
       if (!any_lane(bounds < least)) return;
       for (int row = 0; row < kRows; ++row) {
         if (has_fine(logits + row * rows_.length(), bounds[row])) fine_rows_ |= uint64_t{1} << row;
@@ -208,7 +198,7 @@ class WideRows {
   }
 
   [[gnu::noinline]] bool has_fine(Scalar const* entries, float bound) {
-    float const least = units_.least_bfloat16();
+    float const least = wide_.least_bfloat16();
     Keys is_fine = {};
     auto const add = [&](Floats z) {
       Floats const magnitude = larger(z, -z);
@@ -228,7 +218,7 @@ class WideRows {
   RowVectors<Scalar>& rows_;
   int32_t k_;
   int64_t step_;  // from the terms of a row to those of the next
-  mappings::WideTerms units_{1};
+  Wide wide_{1};
   uint64_t fine_rows_ = 0;
   Floats maxima_;
   Keys is_valid_;
