@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <type_traits>
+#include <utility>
 
 #include "rowwise/cpu/forward_group.h"
 #include "rowwise/cpu/forward_lanes.h"
@@ -26,18 +27,8 @@ class DenseForward {
   // `readable` entries from the first on may be read.
   void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
     Rows rest = {logits, weights, rows, readable};
-    if (k_ <= kMostLargest && length_ <= tuning::kLongestRowOfLanes) {
-      auto const of_largest = [&]<int K>(std::integral_constant<int, K>) {
-        if (k_ != K) return;
-        using Lanes = LaneForward<MappingOf, Scalar, K, 1>;
-        together<LaneForward<MappingOf, Scalar, K, tuning::kTiles>>(rest, length_, streams_);
-        together<Lanes>(rest, length_, streams_);
-        with_padding<Lanes>(rest, length_);
-      };
-      of_largest(std::integral_constant<int, 1>{});
-      of_largest(std::integral_constant<int, 2>{});
-      of_largest(std::integral_constant<int, 3>{});
-      of_largest(std::integral_constant<int, 4>{});
+    if (k_ <= tuning::kFewLargest && length_ <= tuning::kLongestRowOfLanes) {
+      take_in_lanes(rest, std::make_integer_sequence<int, tuning::kFewLargest>());
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
       if (length_ <= tuning::kLongestSortedRow) {
         together<SortedForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
@@ -65,6 +56,21 @@ class DenseForward {
     }
   };
 
+  template <int... Index>
+  void take_in_lanes(Rows& rest, std::integer_sequence<int, Index...>) {
+    ((k_ == Index + 1 ? take_largest<Index + 1>(rest) : void()), ...);
+  }
+
+  template <int K>
+  void take_largest(Rows& rest) {
+    using Lanes = LaneForward<MappingOf, Scalar, K>;
+    if (rest.count >= Lanes::kRows) {
+      Lanes lanes(fixed_, length_, streams_);
+      rest.drop(lanes.take(rest.logits, rest.weights, rest.count, rest.readable), length_);
+    }
+    with_padding<Lanes>(rest, length_);
+  }
+
   // As many rows at a time as the kernel takes. For fewer there is no kernel, nor its memory.
   template <class Kernel, class... Arguments>
   void together(Rows& rest, Arguments const&... arguments) {
@@ -80,7 +86,7 @@ class DenseForward {
 
   // Short rows that are fewer than the kernel takes, with rows of zeros after them.
   template <class Kernel, class... Arguments>
-  void with_padding(Rows& rest, Arguments const&... arguments) {
+  [[gnu::noinline]] void with_padding(Rows& rest, Arguments const&... arguments) {
     if (rest.count == 0 || length_ > tuning::kLongestPaddedRow) return;
     Kernel kernel(fixed_, arguments..., /*streams=*/false);
     int64_t const entries = rest.count * length_;

@@ -6,208 +6,141 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cpu/lane_weights.h"
+#include "rowwise/cpu/lane_columns.h"
+#include "rowwise/cpu/lane_numbers.h"
+#include "rowwise/cpu/lane_rows.h"
 #include "rowwise/cpu/row_scan.h"
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/transpose.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
+#include "rowwise/cpu/weigh_lanes.h"
 
 // Several rows at once, one in each lane of a vector, for small k: no step depends on how a row's
 // entries lie, so short rows cost no branches.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-inline constexpr int kMostLargest = 4;
+// Makes a row NaN that is not ordinary.
+template <class Scalar>
+[[gnu::noinline]] void fill_unless_ordinary(Scalar const* logits, Scalar* weights, int64_t length) {
+  if (range_of(logits, length).is_ordinary()) return;
+  std::fill_n(weights, length, narrow<Scalar>(NAN));
+}
 
-// Rows that follow each other without a gap, as many as there are lanes, and a few times as many:
-// while some wait for the results of one instruction, others go on.
-template <template <class> class MappingOf, class Scalar, int K, int Tiles>
+// Rows that follow each other without a gap.
+template <template <class> class MappingOf, class Scalar, int K>
 class LaneForward {
  public:
   using Mapping = MappingOf<widened_t<Scalar>>;
-  using Weights = LaneWeights<Mapping, Scalar, K>;
-  static constexpr int64_t kRows = Tiles * Weights::kRows;
+  using Fixed = typename Mapping::Fixed;
+  static constexpr int kRows = kLanes<key_t<Scalar>>;
 
-  LaneForward(typename Mapping::Fixed const& fixed, int64_t length, bool streams)
-      : length_(length), fixed_(fixed), streams_(streams) {
-    if (streams) block_.reserve(kLaneRows * length + kLaneRows);
+  LaneForward(Fixed const& fixed, int64_t length, bool streams)
+      : length_(length), fixed_(fixed), rows_(length), streams_(streams) {
+    if (streams && length % kRows != 0) block_.reserve(kRows * length);
   }
 
-  // `readable` entries from the first on may be read. Returns the rows that it left: none.
+  // Takes the first of `count` rows, as many as fill vectors, and returns how many they are.
+  // `readable` entries from the first on may be read.
+  int64_t take(Scalar const* logits, Scalar* weights, int64_t count, int64_t readable) {
+    int64_t row = 0;
+    int64_t const bytes = kRows * length_ * static_cast<int64_t>(sizeof(Scalar));
+    int const most = bytes * tuning::kTiles <= tuning::kTiledBytes ? tuning::kTiles : 1;
+    while (count - row >= kRows) {
+      int const tiles = count - row >= most * kRows ? most : 1;
+      int64_t const first = row * length_;
+      take_tiles(tiles, logits + first, weights + first, readable - first);
+      row += tiles * kRows;
+    }
+    return row;
+  }
+
+  // Takes kRows rows. Returns those that it left: none.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
-    bool const streams = streams_ && is_whole_lines(weights, kLaneRows * length_);
-    int64_t const step = kLaneRows * length_;
-    if (length_ <= kLaneRows && std::has_single_bit(static_cast<uint64_t>(length_))) {
-      forward_whole<kLaneRows>(logits, weights,
-                               readable >= 2 * kRows * length_ ? kRows * length_ : 0, streams);
-      return 0;
-    }
-    Weights tiles[Tiles];
-    for (int i = 0; i < Tiles; ++i) {
-      tiles[i].set_largest(find_largest(logits + i * step, readable - i * step));
-    }
-    for (Weights& tile : tiles) tile.weigh(fixed_);
-    for (int i = 0; i < Tiles; ++i) {
-      tiles[i].find_ties();
-      write_rows(tiles[i], logits + i * step, weights + i * step, readable - i * step, streams);
-    }
+    take_tiles(1, logits, weights, readable);
     return 0;
   }
 
  private:
-  using Numbers = typename Weights::Numbers;
-  using Element = typename Numbers::Element;
-  using Bits = typename Weights::Bits;
-  using Found = Largest<Numbers, K + 1>;
-  static constexpr int64_t kLaneRows = Weights::kRows;
+  // Few processors compare integers of 64 bits.
+  static constexpr bool kIsDouble = sizeof(Scalar) == sizeof(double);
+  using Numbers = std::conditional_t<kIsDouble, LaneNumbers<Scalar>, LaneIntegers<Scalar>>;
+  using Rows =
+      LaneRows<std::conditional_t<kIsDouble, LaneNumbers<Scalar>, OrderedLanes<key_t<Scalar>>>, K>;
+  using Weights = typename Rows::Weights;
+  using Element = typename Rows::Element;
 
-  // Rows of `Count` entries or of a smaller power of two, which lie in `Count` vectors.
+  static Element const* bits(Scalar const* x) { return reinterpret_cast<Element const*>(x); }
+  static Element* bits(Scalar* x) { return reinterpret_cast<Element*>(x); }
+
+  // While some of the tiles wait for the results of one instruction, others go on.
+  void take_tiles(int tiles, Scalar const* logits, Scalar* weights, int64_t readable) {
+    int64_t const step = kRows * length_;
+    bool const streams = streams_ && is_whole_lines(weights, step);
+    // Pages that do not exist take long to be asked for.
+    int64_t const next = readable >= 2 * tiles * step ? tiles * step : 0;
+    if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
+      return take_whole<kColumns<Element>>(tiles, logits, weights, next, streams);
+    }
+    Weights of_tile[tuning::kTiles];
+    for (int i = 0; i < tiles; ++i) {
+      rows_.find(bits(logits) + i * step, readable - i * step, of_tile[i]);
+    }
+    for (int i = 0; i < tiles; ++i) weigh(of_tile[i]);
+    for (int i = 0; i < tiles; ++i) {
+      write(of_tile[i], logits + i * step, weights + i * step, next, streams);
+    }
+  }
+
+  // Rows of `Count` entries or of a smaller power of two.
   template <int Count>
-  void forward_whole(Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
+  void take_whole(int tiles, Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
     if (length_ != Count) {
-      if constexpr (Count > 1) forward_whole<Count / 2>(logits, weights, next, streams);
+      if constexpr (Count > 1) take_whole<Count / 2>(tiles, logits, weights, next, streams);
       return;
     }
-    Weights tiles[Tiles];
-    Vector<Element> columns[Tiles][Count];
-    for (int64_t tile = 0; tile < Tiles; ++tile) {
-      for (int i = 0; i < Count; ++i) {
-        columns[tile][i] = Numbers::of(logits + (tile * Count + i) * kLaneRows);
-      }
-      transpose_whole<kLaneRows>(columns[tile]);
-      Found largest;
-#pragma GCC unroll 32
-      for (int i = 0; i < Count; ++i) largest.add(columns[tile][i]);
-      tiles[tile].set_largest(largest);
+    constexpr int64_t kStep = kRows * Count;
+    Weights of_tile[tuning::kTiles];
+    Vector<Element> columns[tuning::kTiles][Count];
+    for (int i = 0; i < tiles; ++i) {
+      Rows::find_whole(bits(logits) + i * kStep, next, columns[i], of_tile[i]);
     }
-    for (Weights& tile : tiles) tile.weigh(fixed_);
-    for (int64_t tile = 0; tile < Tiles; ++tile) {
-      tiles[tile].find_ties();
-      tiles[tile].replace(columns[tile]);
-      transpose_whole<Count>(columns[tile]);
-      Scalar* const to = weights + tile * Count * kLaneRows;
-      for (int i = 0; i < Count; ++i) {
-        __builtin_prefetch(logits + next + (tile * Count + i) * kLaneRows);
-        streams ? stream(to + i * kLaneRows, columns[tile][i])
-                : store(to + i * kLaneRows, columns[tile][i]);
-      }
-      fill_with_nan(tiles[tile], logits + tile * Count * kLaneRows, to);
+    for (int i = 0; i < tiles; ++i) weigh(of_tile[i]);
+    for (int i = 0; i < tiles; ++i) {
+      Rows::write_whole(of_tile[i], columns[i], bits(weights) + i * kStep, streams);
+      check(of_tile[i], logits + i * kStep, weights + i * kStep, row_of_lane<Element, Count>);
     }
   }
 
-  template <int Rows, int Count>
-  static void transpose_whole(Vector<Element> (&vectors)[Count]) {
-    if constexpr (Count == kLaneRows) {
-      transpose_square<Element>(vectors);
+  [[gnu::noinline]] void weigh(Weights& rows) const {
+    weigh_lanes<Mapping, Scalar>(rows, fixed_);
+    rows.settle_ties();
+    rows.set_suspects(Numbers::suspects(rows.seen(), rows.maxima()));
+  }
+
+  void write(Weights& rows, Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
+    bool const in_place = !streams || length_ % kRows == 0;
+    Scalar* const results = in_place ? weights : block_.data();
+    if (streams && in_place) {
+      rows_.template write<true>(rows, bits(logits), bits(results), next);
     } else {
-      transpose<Element, Rows>(vectors);
+      rows_.template write<false>(rows, bits(logits), bits(results), next);
     }
+    check(rows, logits, results, [](int lane) { return lane; });
+    if (!in_place) stream_lines(weights, results, kRows * length_);
   }
 
-  void write_rows(Weights const& all, Scalar const* logits, Scalar* weights, int64_t readable,
-                  bool streams) {
-    bool const in_place = !streams || length_ % kLaneRows == 0;
-    Scalar* const block = in_place ? weights : block_.data();
-    for (int row = 0; row < kLaneRows; ++row) {
-      Scalar const* const from = logits + row * length_;
-      Scalar* const to = block + row * length_;
-      if (streams && in_place && !all.has_ties(row)) {
-        write_row<true>(all, row, from, to);
-      } else if (streams && in_place) {
-        write_row<false>(all, row, from, block_.data());
-        stream_vectors(to, block_.data(), length_);  // A row may end within a line.
-      } else if (row * length_ + kLaneRows > std::min(readable, kLaneRows * length_)) {
-        write_last_row(all, row, from, to);
-      } else {
-        write_row<false>(all, row, from, to);
-      }
-    }
-    fill_with_nan(all, logits, block);
-    if (!in_place) stream_lines(weights, block, kLaneRows * length_);
-  }
-
-  void fill_with_nan(Weights const& all, Scalar const* logits, Scalar* weights) const {
-    all.for_each_suspect([&](int row) {
-      if (range_of(logits + row * length_, length_).is_ordinary()) return;
-      std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+  void check(Weights const& rows, Scalar const* logits, Scalar* weights, int (*row_of)(int)) const {
+    for_each_lane(rows.suspects(), [&](int lane) {
+      int64_t const first = row_of(lane) * length_;
+      fill_unless_ordinary(logits + first, weights + first, length_);
     });
   }
 
-  // Vector by vector, of which the last ends with the row. That of a shorter row extends beyond it,
-  // to where the next row is written after.
-  template <bool Streams>
-  void write_row(Weights const& all, int row, Scalar const* logits, Scalar* weights) const {
-    typename Weights::OfRow const of_row(all, row);
-    auto const write = [&](int64_t column) {
-      auto const bits = of_row(Numbers::of(logits + column));
-      Streams ? stream(weights + column, bits) : store(weights + column, bits);
-    };
-    int64_t column = 0;
-    for (; column + kLaneRows <= length_; column += kLaneRows) write(column);
-    if (column < length_) write(std::max<int64_t>(0, length_ - kLaneRows));
-    if (!Streams && all.has_ties(row)) all.put_ties(row, logits, weights, length_);
-  }
-
-  // A row shorter than a vector that may not extend beyond it.
-  void write_last_row(Weights const& all, int row, Scalar const* logits, Scalar* weights) const {
-    Scalar padded_logits[kLaneRows] = {};
-    Scalar padded_weights[kLaneRows];
-    std::copy_n(logits, length_, padded_logits);
-    write_row<false>(all, row, padded_logits, padded_weights);
-    std::copy_n(padded_weights, length_, weights);
-  }
-
-  Found find_largest(Scalar const* rows, int64_t readable) const {
-    Found largest;
-    int64_t column = 0;
-    // Pages that do not exist take long to be asked for.
-    int64_t const next = readable >= 2 * kLaneRows * length_ ? kLaneRows * length_ : 0;
-    for (; column + kLaneRows <= length_; column += kLaneRows) {
-      add_square(largest, rows + column, rows + column + next);
-    }
-    if (column == length_) return largest;
-    int64_t const first = std::max<int64_t>(0, length_ - kLaneRows);
-    if ((kLaneRows - 1) * length_ + first + kLaneRows <= readable) {
-      add_rest(largest, rows, first, column);
-    } else {
-      for (; column < length_; ++column) {
-        Vector<Element> entry = {};
-        for (int row = 0; row < kLaneRows; ++row) {
-          entry[row] = Numbers::of_one(rows[row * length_ + column]);
-        }
-        largest.add(entry);
-      }
-    }
-    return largest;
-  }
-
-  void load_square(Vector<Element> (&square)[kLaneRows], Scalar const* first) const {
-    for (int row = 0; row < kLaneRows; ++row) square[row] = Numbers::of(first + row * length_);
-    transpose_square<Element>(square);
-  }
-
-  // Asks for one of the next rows, too: neither the square's loads nor the processor's own
-  // prefetchers, which see a stride, keep memory busy.
-  void add_square(Found& largest, Scalar const* first, Scalar const* next) const {
-    Vector<Element> square[kLaneRows];
-    load_square(square, first);
-#pragma GCC unroll 32
-    for (int i = 0; i < kLaneRows; ++i) {
-      __builtin_prefetch(next + i * length_);
-      largest.add(square[i]);
-    }
-  }
-
-  // Adds the columns from `column` on of the square that begins at column `first`.
-  [[gnu::noinline]] void add_rest(Found& largest, Scalar const* rows, int64_t first,
-                                  int64_t column) const {
-    Vector<Element> square[kLaneRows];
-    load_square(square, rows + first);
-    for (; column < length_; ++column) largest.add(square[column - first]);
-  }
-
   int64_t length_;
-  typename Mapping::Fixed fixed_;
+  Fixed fixed_;
+  Rows rows_;
   bool streams_;
   Scratch<Scalar> block_;
 };

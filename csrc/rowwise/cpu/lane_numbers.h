@@ -18,12 +18,13 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 template <class Scalar>
 struct LaneNumbers {
   using Element = Scalar;
-  using Lanes = Vector<key_t<Scalar>>;
+  using Bits = key_t<Scalar>;
+  using Lanes = Vector<Bits>;
+  static constexpr bool kHasTwoZeros = false;  // but one that compares
   static constexpr Element kLowest = -std::numeric_limits<Element>::infinity();
 
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
   static Vector<Element> of_bits(Vector<Element> x) { return x; }
-  static Element of_one(Scalar x) { return x; }
   static Element least_of(Scalar x) { return x; }
   // The smallest number above those equal to x.
   static Element after(Element x) { return scalar_of<Scalar>(key_of(x + Element{0}) + 1); }
@@ -49,61 +50,61 @@ struct LaneNumbers {
    private:
     Vector<Element> sum_ = {};
   };
+
+  static Lanes suspects(Seen const& seen, Vector<Element> maximum) {
+    return seen.suspects(maximum);
+  }
 };
 
 // By integers of the same order: their magnitudes with a sign, so that -0.0 equals +0.0. They
-// compare faster than numbers, and a vector holds twice as many of 16 bits as of floats.
-template <class Scalar>
-struct LaneIntegers {
-  using Element = key_t<Scalar>;
-  using Lanes = Vector<Element>;
-  using Real = widened_t<Scalar>;
-  static constexpr Element kMagnitude = std::numeric_limits<Element>::max();
-  static constexpr Element kInfinity = std::is_same_v<Scalar, Float16>    ? 0x7c00
-                                       : std::is_same_v<Scalar, BFloat16> ? 0x7f80
-                                                                          : 0x7f800000;
-  static constexpr Element kLowest = -kInfinity;
+// compare faster than numbers, and a vector holds twice as many of 16 bits as of floats. This much
+// is the same for all numbers of one size.
+template <class Integer>
+struct OrderedLanes {
+  using Element = Integer;
+  using Bits = Integer;
+  static constexpr bool kHasTwoZeros = true;
+  static constexpr Element kMinusZero = std::numeric_limits<Element>::min();
+  static constexpr Element kLowest = std::numeric_limits<Element>::min();
 
-  static Vector<Element> of(Scalar const* source) { return of_bits(load<Element>(source)); }
+  // bits() are those of +0.0 for either zero.
   static Vector<Element> of_bits(Vector<Element> bits) {
-    auto const sign = bits >> (8 * static_cast<int>(sizeof(Element)) - 1);
-    return ((bits & kMagnitude) ^ sign) - sign;
+    // Unsigned, since the lanes that are not taken may overflow.
+    using Unsigned = std::make_unsigned_t<Element>;
+    auto const negated =
+        broadcast(static_cast<Unsigned>(kLowest)) - reinterpret_cast<Vector<Unsigned>>(bits);
+    return bits < 0 ? reinterpret_cast<Vector<Element>>(negated) : bits;
   }
-  static Element of_one(Scalar x) {
-    auto const bits = rowwise::detail::signed_bits(x);
-    auto const magnitude = static_cast<Element>(bits & kMagnitude);
-    return bits < 0 ? -magnitude : magnitude;
-  }
-  static Vector<Element> bits(Vector<Element> x) {
-    return x < 0 ? -x | std::numeric_limits<Element>::min() : x;
-  }
-  static void widen_to(Real* destination, Vector<Element> x) {
-    if constexpr (std::is_same_v<Scalar, Real>) {
-      store(destination, bits(x));
-    } else {
-      alignas(kVectorBytes) Scalar scalars[kLanes<Element>];
-      store(scalars, bits(x));
-      store(destination, widen_lanes(scalars));
-      store(destination + kLanes<float>, widen_lanes(scalars + kLanes<float>));
-    }
-  }
-  static Floats largest_floats(Vector<Element> x) {
-    alignas(kVectorBytes) float floats[kLanes<Element>];
-    widen_to(floats, x);
-    return larger(load<float>(floats), load<float>(floats + kLanes<float>));
-  }
+  static Vector<Element> bits(Vector<Element> x) { return of_bits(x); }
 
   class Seen {
    public:
     void add(Vector<Element> x) { smallest_ = smaller(smallest_, x); }
     void add(Seen const& other) { add(other.smallest_); }
-
-    Lanes suspects(Vector<Element> maximum) const {
-      return (smallest_ < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
-    }
+    Vector<Element> smallest() const { return smallest_; }
 
    private:
     Vector<Element> smallest_ = broadcast(std::numeric_limits<Element>::max());
+  };
+};
+
+template <class Scalar>
+struct LaneIntegers : OrderedLanes<key_t<Scalar>> {
+  using Ordered = OrderedLanes<key_t<Scalar>>;
+  using Element = key_t<Scalar>;
+  using Lanes = Vector<Element>;
+  static constexpr Element kInfinity = std::is_same_v<Scalar, Float16>    ? 0x7c00
+                                       : std::is_same_v<Scalar, BFloat16> ? 0x7f80
+                                                                          : 0x7f800000;
+  static constexpr Element kLowest = -kInfinity;
+
+  static Lanes suspects(typename Ordered::Seen const& seen, Vector<Element> maximum) {
+    return (seen.smallest() < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
+  }
+
+  class Seen : public Ordered::Seen {
+   public:
+    Lanes suspects(Vector<Element> maximum) const { return LaneIntegers::suspects(*this, maximum); }
   };
 };
 

@@ -1,14 +1,11 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
 #include <cstdint>
-#include <type_traits>
 
 #include "rowwise/cpu/conversion.h"
-#include "rowwise/cpu/lane_numbers.h"
 #include "rowwise/cpu/vector.h"
-#include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
 // The k largest entries of several rows, one row to a lane, and what they weigh, for small k.
@@ -36,58 +33,54 @@ struct Largest {
 
 // What the entries of as many rows weigh, given the K largest of each and the next one: as much as
 // that of the K which they equal, or nothing. Where the next one equals the last of the K, only the
-// first such entries are kept.
-template <class Mapping, class Scalar, int K>
+// first such entries are kept. Weights are bits.
+template <class Numbers, int K>
 class LaneWeights {
  public:
-  // Few processors compare integers of 64 bits.
-  using Numbers =
-      std::conditional_t<sizeof(Scalar) == 8, LaneNumbers<Scalar>, LaneIntegers<Scalar>>;
   using Element = typename Numbers::Element;
-  using Bits = key_t<Scalar>;
-  static constexpr int kRows = kLanes<Bits>;
+  using Bits = typename Numbers::Bits;
+  static constexpr int kRows = kLanes<Element>;
 
   void set_largest(Largest<Numbers, K + 1> const& largest) {
     for (int i = 0; i < K; ++i) {
-      Numbers::widen_to(logits_[i], largest.entries[i]);
       store(entries_[i], largest.entries[i]);
+      store(logits_[i], Numbers::bits(largest.entries[i]));
     }
-    suspects_ = lanes_where(largest.seen.suspects(largest.entries[0]));
+    seen_ = largest.seen;
     is_tied_ = largest.entries[K - 1] == largest.entries[K];
-    ties_ = Vector<Bits>{};
-    for (int i = 0; i < K; ++i) ties_ -= largest.entries[i] == largest.entries[K - 1];
   }
 
-  void weigh(typename Mapping::Fixed const& fixed) {
-    if constexpr (std::is_same_v<Real, double>) {
-      for (int row = 0; row < kRows; ++row) weigh_one(row, fixed);
-    } else {
-      for (int row = 0; row < kRows; row += kLanes<double>) weigh_vector(row, fixed);
-    }
-  }
+  typename Numbers::Seen const& seen() const { return seen_; }
+  Vector<Element> maxima() const { return load<Element>(entries_[0]); }
+
+  // The bits of the i-th largest entry of each row, and those of its weight, which are to be set.
+  Element const* logits(int i) const { return logits_[i]; }
+  Bits* weights(int i) { return weights_[i]; }
+
+  // The rows that may not be ordinary, a bit for each.
+  void set_suspects(Vector<Bits> comparison) { suspects_ = lanes_where(comparison); }
+  uint64_t suspects() const { return suspects_; }
 
   // Takes the weights of ties away, to be given to the first ones alone.
-  void find_ties() {
-    store(tie_weights_, weights(K - 1));
-    is_tied_ = is_tied_ & (weights(K - 1) != 0);
+  void settle_ties() {
+    is_tied_ = is_tied_ & (load<Bits>(weights_[K - 1]) != 0);
     rows_with_ties_ = lanes_where(is_tied_);
-    if (rows_with_ties_ == 0) return;
-    auto const last = load<Element>(entries_[K - 1]);
-    for (int i = 0; i < K; ++i) {
-      auto const is_tie = is_tied_ & (load<Element>(entries_[i]) == last);
-      store(weights_[i], is_tie ? Vector<Bits>{} : weights(i));
-    }
+    if (rows_with_ties_ != 0) take_ties_away();
   }
 
-  // Calls visit(row) for the rows that may not be ordinary.
-  template <class Visit>
-  void for_each_suspect(Visit const& visit) const {
-    for_each_lane(suspects_, visit);
+  // Whether an entry that weighs something is 0, which the bits of two numbers are.
+  bool find_zeros() {
+    Vector<Bits> zero_weights = {};
+    for (int i = 0; i < K; ++i) {
+      zero_weights |= load<Element>(entries_[i]) == 0 ? load<Bits>(weights_[i]) : Vector<Bits>{};
+    }
+    store(zero_weights_, zero_weights);
+    return lanes_where(zero_weights != 0) != 0;
   }
 
   bool has_ties(int row) const { return (rows_with_ties_ >> row & 1U) != 0; }
 
-  // Replaces the entries of all rows, one to a lane, by the bits of their weights.
+  // Replaces the entries of all rows, one to a lane, by their weights.
   template <int Count>
   void replace(Vector<Element> (&columns)[Count]) const {
     if (rows_with_ties_ != 0) return replace_with_ties(columns);
@@ -97,56 +90,90 @@ class LaneWeights {
     }
   }
 
-  // The bits of the weights of entries of one row, without its ties.
+  // The weights of a row's entries from one column on, without its ties. Compares bits, so
+  // `HasZeros` is whether zeros may weigh something.
+  template <bool HasZeros>
   class OfRow {
    public:
     OfRow(LaneWeights const& all, int row) {
       for (int i = 0; i < K; ++i) {
-        entries_[i] = broadcast<Element>(all.entries_[i][row]);
-        weights_[i] = broadcast<Bits>(rowwise::detail::signed_bits(all.weights_[i][row]));
+        entries_[i] = broadcast(all.logits_[i][row]);
+        weights_[i] = broadcast(all.weights_[i][row]);
+      }
+      if constexpr (HasZeros) {
+        entries_[K] = broadcast(Numbers::kMinusZero);
+        weights_[K] = broadcast(all.zero_weights_[row]);
       }
     }
 
-    Vector<Bits> operator()(Vector<Element> entries) const {
+    Vector<Bits> operator()(Element const* row, int64_t column) const {
+      auto const entries = load<Element>(row + column);
       Vector<Bits> result = {};
-      for (int i = 0; i < K; ++i) result = entries == entries_[i] ? weights_[i] : result;
+      for (int i = 0; i < kCount; ++i) result = entries == entries_[i] ? weights_[i] : result;
       return result;
     }
 
    private:
-    Vector<Element> entries_[K];
-    Vector<Bits> weights_[K];
+    static constexpr int kCount = HasZeros ? K + 1 : K;
+    Vector<Element> entries_[kCount];
+    Vector<Bits> weights_[kCount];
   };
 
-  // Writes the weights of a row's ties.
-  [[gnu::noinline]] void put_ties(int row, Scalar const* logits, Scalar* weights,
-                                  int64_t length) const {
-    Bits rest = ties_[row];
-    for (int64_t column = 0; column < length && rest > 0; ++column) {
-      if (Numbers::of_one(logits[column]) != entries_[K - 1][row]) continue;
-      weights[column] = tie_weights_[row];
-      --rest;
+  // The same with the ties of one row. `last` is where its last vector begins.
+  template <class OfRow>
+  class OfTies {
+   public:
+    OfTies(OfRow const& others, LaneWeights const& all, int lane, Element const* row, int64_t last)
+        : others_(others),
+          tie_(broadcast(all.entries_[K - 1][lane])),
+          weight_(broadcast(all.tie_weights_[lane])),
+          end_(end_of_ties(row, all.ties_[lane], last)) {}
+
+    Vector<Bits> operator()(Element const* row, int64_t column) const {
+      auto const is_kept = is_tie(row + column) & first_lanes<Bits>(end_ - column);
+      return is_kept ? weight_ : others_(row, column);
     }
-  }
+
+    // The column after the last tie that weighs something.
+    int64_t end() const { return end_; }
+
+   private:
+    auto is_tie(Element const* entries) const {
+      return Numbers::of_bits(load<Element>(entries)) == tie_;
+    }
+
+    int64_t end_of_ties(Element const* row, Bits rest, int64_t last) const {
+      for (int64_t column = 0; column < last + kRows; column += kRows) {
+        int64_t const first = std::min(column, last);
+        uint64_t lanes = lanes_where(is_tie(row + first)) & ~uint64_t{0} << (column - first);
+        for (; lanes != 0; lanes &= lanes - 1) {
+          if (--rest == 0) return first + std::countr_zero(lanes) + 1;
+        }
+      }
+      return last + kRows;
+    }
+
+    OfRow const& others_;
+    Vector<Element> tie_;
+    Vector<Bits> weight_;
+    int64_t end_;
+  };
 
  private:
-  using Real = widened_t<Scalar>;
-
-  Vector<Bits> weights(int i) const { return load<Bits>(weights_[i]); }
-
   Vector<Bits> weigh(Vector<Element> entries) const {
     Vector<Bits> result = {};
     for (int i = 0; i < K; ++i) {
-      result = entries == load<Element>(entries_[i]) ? weights(i) : result;
+      result = entries == load<Element>(entries_[i]) ? load<Bits>(weights_[i]) : result;
     }
     return result;
   }
 
   template <int Count>
   [[gnu::noinline]] void replace_with_ties(Vector<Element> (&columns)[Count]) const {
-    Vector<Bits> rest = ties_;
+    auto const tie = load<Element>(entries_[K - 1]);
+    auto rest = load<Bits>(ties_);
     for (int column = 0; column < Count; ++column) {
-      auto const is_tie = is_tied_ & (columns[column] == load<Element>(entries_[K - 1]));
+      auto const is_tie = is_tied_ & (columns[column] == tie);
       auto const is_kept = is_tie & (rest > 0);
       rest += is_tie;
       auto const weights = is_kept ? load<Bits>(tie_weights_) : weigh(columns[column]);
@@ -154,49 +181,32 @@ class LaneWeights {
     }
   }
 
-  void weigh_vector(int first, typename Mapping::Fixed const& fixed) {
-    Doubles entries[K];
-    Doubles results[K];
-    for (int i = 0; i < K; ++i) entries[i] = load_doubles(logits_[i] + first);
-    Mapping::weights_of_largest(entries, fixed, results);
-    for (int i = 0; i < K; ++i) narrow_doubles(results[i], weights_[i] + first);
-  }
-
-  // By sums of more than a double holds.
-  void weigh_one(int row, typename Mapping::Fixed const& fixed) {
-    Mapping const mapping(logits_[0][row], fixed);
-    typename Mapping::Term terms[K];
-    typename Mapping::Sum sum;
-    auto threshold = mapping.lowest_threshold();
-    // An infinite row has no terms, and is made NaN later.
-    int const most = std::isfinite(mapping.maximum()) ? K : 0;
-    int count = 0;
-    for (; count < most && logits_[count][row] >= mapping.lower_bound(); ++count) {
-      terms[count] = mapping.term(logits_[count][row]);
-      auto longer_sum = sum;
-      longer_sum.add(terms[count]);
-      auto const longer_threshold = mapping.threshold(longer_sum);
-      if (!mapping.is_above(terms[count], longer_threshold)) break;
-      sum = longer_sum;
-      threshold = longer_threshold;
-    }
+  [[gnu::noinline]] void take_ties_away() {
+    store(tie_weights_, load<Bits>(weights_[K - 1]));
+    auto const tie = load<Element>(entries_[K - 1]);
+    Vector<Bits> count = {};
     for (int i = 0; i < K; ++i) {
-      weights_[i][row] = i < count ? mapping.weight(terms[i], threshold) : 0;
+      auto const is_tie = is_tied_ & (load<Element>(entries_[i]) == tie);
+      store(weights_[i], is_tie ? Vector<Bits>{} : load<Bits>(weights_[i]));
+      count -= is_tie;
     }
+    store(ties_, count);
   }
 
   static uint64_t lanes_where(Vector<Bits> comparison) {
     return lanes_at_least<Bits>(broadcast<Bits>(-1), comparison);
   }
 
-  alignas(kVectorBytes) Real logits_[K][kRows];
   alignas(kVectorBytes) Element entries_[K][kRows];
-  alignas(kVectorBytes) Scalar weights_[K][kRows];
-  alignas(kVectorBytes) Scalar tie_weights_[kRows];
+  alignas(kVectorBytes) Element logits_[K][kRows];
+  alignas(kVectorBytes) Bits weights_[K][kRows];
+  alignas(kVectorBytes) Bits ties_[kRows];  // how many of the K equal the last one
+  alignas(kVectorBytes) Bits tie_weights_[kRows];
+  alignas(kVectorBytes) Bits zero_weights_[kRows];
+  typename Numbers::Seen seen_;
+  Vector<Bits> is_tied_;
   uint64_t suspects_;
   uint64_t rows_with_ties_;
-  Vector<Bits> is_tied_;
-  Vector<Bits> ties_;  // how many of the K equal the last one
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

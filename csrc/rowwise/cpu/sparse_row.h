@@ -34,14 +34,6 @@ inline void stream_lines(Scalar* destination, Scalar const* source, int64_t leng
   }
 }
 
-// The same of whole vectors.
-template <class Scalar>
-inline void stream_vectors(Scalar* destination, Scalar const* source, int64_t length) {
-  for (int64_t i = 0; i < length; i += kVectorBytes / static_cast<int64_t>(sizeof(Scalar))) {
-    stream(destination + i, load<int32_t>(source + i));
-  }
-}
-
 // Writes zeros around the caches, a few lines at a time.
 class StreamedZeros {
  public:

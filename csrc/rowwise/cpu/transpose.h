@@ -7,6 +7,10 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+// Entries of the blocks of 16 bytes within which most instructions move entries.
+template <class Element>
+inline constexpr int kBlockOf = 16 / static_cast<int>(sizeof(Element));
+
 namespace detail {
 
 // a0 b0 a1 b1 ... of the lower or of the upper halves of blocks of `Block` lanes.
@@ -18,11 +22,57 @@ inline VectorType interleave(VectorType a, VectorType b, std::integer_sequence<i
       a, b, (Lane % 2 * kCount + Lane / Block * Block + kFirst + Lane % Block / 2)...);
 }
 
-// The even or the odd blocks of `Block` lanes of a and then those of b.
-template <int Block, bool Odd, class VectorType, int... Lane>
+// Shuffles blocks of 16 bytes. As numbers of 8 bytes they are moved by one instruction.
+template <class VectorType, int... Lane>
+inline VectorType move_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
+  return reinterpret_cast<VectorType>(__builtin_shufflevector(
+      reinterpret_cast<Vector<int64_t>>(a), reinterpret_cast<Vector<int64_t>>(b), Lane...));
+}
+
+// The even or the odd blocks of 16 bytes of a and then those of b.
+template <bool Odd, class VectorType, int... Lane>
 inline VectorType take_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
-  constexpr int kFirst = Odd ? Block : 0;
-  return __builtin_shufflevector(a, b, (Lane / Block * 2 * Block + kFirst + Lane % Block)...);
+  return move_blocks(a, b,
+                     std::integer_sequence<int, (Lane / 2 * 4 + (Odd ? 2 : 0) + Lane % 2)...>());
+}
+
+// The blocks of 16 bytes of the lower or of the upper halves of a and b, by turns.
+template <bool Upper, class VectorType, int... Lane>
+inline VectorType interleave_blocks(VectorType a, VectorType b,
+                                    std::integer_sequence<int, Lane...>) {
+  constexpr int kCount = sizeof...(Lane);
+  constexpr int kFirst = Upper ? kCount / 2 : 0;
+  return move_blocks(
+      a, b,
+      std::integer_sequence<int, (Lane / 2 % 2 * kCount + kFirst + Lane / 4 * 2 + Lane % 2)...>());
+}
+
+// Puts first(a, b) and second(a, b) in the place of any two vectors whose numbers differ in `bit`.
+template <class Element, int Count, class First, class Second>
+[[gnu::always_inline]] inline void combine_pairs(Vector<Element> (&vectors)[Count], int bit,
+                                                 First const& first, Second const& second) {
+#pragma GCC unroll 32
+  for (int i = 0; i < Count; ++i) {
+    if ((i & bit) != 0) continue;
+    auto const a = vectors[i];
+    auto const b = vectors[i | bit];
+    vectors[i] = first(a, b);
+    vectors[i | bit] = second(a, b);
+  }
+}
+
+// Each square of which a row is the block of 16 bytes at one place of a vector: processors
+// interleave fastest within such blocks.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void transpose_blocks(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<Element>>;
+#pragma GCC unroll 4
+  for (int bit = kBlock / 2; bit >= 1; bit /= 2) {
+    combine_pairs<Element>(
+        vectors, bit, [](auto a, auto b) { return interleave<kBlock, false>(a, b, Lanes()); },
+        [](auto a, auto b) { return interleave<kBlock, true>(a, b, Lanes()); });
+  }
 }
 
 }  // namespace detail
@@ -51,36 +101,60 @@ template <class Element, int Rows, int Count>
   }
 }
 
-// The same for as many rows as lanes, of as many entries. Each stage exchanges one bit of an
-// entry's row for one of its column: the first ones by interleaving blocks of 16 bytes, which
-// processors do fastest, the others by moving such blocks.
+// Vectors that hold rows of `Count` entries, a power of two, one after the other then hold their
+// columns. Lane by lane these have the rows that row_of_lane() says. Each stage exchanges one bit
+// of a vector's number for one of a column.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void rows_to_columns(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<int64_t>>;
+  if constexpr (Count < kBlock) {
+    transpose<Element, kLanes<Element>>(vectors);
+  } else {
+    detail::transpose_blocks<Element>(vectors);
+#pragma GCC unroll 4
+    for (int bit = kBlock; bit < Count; bit *= 2) {
+      detail::combine_pairs<Element>(
+          vectors, bit, [](auto a, auto b) { return detail::take_blocks<false>(a, b, Lanes()); },
+          [](auto a, auto b) { return detail::take_blocks<true>(a, b, Lanes()); });
+    }
+  }
+}
+
+// The inverse.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void columns_to_rows(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<int64_t>>;
+  if constexpr (Count == kLanes<Element>) {
+    rows_to_columns<Element>(vectors);
+  } else if constexpr (Count < kBlock) {
+    transpose<Element, Count>(vectors);
+  } else {
+    detail::transpose_blocks<Element>(vectors);
+#pragma GCC unroll 4
+    for (int bit = Count / 2; bit >= kBlock; bit /= 2) {
+      detail::combine_pairs<Element>(
+          vectors, bit,
+          [](auto a, auto b) { return detail::interleave_blocks<false>(a, b, Lanes()); },
+          [](auto a, auto b) { return detail::interleave_blocks<true>(a, b, Lanes()); });
+    }
+  }
+}
+
+template <class Element, int Count>
+constexpr int row_of_lane(int lane) {
+  constexpr int kBlock = kBlockOf<Element>;
+  constexpr int kRows = kLanes<Element> / Count;  // in a vector
+  if (Count < kBlock) return lane;
+  int const block = lane / kBlock;
+  return (block / kRows * kBlock + lane % kBlock) * kRows + block % kRows;
+}
+
+// The same for as many rows as lanes, of as many entries, which is its own inverse.
 template <class Element>
 [[gnu::always_inline]] inline void transpose_square(Vector<Element> (&rows)[kLanes<Element>]) {
-  constexpr int kCount = kLanes<Element>;
-  constexpr int kBlock = 16 / static_cast<int>(sizeof(Element));
-  using Lanes = std::make_integer_sequence<int, kCount>;
-  auto const exchange = [&](int bit, auto const& first, auto const& second) {
-#pragma GCC unroll 32
-    for (int i = 0; i < kCount; ++i) {
-      if ((i & bit) != 0) continue;
-      auto const a = rows[i];
-      auto const b = rows[i | bit];
-      rows[i] = first(a, b);
-      rows[i | bit] = second(a, b);
-    }
-  };
-#pragma GCC unroll 4
-  for (int bit = kBlock / 2; bit >= 1; bit /= 2) {
-    exchange(
-        bit, [](auto a, auto b) { return detail::interleave<kBlock, false>(a, b, Lanes()); },
-        [](auto a, auto b) { return detail::interleave<kBlock, true>(a, b, Lanes()); });
-  }
-#pragma GCC unroll 4
-  for (int bit = kBlock; bit < kCount; bit *= 2) {
-    exchange(
-        bit, [](auto a, auto b) { return detail::take_blocks<kBlock, false>(a, b, Lanes()); },
-        [](auto a, auto b) { return detail::take_blocks<kBlock, true>(a, b, Lanes()); });
-  }
+  rows_to_columns<Element>(rows);
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -13,14 +13,18 @@ namespace zeta::rowwise::cpu::tuning {
 // cores shares on most servers.
 inline constexpr int64_t kStreamedBytes = int64_t{32} << 20;
 
-// The longest rows of which the k <= 4 largest entries are kept in lanes. At n = 512 that takes 10
-// cycles and a group 13; at n = 1024 both take 10, and for bfloat16 19 and 14.
+// The longest rows of which the k <= 4 largest entries are kept in lanes. At n = 1024 a group takes
+// 0.75 of the time, and for bfloat16 as much.
+inline constexpr int64_t kFewLargest = 4;
 inline constexpr int64_t kLongestRowOfLanes = 512;
 
 // So many tiles are taken at once: the work that does not grow with the length, which is a chain of
-// instructions that wait for each other, then overlaps. At n = 16 that takes 17 cycles, with one
-// tile 21, and for bfloat16 up to n = 512 a tenth to a fifth less.
-inline constexpr int kTiles = 4;
+// instructions that wait for each other, then overlaps. At n = 8 that takes 0.8 of the time, at
+// n = 64 0.95. More than 2 change nothing.
+inline constexpr int kTiles = 2;
+
+// But no more bytes than this: rows are read twice, and should still be in the nearest cache then.
+inline constexpr int64_t kTiledBytes = 16384;
 
 // The longest rows that are sorted in lanes, for k > 4. At n = 32 a group takes 1.2 to 2.8 times as
 // long for float32, and 1.9 to 5.4 times for half types. Of 64 entries registers hold a part only.

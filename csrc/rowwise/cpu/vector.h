@@ -55,6 +55,29 @@ inline void store(void* destination, VectorType const& vector) {
   std::memcpy(destination, &vector, sizeof(vector));
 }
 
+// A vector whose halves lie apart.
+template <class Element>
+inline Vector<Element> load_halves(void const* low, void const* high) {
+#if defined(__AVX512BW__)
+  __m256i halves[2];
+  std::memcpy(&halves[0], low, sizeof(__m256i));
+  std::memcpy(&halves[1], high, sizeof(__m256i));
+  return reinterpret_cast<Vector<Element>>(
+      _mm512_maskz_inserti64x4(0xff, _mm512_castsi256_si512(halves[0]), halves[1], 1));
+#elif defined(__AVX2__)
+  __m128i halves[2];
+  std::memcpy(&halves[0], low, sizeof(__m128i));
+  std::memcpy(&halves[1], high, sizeof(__m128i));
+  return reinterpret_cast<Vector<Element>>(
+      _mm256_inserti128_si256(_mm256_castsi128_si256(halves[0]), halves[1], 1));
+#else
+  Vector<Element> result;
+  std::memcpy(&result, low, kVectorBytes / 2);
+  std::memcpy(reinterpret_cast<char*>(&result) + kVectorBytes / 2, high, kVectorBytes / 2);
+  return result;
+#endif
+}
+
 // a > b ? a : b. Of integers GCC 12 makes one instruction by itself.
 template <class VectorType>
 inline VectorType larger(VectorType a, VectorType b) {
