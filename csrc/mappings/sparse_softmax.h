@@ -247,29 +247,55 @@ class SparseSoftmax {
   template <int K, class Doubles>
   ZETA_HOST_DEVICE static void weights_of_largest(Doubles const (&logits)[K], Fixed const& fixed,
                                                   Doubles (&weights)[K]) {
-    Doubles terms[K];
-    Doubles sum = terms[0] = Doubles{};
-    Doubles count = Doubles{} + 1.0;
-    Doubles reciprocal = count;
-    auto in_support = count > 0.0;
+    static_assert(K <= 4);
+    Doubles terms[K] = {};
     for (int i = 1; i < K; ++i) {
       Doubles const difference = logits[i] - logits[0];
       terms[i] = fixed.rounded(difference < -1.0 ? Doubles{} - 1.0 : difference);
-      in_support = in_support & ((i + 1.0) * terms[i] > sum + terms[i] - 1.0);
-      sum = in_support ? sum + terms[i] : sum;
-      count = in_support ? count + 1.0 : count;
-      reciprocal = in_support ? Doubles{} + 1 / (i + 1.0) : reciprocal;
     }
-    Doubles const dividend = sum - 1.0;
-    Doubles const nearest = fixed.rounded(dividend * reciprocal);
-    Doubles const quotient = dividend < nearest * count ? nearest - fixed.unit() : nearest;
-    // The remainder is 0, 1 or 2 units where it is not divided by a power of two, so this product
-    // is rounded as the quotient is.
-    Doubles const fraction = (dividend - quotient * count) * reciprocal;
+    auto const support = support_of_terms(terms);
+    Doubles const nearest = fixed.rounded(support.quotient(support.dividend));
+    Doubles const floor =
+        support.dividend < nearest * support.kappa ? nearest - fixed.unit() : nearest;
+    // The remainder is 0, 1 or 2 units where it is not divided by a power of two, so its quotient
+    // is the nearest number.
+    Doubles const fraction = support.quotient(support.dividend - floor * support.kappa);
     for (int i = 0; i < K; ++i) {
-      Doubles const weight = (terms[i] - quotient) - fraction;
-      weights[i] = terms[i] > quotient ? weight : Doubles{};
+      Doubles const weight = (terms[i] - floor) - fraction;
+      weights[i] = terms[i] > floor ? weight : Doubles{};
     }
+  }
+
+  // The same in float, for logits of up to 12 digits: floats that are rounded to so many digits as
+  // the weights would be, as said of weights_of_terms(). Returns in which rows they are: where each
+  // logit within 1 of the maximum is a multiple of a unit of which float holds all multiples up to
+  // K in magnitude.
+  template <int K, class Floats>
+  ZETA_HOST_DEVICE static auto weights_of_largest(Floats const (&logits)[K], Floats (&weights)[K]) {
+    // Of so few digits, only a small number can be none, and that the sum shows.
+    constexpr float kShift = 0x1.8p23F * kUnitOfFew<K>;  // see kRoundingShift
+    auto const is_multiple = [](Floats x) { return (x + kShift) - kShift == x; };
+    Floats terms[K] = {};
+    auto is_exact = is_multiple(logits[0]);
+    for (int i = 1; i < K; ++i) {
+      Floats const difference = logits[i] - logits[0];
+      auto const is_far = difference < -1.0F;
+      terms[i] = is_far ? Floats{} - 1.0F : difference;
+      is_exact = is_exact & (is_multiple(logits[i]) | is_far);
+    }
+    auto const support = support_of_terms(terms);
+    weights[0] = support.quotient(-support.dividend);
+    for (int i = 1; i < K; ++i) {
+      Floats const weight = support.quotient(support.kappa * terms[i] - support.dividend);
+      weights[i] = weight > 0.0F ? weight : Floats{};
+    }
+    return is_exact;
+  }
+
+  // Whether that form may be used.
+  template <int K>
+  ZETA_HOST_DEVICE static bool has_weights_in_float(Fixed const& fixed) {
+    return fixed.unit() <= kUnitOfFew<K>;
   }
 
   // The weights of the K largest logits of a row that has a support of at most k <= K, larger
@@ -413,6 +439,47 @@ class SparseSoftmax {
   }
 
  private:
+  // Float holds multiples of it up to 4 or 16 in magnitude.
+  template <int K>
+  static constexpr float kUnitOfFew = K <= 4 ? 0x1p-22F : 0x1p-20F;
+
+  // What K terms say of the threshold: the sum of those in the support minus 1, and how many they
+  // are.
+  template <int K, class Numbers>
+  struct FewTerms {
+    Numbers dividend;
+    Numbers kappa;
+    Numbers reciprocal;
+
+    // By kappa. For up to 4 a product is rounded as weights_of_terms() says; 7 * (1 / 7) is not.
+    ZETA_HOST_DEVICE Numbers quotient(Numbers x) const {
+      if constexpr (K <= 4) {
+        return x * reciprocal;
+      } else {
+        return x / kappa;
+      }
+    }
+  };
+
+  // Of terms of [-1, 0], larger first, that are exact as are K of them together. One that is not in
+  // the support leaves no place there for those after it.
+  template <int K, class Numbers>
+  ZETA_HOST_DEVICE static FewTerms<K, Numbers> support_of_terms(Numbers const (&terms)[K]) {
+    Numbers const one = Numbers{} + 1;
+    FewTerms<K, Numbers> support = {-one, one, one};
+    Numbers sum = -one;
+    Numbers count = one;
+    for (int i = 1; i < K; ++i) {
+      auto const in_support = count * terms[i] > sum;
+      sum = sum + terms[i];
+      count = count + 1;
+      support.dividend = in_support ? sum : support.dividend;
+      support.kappa = in_support ? count : support.kappa;
+      support.reciprocal = in_support ? one / count : support.reciprocal;
+    }
+    return support;
+  }
+
   // A quotient to about 22 bits.
   ZETA_HOST_DEVICE static constexpr float estimated_quotient(float dividend, float divisor) {
 #ifdef __CUDA_ARCH__

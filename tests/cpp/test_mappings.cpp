@@ -373,6 +373,87 @@ TEST(SparseSoftmaxOfFloat, CoarseTermsAreNoFinerThanFloatHolds) {
   EXPECT_FALSE(Coarse::is_exact<8>(1, 3, FixedPoint<float>(int64_t{1} << 42)));
 }
 
+// To so many digits, ties to even.
+double rounded_to(int digits, double x) {
+  if (x == 0) return 0;
+  double const unit = std::ldexp(1.0, std::ilogb(x) - digits + 1);
+  return std::nearbyint(x / unit) * unit;
+}
+
+// The weights of logits, larger first, as general kernels find them.
+template <int K>
+void weigh_in_general(float const (&logits)[K], FixedPoint<float> const& fixed,
+                      double (&weights)[K]) {
+  SparseSoftmax<float> const mapping(logits[0], fixed);
+  SparseSoftmax<float>::Sum sum;
+  auto threshold = mapping.lowest_threshold();
+  for (int i = 0; i < K && logits[i] >= mapping.lower_bound(); ++i) {
+    auto const term = mapping.term(logits[i]);
+    if (!mapping.is_above(term, threshold)) break;
+    sum.add(term);
+    threshold = mapping.threshold(sum);
+  }
+  for (int i = 0; i < K; ++i) {
+    weights[i] = i < sum.count ? mapping.weight(mapping.term(logits[i]), threshold) : 0;
+  }
+}
+
+template <int K>
+void expect_exact_weights_in_float() {
+  using Mapping = SparseSoftmax<float>;
+  Mapping::Fixed const fixed(512);
+  EXPECT_TRUE(Mapping::has_weights_in_float<K>(fixed));
+  std::mt19937_64 random(13);
+  for (int digits : {8, 11, 12}) {
+    int exact = 0;
+    for (int trial = 0; trial < 20000; ++trial) {
+      std::normal_distribution<double> normal(trial % 3, std::ldexp(1.0, -(trial % 6)));
+      float logits[K];
+      for (float& logit : logits) logit = static_cast<float>(rounded_to(digits, normal(random)));
+      std::sort(logits, logits + K, std::greater<>());
+      if (K > 1 && trial % 7 == 0) logits[K - 1] = -INFINITY;
+      float weights[K];
+      if (!Mapping::weights_of_largest(logits, weights)) continue;
+      ++exact;
+      double expected[K];
+      weigh_in_general(logits, fixed, expected);
+      for (int i = 0; i < K; ++i) {
+        EXPECT_EQ(rounded_to(digits, weights[i]), rounded_to(digits, expected[i])) << i;
+      }
+    }
+    EXPECT_GT(exact, 10000) << digits;
+  }
+}
+
+TEST(SparseSoftmaxOfFloat, WeightsOfLargestInFloatAreRoundedAsExactOnes) {
+  expect_exact_weights_in_float<1>();
+  expect_exact_weights_in_float<2>();
+  expect_exact_weights_in_float<3>();
+  expect_exact_weights_in_float<4>();
+  expect_exact_weights_in_float<5>();
+  expect_exact_weights_in_float<8>();
+}
+
+template <int K>
+bool has_exact_weights_in_float(float const (&logits)[K]) {
+  float weights[K];
+  return SparseSoftmax<float>::weights_of_largest(logits, weights);
+}
+
+TEST(SparseSoftmaxOfFloat, WeightsOfLargestInFloatAreOfNoFinerLogitsThanFloatHolds) {
+  EXPECT_TRUE(has_exact_weights_in_float({0.5F, 0x1p-22F}));
+  EXPECT_FALSE(has_exact_weights_in_float({0.5F, 0x1p-23F}));
+  EXPECT_FALSE(has_exact_weights_in_float({0x1p-23F, 0.0F}));
+  EXPECT_FALSE(has_exact_weights_in_float({1.0F, 0x1p-23F}));
+  EXPECT_TRUE(has_exact_weights_in_float({1.5F, 0x1p-23F}));
+  EXPECT_TRUE(has_exact_weights_in_float({0.5F, 0x1p-20F, 0, 0, 0}));
+  EXPECT_FALSE(has_exact_weights_in_float({0.5F, 0x1p-21F, 0, 0, 0}));
+  // Nor of rows with a coarser unit.
+  FixedPoint<float> const coarse(int64_t{1} << 41);
+  EXPECT_FALSE(SparseSoftmax<float>::has_weights_in_float<4>(coarse));
+  EXPECT_TRUE(SparseSoftmax<float>::has_weights_in_float<5>(coarse));
+}
+
 TEST(SparseSoftmaxOfFloat, WeightsOfLargestAreNoMoreThanK) {
   struct {
     double weights[2];

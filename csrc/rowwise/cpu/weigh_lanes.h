@@ -16,6 +16,25 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 namespace detail {
 
+// Returns whether these are the weights.
+template <class Mapping, class Scalar, class Numbers, int K>
+[[gnu::noinline]] bool weigh_in_float(LaneWeights<Numbers, K>& rows) {
+  Floats logits[2][K];
+  Floats weights[2][K];
+  for (int i = 0; i < K; ++i) {
+    auto const bits = load<uint16_t>(rows.logits(i));
+    logits[0][i] = part_of<Scalar, 0>(bits);
+    logits[1][i] = part_of<Scalar, 1>(bits);
+  }
+  auto const is_exact = Mapping::weights_of_largest(logits[0], weights[0]) &
+                        Mapping::weights_of_largest(logits[1], weights[1]);
+  for (int i = 0; i < K; ++i) {
+    store(rows.weights(i), narrowed_parts<Scalar>(weights[0][i], weights[1][i]));
+  }
+  return lanes_at_least<int32_t>(is_exact, Vector<int32_t>{}) == 0;
+}
+
+// For any logits of half types.
 template <class Mapping, class Scalar, class Numbers, int K>
 [[gnu::noinline]] void weigh_short(LaneWeights<Numbers, K>& rows,
                                    typename Mapping::Fixed const& fixed) {
@@ -84,6 +103,8 @@ inline void weigh_lanes(LaneWeights<Numbers, K>& rows, typename Mapping::Fixed c
   } else if constexpr (sizeof(Scalar) == sizeof(float)) {
     detail::weigh_in_double<Mapping>(rows, fixed);
   } else {
+    bool const may_be_exact = Mapping::template has_weights_in_float<K>(fixed);
+    if (may_be_exact && detail::weigh_in_float<Mapping, Scalar>(rows)) return;
     detail::weigh_short<Mapping, Scalar>(rows, fixed);
   }
 }
