@@ -173,7 +173,8 @@ std::vector<Scalar> forward_each_alone(std::vector<Scalar> const& logits, int64_
 // Those that choose other code.
 std::vector<int64_t> limits(int64_t length) {
   std::vector<int64_t> result;
-  for (int64_t k : {int64_t{1}, int64_t{3}, int64_t{4}, int64_t{5}, int64_t{20}, length / 2}) {
+  for (int64_t k :
+       {int64_t{1}, int64_t{3}, int64_t{4}, int64_t{5}, int64_t{8}, int64_t{20}, length / 2}) {
     if (1 <= k && k < length) result.push_back(k);
   }
   result.push_back(length);

@@ -27,8 +27,8 @@ class DenseForward {
   // `readable` entries from the first on may be read.
   void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
     Rows rest = {logits, weights, rows, readable};
-    if (k_ <= tuning::kFewLargest && length_ <= tuning::kLongestRowOfLanes) {
-      take_in_lanes(rest, std::make_integer_sequence<int, tuning::kFewLargest>());
+    if (is_for_lanes()) {
+      take_in_lanes(rest, std::make_integer_sequence<int, kMostLargest>());
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
       if (length_ <= tuning::kLongestSortedRow) {
         together<SortedForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
@@ -55,6 +55,15 @@ class DenseForward {
       readable -= rows * length;
     }
   };
+
+  static constexpr int kMostLargest =
+      sizeof(Scalar) == 2 ? tuning::kMostLargestOfShorts : tuning::kFewLargest;
+
+  bool is_for_lanes() const {
+    if (k_ <= tuning::kFewLargest) return length_ <= tuning::kLongestRowOfLanes;
+    return k_ <= kMostLargest && length_ >= tuning::kShortestRowOfMoreLargest &&
+           length_ <= tuning::kLongestRowOfMoreLargest;
+  }
 
   template <int... Index>
   void take_in_lanes(Rows& rest, std::integer_sequence<int, Index...>) {

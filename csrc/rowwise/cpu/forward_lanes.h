@@ -80,8 +80,10 @@ class LaneForward {
     bool const streams = streams_ && is_whole_lines(weights, step);
     // Pages that do not exist take long to be asked for.
     int64_t const next = readable >= 2 * tiles * step ? tiles * step : 0;
-    if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
-      return take_whole<kColumns<Element>>(tiles, logits, weights, next, streams);
+    if constexpr (K <= tuning::kFewLargest) {
+      if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
+        return take_whole<kColumns<Element>>(tiles, logits, weights, next, streams);
+      }
     }
     Weights of_tile[tuning::kTiles];
     for (int i = 0; i < tiles; ++i) {
