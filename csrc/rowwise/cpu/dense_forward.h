@@ -10,6 +10,7 @@
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
 #include "rowwise/cpu/forward_sorted.h"
+#include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 
@@ -93,14 +94,15 @@ class DenseForward {
     }
   }
 
-  // Short rows that are fewer than the kernel takes, with rows of zeros after them.
+  // Rows that are fewer than the kernel takes, with rows of zeros after them.
   template <class Kernel, class... Arguments>
   [[gnu::noinline]] void with_padding(Rows& rest, Arguments const&... arguments) {
-    if (rest.count == 0 || length_ > tuning::kLongestPaddedRow) return;
+    if (rest.count == 0 || rest.count * tuning::kEntriesForPadding < length_) return;
     Kernel kernel(fixed_, arguments..., /*streams=*/false);
     int64_t const entries = rest.count * length_;
-    alignas(kVectorBytes) Scalar logits[Kernel::kRows * tuning::kLongestPaddedRow] = {};
+    alignas(kVectorBytes) Scalar logits[Kernel::kRows * tuning::kLongestPaddedRow];
     alignas(kVectorBytes) Scalar weights[Kernel::kRows * tuning::kLongestPaddedRow];
+    write_zeros(logits, Kernel::kRows * length_);
     std::copy_n(rest.logits, entries, logits);
     kernel(logits, weights, Kernel::kRows * length_);
     std::copy_n(weights, entries, rest.weights);

@@ -37,9 +37,11 @@ inline constexpr int64_t kTiledBytes = 16384;
 // long for float32, and 1.9 to 5.4 times for half types. Of 64 entries registers hold a part only.
 inline constexpr int64_t kLongestSortedRow = 32;
 
-// Up to this length, fewer rows than a tile has are taken as one that is filled with zeros. A call
-// for 15 rows of 64 then takes half the time, and one for a single row no more.
-inline constexpr int64_t kLongestPaddedRow = 64;
+// Fewer rows than a tile has are taken as one that is filled with zeros, if there is one for every
+// so many of its entries: that many rows take as long one by one. A call for 15 rows of 64 then
+// takes half the time, one for 20 bfloat16 rows of 256 a third.
+inline constexpr int64_t kEntriesForPadding = 40;
+inline constexpr int64_t kLongestPaddedRow = kLongestRowOfLanes;
 
 // The largest rows, in bytes, of a group: longer ones would leave the second cache before they are
 // read again.
