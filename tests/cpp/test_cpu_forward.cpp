@@ -207,7 +207,7 @@ TYPED_TEST(CpuForward, RowsTogetherHaveTheBitsOfEachAlone) {
 TYPED_TEST(CpuForward, ShortRowsHaveTheBitsOfRowsWithMaskedEntriesBehind) {
   constexpr int64_t kLonger = 100;
   constexpr int64_t kRows = 71;
-  for (int64_t length : {5, 6, 8, 9, 13, 16, 17, 20, 24, 25, 31, 32}) {
+  for (int64_t length : {5, 6, 8, 9, 13, 16, 17, 20, 24, 25, 31, 32, 33, 48, 49, 63, 64}) {
     for (double scale : {1.0, 1e-4}) {
       auto logits = mixed_rows<TypeParam>(kRows, length);
       std::vector<TypeParam> longer;

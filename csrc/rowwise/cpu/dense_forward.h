@@ -31,9 +31,10 @@ class DenseForward {
     if (is_for_lanes()) {
       take_in_lanes(rest, std::make_integer_sequence<int, kMostLargest>());
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
-      if (length_ <= tuning::kLongestSortedRow) {
-        together<SortedForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
-        with_padding<SortedForward<MappingOf, Scalar>>(rest, length_, k_);
+      using Sorted = SortedForward<MappingOf, Scalar>;
+      if (length_ <= Sorted::kLongest) {
+        together<Sorted>(rest, length_, k_, streams_);
+        with_padding<Sorted>(rest, length_, k_);
       } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
         together<GroupForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
       }

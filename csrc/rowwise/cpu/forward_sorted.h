@@ -10,19 +10,22 @@
 #include "rowwise/cpu/short_rows.h"
 #include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/sorted_weights.h"
+#include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vector.h"
 #include "rowwise/float16.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // As many rows as a vector has lanes of their type, which follow each other without a gap, of 5 to
-// 32 entries, for any k. Each row lies in a lane and a copy of it is sorted, so that no step but
-// the end of a walk down it depends on how its entries lie.
+// kLongest entries, for any k. Each row lies in a lane and a copy of it is sorted, so that no step
+// but the end of a walk down it depends on how its entries lie.
 template <template <class> class MappingOf, class Scalar>
 class SortedForward {
  public:
   using Fixed = typename MappingOf<float>::Fixed;
   static constexpr int kRows = ShortRows<Scalar>::kRows;
+  static constexpr int64_t kLongest =
+      sizeof(Scalar) == 2 ? tuning::kLongestSortedRowOfShorts : tuning::kLongestSortedRow;
 
   SortedForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
       : length_(static_cast<int>(length)),
@@ -32,15 +35,7 @@ class SortedForward {
 
   // `readable` entries from the first on may be read. Returns the rows that it left: none.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
-    if (length_ <= 8) {
-      forward<8>(logits, weights, readable);
-    } else if (length_ <= 16) {
-      forward<16>(logits, weights, readable);
-    } else if (length_ <= 24) {
-      forward<24>(logits, weights, readable);
-    } else {
-      forward<32>(logits, weights, readable);
-    }
+    forward_at_most<8, 16, 24, 32, 48, 64>(logits, weights, readable);
     return 0;
   }
 
@@ -48,6 +43,15 @@ class SortedForward {
   using Numbers = ShortNumbers<Scalar>;
   using Entries = Vector<typename Numbers::Element>;
   using Bits = typename ShortRows<Scalar>::Bits;
+
+  // The least of these counts that is not below the length.
+  template <int Count, int... Others>
+  void forward_at_most(Scalar const* logits, Scalar* weights, int64_t readable) {
+    if constexpr (Count < kLongest && sizeof...(Others) > 0) {
+      if (length_ > Count) return forward_at_most<Others...>(logits, weights, readable);
+    }
+    forward<Count>(logits, weights, readable);
+  }
 
   // Rows of up to `Count` entries, to which as many are added as are missing, lower than any.
   template <int Count>
