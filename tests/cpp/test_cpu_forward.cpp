@@ -261,7 +261,7 @@ TYPED_TEST(CpuForward, FullListsOfAGroupHaveTheBitsOfEachAlone) {
 // terms of half types; in a row of 2^40 entries all are.
 TYPED_TEST(CpuForward, NarrowRowsHaveTheBitsOfEachAlone) {
   constexpr int64_t kRows = 71;
-  for (int64_t length : {33, 40, 64, 100, 256, 257, 512, 1000, 1024}) {
+  for (int64_t length : {33, 40, 64, 65, 100, 256, 257, 512, 1000, 2048}) {
     for (double scale : {0.03, 0.01, 1e-4, 1e-6}) {
       auto logits = normal_row<TypeParam>(kRows * length, scale, static_cast<uint64_t>(length));
       // Some lie far from 0, and a row among them is masked.
@@ -270,7 +270,7 @@ TYPED_TEST(CpuForward, NarrowRowsHaveTheBitsOfEachAlone) {
       }
       std::fill_n(logits.begin() + 30 * length, length,
                   narrow<TypeParam>(-std::numeric_limits<double>::infinity()));
-      for (int64_t k : {int64_t{40}, length}) {
+      for (int64_t k : {int64_t{40}, length / 3, length}) {
         for (int64_t full_length : {length, int64_t{1} << 40}) {
           SCOPED_TRACE(testing::Message() << "length " << length << " of " << full_length << ", k "
                                           << k << ", scale " << scale);

@@ -248,6 +248,18 @@ inline Floats part_of(Vector<uint16_t> bits) {
   }
 }
 
+// In which of the two an entry is, and in which of its lanes.
+struct PlaceInParts {
+  int part;
+  int lane;
+};
+
+template <class Scalar>
+constexpr PlaceInParts place_in_parts(int entry) {
+  if (std::is_same_v<Scalar, BFloat16>) return {entry % 2, entry / 2};
+  return {entry / kLanes<float>, entry % kLanes<float>};
+}
+
 // Bits of which the upper halves are those of finite floats as bfloat16.
 inline Vector<uint32_t> rounded_to_upper_half(Floats x) {
   auto const bits = reinterpret_cast<Vector<uint32_t>>(x);

@@ -32,7 +32,8 @@ class GroupForward {
       : length_(length),
         k_(static_cast<int32_t>(k)),
         streams_(streams),
-        may_be_wide_(kMayBeWide && length <= Wide::kLongest &&
+        may_be_wide_(kMayBeWide &&
+                     length <= std::min(tuning::kLongestWideRow, k * tuning::kWideRowPerLimit) &&
                      fixed.unit() <= Mapping::WideTerms::kSmallestUnit),
         rows_(length),
         bounds_(rows_, k),
@@ -71,7 +72,7 @@ class GroupForward {
                            candidates_.has_dropped_ties();
     bool const is_long = longest > k_ + k_ / 2 + tuning::kBeyondLimit;
     limits_ = bounds_.may_limit() && has_limit && (limits_ || is_long);
-    prefers_wide_ = !has_limit && longest * tuning::kWidePart > length_;
+    prefers_wide_ = longest * tuning::kWidePart > length_;
     candidates_.scatter(longest);
     write(logits, weights);
     return 0;
@@ -86,19 +87,14 @@ class GroupForward {
   static constexpr uint64_t kAllRows = (uint64_t{1} << kRows) - 1;
   static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
 
-  // Whether the supports were found without lists of candidates.
+  // Finds the supports without lists of candidates, if that is known to be exact.
   bool find_wide(Scalar const* logits) {
     if constexpr (kMayBeWide) {
       if (!may_be_wide_) return false;
-      if (groups_to_leave_wide_ > 0) {
-        --groups_to_leave_wide_;
-        return false;
-      }
       if (!wide_) wide_.emplace(rows_, k_);
-      bool const is_found = wide_->find(logits, bounds_.maxima(), bounds_.thresholds());
-      prefers_wide_ = is_found && wide_->most() * 2 * tuning::kWidePart > length_;
-      if (!is_found) groups_to_leave_wide_ = tuning::kGroupsToLeaveWide;
-      return is_found;
+      wide_->find(logits, bounds_.maxima(), bounds_.thresholds());
+      prefers_wide_ = wide_->most() * 2 * tuning::kWidePart > length_;
+      return true;
     }
     return false;
   }
@@ -208,9 +204,8 @@ class GroupForward {
   bool may_be_wide_;
   bool is_wide_ = false;       // whether wide_ has found the supports
   bool prefers_wide_ = false;  // for what the group before was
-  int groups_to_leave_wide_ = 0;
-  bool has_next_ = false;  // another group after this one
-  bool limits_ = false;    // since k was less than the candidates of rows before
+  bool has_next_ = false;      // another group after this one
+  bool limits_ = false;        // since k was less than the candidates of rows before
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;
   GroupBounds<Scalar> bounds_;

@@ -8,6 +8,7 @@
 #include "mappings/short_terms.h"
 #include "rowwise/cpu/conversion.h"
 #include "rowwise/cpu/lane_limits.h"
+#include "rowwise/cpu/largest_terms.h"
 #include "rowwise/cpu/row_vectors.h"
 #include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/transpose.h"
@@ -32,16 +33,13 @@ template <class Mapping, class Scalar>
 class WideRows {
  public:
   static constexpr int kRows = kLanes<float>;
-  // Sums of a lane's terms stay below 2^30.
-  static constexpr int64_t kLongest = 64 * kRows;
-
   WideRows(RowVectors<Scalar>& rows, int32_t k) : rows_(rows), k_(k), step_(rows.count() * kCount) {
     terms_.reserve(kRows * step_);
   }
 
   // Finds the supports, given thresholds below theirs, relative to the maxima. A maximum of NaN
-  // stands for a row without a support. Returns false if a support has more than k entries.
-  bool find(Scalar const* logits, Floats maxima, Floats lowest) {
+  // stands for a row without a support.
+  void find(Scalar const* logits, Floats maxima, Floats lowest) {
     maxima_ = maxima;
     is_valid_ = maxima == maxima;
     lowest = is_valid_ ? lowest - kMargin : Floats{};
@@ -52,10 +50,15 @@ class WideRows {
     counts_ = Keys{};
     while (any_lane(pass())) {
     }
-    for (int row = 0; row < kRows; ++row) {
-      if ((fine_rows_ >> row & 1U) != 0) counts_[row] = 0;
-    }
-    return !any_lane(counts_ > k_);
+    // The threshold of k of the entries above one is lower, so all k are in the support.
+    uint64_t const too_large = lanes_at_least<int32_t>(counts_, Keys{} + (k_ + 1));
+    if (too_large == 0) return;
+    for_each_lane(too_large, [&](int row) {
+      Keys* const terms = terms_of(row);
+      keep_largest_terms<Scalar>(terms, terms + 2 * rows_.count(), k_,
+                                 {floors_[row], counts_[row]});
+    });
+    pass();
   }
 
   // How many entries the largest support has.
@@ -85,6 +88,7 @@ class WideRows {
  private:
   using Wide = typename Mapping::WideTerms;
   static constexpr int kCount = kLanes<int16_t>;  // entries in a vector
+  static constexpr int kSummed = 64;              // terms of a lane, of which the sum is below 2^31
   static constexpr float kMargin = 0x1p-20F;      // more than the roundings of thresholds in float
 
   Keys* terms_of(int row) { return reinterpret_cast<Keys*>(terms_.data() + row * step_); }
@@ -119,34 +123,45 @@ class WideRows {
   // Replaces the thresholds by those that the entries above them imply. Returns for which rows
   // these are others than before.
   Keys pass() {
-    Vector<uint32_t> high[kRows];
-    Vector<uint32_t> low[kRows];
+    Keys high[kRows];
+    Keys low[kRows];
+    Keys count[kRows];
     for (int row = 0; row < kRows; ++row) {
-      Keys sums[2] = {};
-      Keys counts[2] = {};
-      Keys const* const terms = terms_of(row);
-      Keys const floor = Keys{} + floors_[row];
-      for (int64_t i = 0; i < 2 * rows_.count(); i += 2) {
-#pragma GCC unroll 2
-        for (int j = 0; j < 2; ++j) {
-          Keys const d = terms[i + j];
-          auto const is_above = d > floor;
-          sums[j] += is_above ? d : Keys{};
-          counts[j] -= is_above;
-        }
+      high[row] = low[row] = count[row] = Keys{};
+      Keys const* terms = terms_of(row);
+      Keys const* const end = terms + 2 * rows_.count();
+      for (; terms < end; terms += kSummed) {
+        auto const sums = sums_above(terms, std::min(terms + kSummed, end), floors_[row]);
+        high[row] += sums.of_terms >> 16;
+        low[row] += sums.of_terms & 0xffff;
+        count[row] += sums.count;
       }
-      Keys const sum = sums[0] + sums[1];
-      high[row] = reinterpret_cast<Vector<uint32_t>>(sum >> 16);
-      low[row] =
-          reinterpret_cast<Vector<uint32_t>>((sum & 0xffff) + ((counts[0] + counts[1]) << 20));
     }
-    auto const highs = reinterpret_cast<Keys>(sums_of_lanes<uint32_t>(high));
-    auto const lows = sums_of_lanes<uint32_t>(low);
-    Keys const counts = reinterpret_cast<Keys>(lows >> 20);
+    Keys const counts = sums_of_lanes<int32_t>(count);
     Keys const is_new = counts != counts_;
     counts_ = counts;
-    find_thresholds(highs, reinterpret_cast<Keys>(lows & 0xfffff));
+    find_thresholds(sums_of_lanes<int32_t>(high), sums_of_lanes<int32_t>(low));
     return is_new;
+  }
+
+  struct Sums {
+    Keys of_terms;
+    Keys count;
+  };
+
+  // Lane by lane, of the terms above a floor.
+  static Sums sums_above(Keys const* terms, Keys const* end, int32_t floor) {
+    Keys const floors = Keys{} + floor;
+    Sums sums[2] = {};
+    for (; terms < end; terms += 2) {
+#pragma GCC unroll 2
+      for (int i = 0; i < 2; ++i) {
+        auto const is_above = terms[i] > floors;
+        sums[i].of_terms += is_above ? terms[i] : Keys{};
+        sums[i].count -= is_above;
+      }
+    }
+    return {sums[0].of_terms + sums[1].of_terms, sums[0].count + sums[1].count};
   }
 
   // Of sums of terms in two parts.
@@ -179,7 +194,8 @@ class WideRows {
     auto const has_few = [&](Keys part) { return (part > floor) & (part - floor <= Wide::kFew); };
     if (!any_lane(has_few(terms[0]) | has_few(terms[1]))) return;
     for (int i = 0; i < kCount; ++i) {
-      int32_t const above = terms[i % 2][i / 2] - floor;
+      auto const [part, lane] = place_in_parts<Scalar>(i);
+      int32_t const above = terms[part][lane] - floor;
       if (above <= 0 || above > Wide::kFew) continue;
       bits[i] = narrow<Scalar>(wide_.weight(above, fraction)).bits;
     }
@@ -192,7 +208,9 @@ class WideRows {
       Floats const least = Floats{} + wide_.least_bfloat16();
       if (!any_lane(bounds < least)) return;
       for (int row = 0; row < kRows; ++row) {
-        if (has_fine(logits + row * rows_.length(), bounds[row])) fine_rows_ |= uint64_t{1} << row;
+        if (!has_fine(logits + row * rows_.length(), bounds[row])) continue;
+        fine_rows_ |= uint64_t{1} << row;
+        is_valid_[row] = 0;
       }
     }
   }
