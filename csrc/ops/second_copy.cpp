@@ -8,11 +8,19 @@ namespace zeta::ops {
 namespace {
 
 bool find_other_copy() {
-  if (!c10::Dispatcher::singleton().findSchema({"zeta::sparse_softmax", ""})) return false;
+  auto& dispatcher = c10::Dispatcher::singleton();
+  auto const other = dispatcher.findSchema({"zeta::sparse_softmax", ""});
+  if (!other.has_value()) return false;
   Dl_info here = {};
   dladdr(reinterpret_cast<void const*>(&find_other_copy), &here);
-  TORCH_WARN("zeta: expected one copy of libzeta.so in a process, but ", here.dli_fname,
-             " was loaded after another, which goes on to serve the operators");
+  if (dispatcher.findSchema({"zeta::_sparse_softmax_backward", ""}).has_value()) {
+    TORCH_WARN("zeta: expected one copy of libzeta.so in a process, but ", here.dli_fname,
+               " was loaded after another, which goes on to serve the operators");
+  } else {
+    TORCH_WARN("zeta: expected ", here.dli_fname,
+               " to register zeta::sparse_softmax, but another library has, as ", other->schema(),
+               ", ", other->debug());
+  }
   return true;
 }
 

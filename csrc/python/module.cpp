@@ -9,6 +9,7 @@
 #include "python/build_facts.h"
 #include "rowwise/cpu/capability.h"
 #include "rowwise/cpu/huge_pages.h"
+#include "rowwise/cuda/forward/plan.h"
 
 extern char const* const zeta_build_id;
 
@@ -27,6 +28,11 @@ PYBIND11_MODULE(_C, module, pybind11::mod_gil_not_used()) {
         zeta::rowwise::cpu::capability())];
   });
   module.def("uses_huge_pages", &zeta::rowwise::cpu::uses_huge_pages);
+  module.def("cuda_plan", []() -> std::optional<std::string> {
+    auto const regime = zeta::rowwise::cuda::requested_regime();
+    if (!regime.has_value()) return std::nullopt;
+    return zeta::rowwise::cuda::kRegimeNames[static_cast<size_t>(*regime)];
+  });
   module.attr("compiler") = facts::kCompiler;
   module.attr("build_id") = zeta_build_id;
 }

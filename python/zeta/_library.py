@@ -12,6 +12,7 @@ try:
     from zeta._C import (
         build_id,
         cpu_capability,
+        cuda_plan,
         cuda_version,
         torch_version,
         uses_huge_pages,
@@ -51,11 +52,12 @@ def minor(full: str) -> str:
 
 
 def check_environment() -> None:
-    """Raises ImportError if ZETA_CPU_CAPABILITY names nothing that this processor has, or
-    ZETA_HUGE_PAGES is neither 0 nor 1."""
+    """Raises ImportError if ZETA_CPU_CAPABILITY names nothing that this processor has,
+    ZETA_HUGE_PAGES is neither 0 nor 1, or ZETA_CUDA_PLAN names no plan."""
     try:
         cpu_capability()
         uses_huge_pages()
+        cuda_plan()
     except RuntimeError as error:
         raise ImportError(str(error)) from None
 
@@ -70,6 +72,15 @@ def load(library: Path) -> None:
         ) from None
 
 
+def check_operators() -> None:
+    """Raises ImportError if another library has registered operators of the same name."""
+    if not hasattr(torch.ops.zeta, "_sparse_softmax_backward"):
+        raise ImportError(
+            f"zeta could not register its operators: another library in this process has "
+            f"registered {torch.ops.zeta.sparse_softmax.default._schema}"
+        )
+
+
 def tag_compile_cache() -> None:
     """Keeps torch.compile from reusing what it compiled with another build of the operators."""
     tag = f"zeta-{version}-{build_id}"
@@ -82,4 +93,5 @@ check_torch(torch.__version__)
 check_cuda(torch.version.cuda)
 check_environment()
 load(LIBRARY)
+check_operators()
 tag_compile_cache()

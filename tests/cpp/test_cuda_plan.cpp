@@ -307,16 +307,13 @@ TEST(CudaPlan, TakesRowsOfAnyLength) {
   EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2, 3).regime, Regime::kPasses);
 }
 
-// The environment is read once, so in a process of its own.
+// The environment is read as the program starts, so in a process of its own.
 template <class Check>
 void expect_with_plan(char const* name, Check const& check) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(
-      {
-        setenv("ZETA_CUDA_PLAN", name, 1);
-        std::exit(check() ? 0 : 1);
-      },
-      testing::ExitedWithCode(0), "");
+  setenv("ZETA_CUDA_PLAN", name, 1);
+  EXPECT_EXIT(std::exit(check() ? 0 : 1), testing::ExitedWithCode(0), "");
+  unsetenv("ZETA_CUDA_PLAN");
 }
 
 TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
@@ -326,6 +323,11 @@ TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
     shape.is_dense = shape.is_contiguous = false;
     return is_followed && requested_plan(shape, kDevice).regime == Regime::kPasses;
   });
+}
+
+TEST(CudaPlan, IsOfTheShapeIfTheEnvironmentNamesNone) {
+  expect_with_plan("", [] { return !requested_regime().has_value(); });
+  EXPECT_FALSE(requested_regime().has_value());
 }
 
 TEST(CudaPlan, RefusesAnUnknownName) {

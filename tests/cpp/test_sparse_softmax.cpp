@@ -108,8 +108,7 @@ TEST(SparseSoftmax, HasTheDtypeOfSoftmaxUnderAutocast) {
 }
 
 // Of rows enough for several threads: the error is the caller's, not one of theirs.
-void call_with_environment(char const* variable, char const* value) {
-  setenv(variable, value, /*overwrite=*/1);
+void print_error_of_call() {
   auto const z = torch::ones({1024, 1024});
   try {
     zeta::sparse_softmax(z);
@@ -120,12 +119,18 @@ void call_with_environment(char const* variable, char const* value) {
   std::_Exit(0);
 }
 
-TEST(SparseSoftmaxDeathTest, FirstCallNamesWhatIsWrongInTheEnvironment) {
+// The environment is read as the library is loaded, so in a process of its own.
+void expect_error_with(char const* variable, char const* value, char const* error) {
   GTEST_FLAG_SET(death_test_style, "threadsafe");
-  EXPECT_EXIT(call_with_environment("ZETA_CPU_CAPABILITY", "sse9"), testing::ExitedWithCode(2),
-              "^ZETA_CPU_CAPABILITY: expected default, avx2 or avx512, but got sse9$");
-  EXPECT_EXIT(call_with_environment("ZETA_HUGE_PAGES", "yes"), testing::ExitedWithCode(2),
-              "^ZETA_HUGE_PAGES: expected 0 or 1, but got yes$");
+  setenv(variable, value, /*overwrite=*/1);
+  EXPECT_EXIT(print_error_of_call(), testing::ExitedWithCode(2), error);
+  unsetenv(variable);
+}
+
+TEST(SparseSoftmaxDeathTest, FirstCallNamesWhatIsWrongInTheEnvironment) {
+  expect_error_with("ZETA_CPU_CAPABILITY", "sse9",
+                    "^ZETA_CPU_CAPABILITY: expected default, avx2 or avx512, but got sse9$");
+  expect_error_with("ZETA_HUGE_PAGES", "yes", "^ZETA_HUGE_PAGES: expected 0 or 1, but got yes$");
 }
 
 }  // namespace

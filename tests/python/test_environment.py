@@ -41,10 +41,30 @@ def test_huge_pages_change_no_result():
     assert results[0][1] == results[1][1]
 
 
-@pytest.mark.parametrize("value", ["", "2", "yes", "01"])
+@pytest.mark.parametrize("value", ["2", "yes", "01"])
 def test_bad_value_for_huge_pages_is_refused(value):
     message = f"ImportError: ZETA_HUGE_PAGES: expected 0 or 1, but got {value}\n"
     assert message in run("import zeta", ZETA_HUGE_PAGES=value).stderr
+
+
+def test_unknown_plan_is_refused():
+    message = "ImportError: ZETA_CUDA_PLAN: expected few, many, held, segments, columns or passes"
+    assert message in run("import zeta", ZETA_CUDA_PLAN="fastest").stderr
+
+
+VARIABLES = ("ZETA_CPU_CAPABILITY", "ZETA_HUGE_PAGES", "ZETA_CUDA_PLAN")
+CONFIG = "import zeta; print(zeta.show_config())"
+
+
+def test_empty_variables_are_none():
+    assert run(CONFIG, **dict.fromkeys(VARIABLES, "")).stdout == run(CONFIG).stdout != ""
+
+
+def test_changes_after_the_import_change_nothing():
+    change = f"import os, zeta; os.environ.update(dict.fromkeys({VARIABLES}, 'none')); {CONFIG}; "
+    call = "import torch; print(zeta.ops.sparse_softmax(torch.tensor([0.0, 2.0])).tolist())"
+    result = run(change + call)
+    assert result.stderr == "" and result.stdout == run(CONFIG).stdout + "[0.0, 1.0]\n"
 
 
 # Whether the memory of a large result is advised, as the kernel reports it: the flag "hg".

@@ -15,8 +15,9 @@ inline constexpr std::array<std::string_view, 3> kCapabilityNames = {"default", 
 // The highest that this processor has and this build holds.
 Capability highest_capability();
 
-// What the environment variable ZETA_CPU_CAPABILITY names, else the highest. Read once. Throws
-// std::runtime_error for a word that is none of the above, or that is beyond the highest.
+// What the environment variable ZETA_CPU_CAPABILITY named when the library was loaded, else the
+// highest. Throws std::runtime_error for a word that is none of the above, or that is beyond the
+// highest.
 Capability capability();
 
 }  // namespace zeta::rowwise::cpu

@@ -1,9 +1,9 @@
 #include "rowwise/cpu/huge_pages.h"
 
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
-#include <string_view>
+
+#include "rowwise/environment.h"
 
 #ifdef __linux__
 #include <sys/mman.h>
@@ -12,21 +12,19 @@
 namespace zeta::rowwise::cpu {
 namespace {
 
-bool read_environment() {
-  char const* const variable = std::getenv("ZETA_HUGE_PAGES");
-  std::string_view const value = variable == nullptr ? "1" : variable;
+bool requested_use() {
+  auto const value = environment_variable("ZETA_HUGE_PAGES").value_or("1");
   if (value != "0" && value != "1") {
     throw std::runtime_error("ZETA_HUGE_PAGES: expected 0 or 1, but got " + std::string(value));
   }
   return value == "1";
 }
 
+FromEnvironment<bool> const requested(&requested_use);
+
 }  // namespace
 
-bool uses_huge_pages() {
-  static bool const result = read_environment();
-  return result;
-}
+bool uses_huge_pages() { return requested.value(); }
 
 void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] int64_t bytes) {
   if (!uses_huge_pages()) return;

@@ -4,8 +4,8 @@
 
 namespace zeta::rowwise::cpu {
 
-// What the environment variable ZETA_HUGE_PAGES says: 1, which is the default, or 0. Read once.
-// Throws std::runtime_error for anything else.
+// What the environment variable ZETA_HUGE_PAGES said when the library was loaded: 1, which is the
+// default, or 0. Throws std::runtime_error for anything else.
 bool uses_huge_pages();
 
 // Asks the system for huge pages under large memory that nothing was written to yet. The first

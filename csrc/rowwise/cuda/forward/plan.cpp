@@ -1,7 +1,6 @@
 #include "rowwise/cuda/forward/plan.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -10,6 +9,7 @@
 #include "rowwise/cuda/forward/plan_stages.h"
 #include "rowwise/cuda/forward/plan_warps.h"
 #include "rowwise/cuda/tuning.h"
+#include "rowwise/environment.h"
 
 namespace zeta::rowwise::cuda {
 namespace {
@@ -32,17 +32,19 @@ Regime regime_for(Shape const& shape, Device const& device) {
   return Regime::kPasses;
 }
 
-std::optional<Regime> requested_regime() {
-  char const* const name = std::getenv("ZETA_CUDA_PLAN");
-  if (name == nullptr) return std::nullopt;
-  auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), std::string(name));
+std::optional<Regime> regime_of_environment() {
+  auto const name = environment_variable("ZETA_CUDA_PLAN");
+  if (!name.has_value()) return std::nullopt;
+  auto const found = std::find(kRegimeNames.begin(), kRegimeNames.end(), *name);
   if (found == kRegimeNames.end()) {
     throw std::runtime_error(
         "ZETA_CUDA_PLAN: expected few, many, held, segments, columns or passes, but got " +
-        std::string(name));
+        std::string(*name));
   }
   return static_cast<Regime>(found - kRegimeNames.begin());
 }
+
+FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 
 }  // namespace
 
@@ -93,8 +95,10 @@ Plan plan_for(Shape const& shape, Device const& device) {
   return plan_for(regime_for(shape, device), shape, device);
 }
 
+std::optional<Regime> requested_regime() { return requested.value(); }
+
 Plan requested_plan(Shape const& shape, Device const& device) {
-  static std::optional<Regime> const regime = requested_regime();
+  auto const regime = requested_regime();
   bool const is_asked_for = regime.has_value() && is_possible(*regime, shape, device);
   return is_asked_for ? plan_for(*regime, shape, device) : plan_for(shape, device);
 }

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 #include "rowwise/cuda/shape.h"
 
@@ -55,8 +56,11 @@ bool is_possible(Regime regime, Shape const& shape, Device const& device);
 Plan plan_for(Regime regime, Shape const& shape, Device const& device);
 Plan plan_for(Shape const& shape, Device const& device);
 
-// The same, or what ZETA_CUDA_PLAN in the environment asks for, where that is possible. Throws if
-// it asks for what there is not.
+// What ZETA_CUDA_PLAN in the environment asked for when the library was loaded. Throws
+// std::runtime_error for what there is not.
+std::optional<Regime> requested_regime();
+
+// plan_for(), or of the requested regime, where that is possible.
 Plan requested_plan(Shape const& shape, Device const& device);
 
 }  // namespace zeta::rowwise::cuda
