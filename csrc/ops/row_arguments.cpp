@@ -1,26 +1,20 @@
 #include "ops/row_arguments.h"
 
-#include <ATen/MemoryOverlap.h>
-#include <ATen/ops/zeros.h>
 #include <c10/core/SymBool.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
-#include <numeric>
-#include <vector>
 
+#include "ops/overlap.h"
 #include "ops/support.h"
 
 namespace zeta::ops {
 namespace {
 
-int64_t check_dim(char const* name, at::Tensor const& tensor, int64_t dim) {
-  // As in torch, a tensor of no dimensions is one row of one entry.
-  int64_t const dimensions = std::max<int64_t>(tensor.dim(), 1);
-  TORCH_CHECK_INDEX(-dimensions <= dim && dim < dimensions, name,
-                    ": Dimension out of range (expected to be in range of [", -dimensions, ", ",
-                    dimensions - 1, "], but got ", dim, ")");
-  return dim < 0 ? dim + dimensions : dim;
+// In an error a symbol of a trace is the number that it stands for, if that is known.
+c10::SymInt shown(c10::SymInt const& number) {
+  bool const is_known = number.is_symbolic() && number.toSymNode()->has_hint();
+  return is_known ? c10::SymInt(number.guard_int(__FILE__, __LINE__)) : number;
 }
 
 at::ScalarType check_dtype(char const* name, at::Tensor const& z,
@@ -42,60 +36,6 @@ void check_input_dtype(char const* name, at::ScalarType input_dtype) {
               ": expected input_dtype to be a floating-point dtype, but got ", input_dtype);
 }
 
-// The elements between the first and the last of a tensor, in units of its storage.
-struct Extent {
-  int64_t first;
-  int64_t last;
-
-  explicit Extent(at::Tensor const& tensor)
-      : first(tensor.storage_offset()), last(tensor.storage_offset()) {
-    for (int64_t i = 0; i < tensor.dim(); ++i) last += (tensor.size(i) - 1) * tensor.stride(i);
-  }
-};
-
-// Whether each stride is beyond what all smaller ones reach, so that no two elements are one.
-bool is_nested(at::Tensor const& tensor) {
-  std::vector<int64_t> order(tensor.dim());
-  std::iota(order.begin(), order.end(), 0);
-  std::sort(order.begin(), order.end(),
-            [&](int64_t i, int64_t j) { return tensor.stride(i) < tensor.stride(j); });
-  int64_t reach = 0;
-  for (int64_t const dimension : order) {
-    if (tensor.size(dimension) == 1) continue;
-    if (tensor.stride(dimension) <= reach) return false;
-    reach += (tensor.size(dimension) - 1) * tensor.stride(dimension);
-  }
-  return true;
-}
-
-// Whether two elements of a tensor are one in memory. ATen answers for dense tensors; what is not
-// nested either is marked on a map of its memory.
-bool overlaps_itself(at::Tensor const& tensor) {
-  auto const overlap = at::has_internal_overlap(tensor);
-  if (overlap != at::MemOverlap::TooHard) return overlap == at::MemOverlap::Yes;
-  if (tensor.numel() == 0 || is_nested(tensor)) return false;
-  Extent const extent(tensor);
-  at::Tensor const map = at::zeros({extent.last - extent.first + 1}, at::kBool);
-  map.as_strided(tensor.sizes(), tensor.strides(), 0).fill_(true);
-  return map.sum().item<int64_t>() < tensor.numel();
-}
-
-// Whether an element of one tensor is one of the other, for two of the same dtype. ATen answers for
-// dense tensors; views of one storage are marked on a map of it.
-bool share_elements(at::Tensor const& a, at::Tensor const& b) {
-  auto const status = at::get_overlap_status(a, b);
-  if (status != at::MemOverlapStatus::TooHard) return status != at::MemOverlapStatus::No;
-  if (!a.storage().is_alias_of(b.storage())) return false;
-  Extent const in_a(a);
-  Extent const in_b(b);
-  if (in_a.last < in_b.first || in_b.last < in_a.first) return false;
-  int64_t const first = std::min(in_a.first, in_b.first);
-  int64_t const last = std::max(in_a.last, in_b.last);
-  at::Tensor const map = at::zeros({last - first + 1}, at::kBool);
-  map.as_strided(a.sizes(), a.strides(), in_a.first - first).fill_(true);
-  return map.as_strided(b.sizes(), b.strides(), in_b.first - first).any().item<bool>();
-}
-
 }  // namespace
 
 bool is_supported(at::ScalarType dtype) {
@@ -103,10 +43,19 @@ bool is_supported(at::ScalarType dtype) {
          dtype == at::kBFloat16;
 }
 
+int64_t check_dim(char const* name, int64_t dimensions, int64_t dim) {
+  // As in torch, a tensor of no dimensions is one row of one entry.
+  dimensions = std::max<int64_t>(dimensions, 1);
+  TORCH_CHECK_INDEX(-dimensions <= dim && dim < dimensions, name,
+                    ": Dimension out of range (expected to be in range of [", -dimensions, ", ",
+                    dimensions - 1, "], but got ", dim, ")");
+  return dim < 0 ? dim + dimensions : dim;
+}
+
 RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                            std::optional<at::ScalarType> dtype) {
-  TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", k);
-  return {check_dim(name, z, dim), check_dtype(name, z, dtype)};
+  TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", shown(k));
+  return {check_dim(name, z.dim(), dim), check_dtype(name, z, dtype)};
 }
 
 RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
@@ -140,7 +89,7 @@ int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tens
                     ": expected grad_output to have the shape of output, ", output.sym_sizes(),
                     ", but got ", grad_output.sym_sizes());
   }
-  return check_dim(name, output, dim);
+  return check_dim(name, output.dim(), dim);
 }
 
 RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
@@ -164,7 +113,7 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
   TORCH_CHECK(support.device() == grad_output.device(), name, ": expected support to be on device ",
               grad_output.device(), ", but got ", support.device());
   check_input_dtype(name, input_dtype);
-  int64_t const row_dim = check_dim(name, grad_output, dim);
+  int64_t const row_dim = check_dim(name, grad_output.dim(), dim);
   auto const check_shape = [&](c10::SymBool const& is_right) {
     TORCH_SYM_CHECK(is_right, name, ": expected support to have the shape of grad_output, ",
                     grad_output.sym_sizes(), ", but for 1 or more along dim ", row_dim,
@@ -181,7 +130,8 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
 
 RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
                                  c10::SymInt const& k, int64_t dim, c10::SymInt const& length) {
-  TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ", length);
+  TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
+                  shown(length));
   return check_forward(name, candidates, k, dim, std::nullopt);
 }
 

@@ -20,7 +20,9 @@ struct RowArguments {
 // Whether the operators compute in this dtype.
 bool is_supported(at::ScalarType dtype);
 
-// `name` is the operator's, for the errors.
+// `name` is the operator's, for the errors, here and below. Returns the dim, not negative.
+int64_t check_dim(char const* name, int64_t dimensions, int64_t dim);
+
 RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                            std::optional<at::ScalarType> dtype);
 

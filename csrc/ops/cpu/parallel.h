@@ -5,6 +5,9 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <exception>
+#include <mutex>
+#include <new>
 
 #include "rowwise/cpu/capability.h"
 
@@ -14,6 +17,35 @@ namespace zeta::ops {
 // A task of fewer entries costs less than handing it to another thread.
 inline constexpr int64_t kEntriesPerTask = 65536;
 
+// The first exception that any thread throws, for the thread that waits for them: a pool of threads
+// may hand on less than that, or print it.
+class FirstException {
+ public:
+  template <class Function>
+  void keep(Function const& function) noexcept {
+    try {
+      function();
+    } catch (...) {
+      std::lock_guard<std::mutex> const lock(mutex_);
+      if (!exception_) exception_ = std::current_exception();
+    }
+  }
+
+  // Memory that cannot be had is told in the words that batch-size finders look for.
+  void rethrow(char const* name) const {
+    try {
+      if (exception_) std::rethrow_exception(exception_);
+    } catch (std::bad_alloc const&) {
+      TORCH_CHECK(false, name,
+                  ": DefaultCPUAllocator: can't allocate memory for a thread to work in");
+    }
+  }
+
+ private:
+  std::mutex mutex_;
+  std::exception_ptr exception_;
+};
+
 // Calls function(first, last) for ranges that make up 0 to count - 1, on all of torch's threads if
 // that pays. `name` is the operator's, for errors. at::parallel_for is a template, and runs on one
 // thread where it is compiled without OpenMP. This one was compiled with torch.
@@ -21,13 +53,24 @@ template <class Function>
 void for_each_range(char const* name, int64_t count, int64_t smallest_range,
                     Function const& function) {
   rowwise::cpu::capability();  // Throws here, not in a thread, if the environment names none.
-  if (0 < count && count <= smallest_range) return function(0, count);
-  auto const call = [](int64_t first, int64_t last, void* context) {
-    (*static_cast<Function const*>(context))(first, last);
-  };
-  auto const error = torch_parallel_for(0, count, smallest_range, call,
-                                        const_cast<void*>(static_cast<void const*>(&function)));
-  TORCH_CHECK(error == AOTI_TORCH_SUCCESS, name, ": a thread failed; its own message is above");
+  struct Task {
+    Function const& function;
+    FirstException exception;
+
+    void operator()(int64_t first, int64_t last) {
+      exception.keep([&] { function(first, last); });
+    }
+  } task{function, {}};
+  if (0 < count && count <= smallest_range) {
+    task(0, count);
+  } else {
+    auto const call = [](int64_t first, int64_t last, void* context) {
+      (*static_cast<Task*>(context))(first, last);
+    };
+    auto const error = torch_parallel_for(0, count, smallest_range, call, &task);
+    TORCH_CHECK(error == AOTI_TORCH_SUCCESS, name, ": torch's threads took no work");
+  }
+  task.exception.rethrow(name);
 }
 
 template <class Geometry, class Function>

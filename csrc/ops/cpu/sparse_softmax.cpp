@@ -14,8 +14,11 @@
 namespace zeta::ops::sparse_softmax {
 namespace {
 
+// Name is the operator's, for errors.
+
+template <char const* const& Name>
 void run_in_parallel(int64_t count, void (*task)(void* context, int64_t i), void* context) {
-  for_each_range(kName, count, 1, [&](int64_t first, int64_t last) {
+  for_each_range(Name, count, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) task(context, i);
   });
 }
@@ -30,46 +33,50 @@ int64_t parts_of_row(Geometry const& geometry) {
   return std::min(threads, geometry.length / kEntriesPerTask);
 }
 
+template <char const* const& Name>
 constexpr auto kForward = [](auto const& geometry, auto* weights, auto const* logits, int64_t k) {
   int64_t const parts = parts_of_row(geometry);
   for (int64_t row = 0; parts > 1 && row < geometry.rows; ++row) {
     int64_t offsets[2];
     geometry.offsets(row, offsets);
     rowwise::cpu::sparse_softmax_split(weights + offsets[0], logits + offsets[1], geometry.length,
-                                       k, parts, &run_in_parallel);
+                                       k, parts, &run_in_parallel<Name>);
   }
   if (parts > 1) return;
-  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(Name, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax(geometry, weights, logits, k, first, last);
   });
 };
 
-constexpr auto kBackward = [](auto const& geometry, auto* grad_logits, auto const* grad_weights,
-                              auto const* weights) {
-  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
-    rowwise::cpu::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first,
-                                          last);
-  });
-};
+template <char const* const& Name>
+constexpr auto kBackward =
+    [](auto const& geometry, auto* grad_logits, auto const* grad_weights, auto const* weights) {
+      for_each_row_range(Name, geometry, [&](int64_t first, int64_t last) {
+        rowwise::cpu::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first,
+                                              last);
+      });
+    };
 
+template <char const* const& Name>
 constexpr auto kForwardWithSupport = [](auto const& geometry, auto* weights, auto const* logits,
                                         int32_t* support, int64_t k) {
-  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(Name, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_with_support(geometry, weights, logits, support, k, first, last);
   });
 };
 
+template <char const* const& Name>
 constexpr auto kSupportBackward = [](auto const& geometry, auto* grad_logits,
                                      auto const* grad_weights, int32_t const* support,
                                      int64_t capacity) {
   if (geometry.stride[0] != 1) {
-    for_each_range(kName, geometry.rows * geometry.length, kEntriesPerTask,
+    for_each_range(Name, geometry.rows * geometry.length, kEntriesPerTask,
                    [&](int64_t first, int64_t last) {
                      std::memset(static_cast<void*>(grad_logits + first), 0,
                                  (last - first) * sizeof(*grad_logits));
                    });
   }
-  for_each_row_range(kName, geometry, [&](int64_t first, int64_t last) {
+  for_each_row_range(Name, geometry, [&](int64_t first, int64_t last) {
     rowwise::cpu::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,
                                                   capacity, first, last);
   });
@@ -77,39 +84,42 @@ constexpr auto kSupportBackward = [](auto const& geometry, auto* grad_logits,
 
 at::Tensor forward_cpu(at::Tensor const& z, int64_t k, int64_t dim,
                        std::optional<at::ScalarType> dtype) {
-  return run_forward(kName, z, k, dim, dtype, kForward);
+  return run_forward(kName, z, k, dim, dtype, kForward<kName>);
 }
 
 at::Tensor& forward_out_cpu(at::Tensor const& z, int64_t k, int64_t dim,
                             std::optional<at::ScalarType> dtype, at::Tensor& out) {
-  return run_forward_out(kName, z, k, dim, dtype, out, kForward);
+  return run_forward_out(kName, z, k, dim, dtype, out, kForward<kName>);
 }
 
 at::Tensor backward_cpu(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
                         at::ScalarType input_dtype) {
-  return run_backward(kBackwardName, grad_output, output, dim, input_dtype, kBackward);
+  return run_backward(kBackwardName, grad_output, output, dim, input_dtype,
+                      kBackward<kBackwardName>);
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support_cpu(at::Tensor const& z, int64_t k,
                                                             int64_t dim,
                                                             std::optional<at::ScalarType> dtype) {
-  return run_forward_with_support(kWithSupportName, z, k, dim, dtype, kForwardWithSupport);
+  return run_forward_with_support(kWithSupportName, z, k, dim, dtype,
+                                  kForwardWithSupport<kWithSupportName>);
 }
 
 at::Tensor support_backward_cpu(at::Tensor const& grad_output, at::Tensor const& support,
                                 int64_t dim, at::ScalarType input_dtype) {
   return run_support_backward(kSupportBackwardName, grad_output, support, dim, input_dtype,
-                              kSupportBackward);
+                              kSupportBackward<kSupportBackwardName>);
 }
 
 at::Tensor of_candidates_cpu(at::Tensor const& candidates, int64_t k, int64_t dim, int64_t length) {
-  return run_forward_of_candidates(kOfCandidatesName, candidates, k, dim, length, kForward);
+  return run_forward_of_candidates(kOfCandidatesName, candidates, k, dim, length,
+                                   kForward<kOfCandidatesName>);
 }
 
 at::Tensor of_candidates_backward_cpu(at::Tensor const& grad_output, at::Tensor const& output,
                                       int64_t dim, int64_t length) {
   return run_backward(kOfCandidatesBackwardName, grad_output, output, dim, output.scalar_type(),
-                      kBackward, length);
+                      kBackward<kOfCandidatesBackwardName>, length);
 }
 
 }  // namespace
