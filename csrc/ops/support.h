@@ -25,8 +25,4 @@ constexpr bool support_pays(int64_t length, int64_t k) {
 
 at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
 
-// A tensor like `like` that is 1 on the support, 0 elsewhere and NaN in NaN rows, of ATen operators
-// alone.
-at::Tensor indicator_of_support(at::Tensor const& support, int64_t dim, at::Tensor const& like);
-
 }  // namespace zeta::ops

@@ -158,6 +158,31 @@ torch.vmap(zeta.ops.sparse_softmax)(z.view(2, 1)).sum().backward()
     assert f"expected one copy of libzeta.so in a process, but {other} was loaded" in result.stderr
 
 
+def test_another_library_of_the_same_name_is_named():
+    code = """
+import torch
+other = torch.library.Library("zeta", "DEF")
+other.define("sparse_softmax(Tensor x, float y) -> Tensor")
+import zeta
+"""
+    result = attempt(code)
+    assert result.returncode == 1
+    schema = "zeta::sparse_softmax(Tensor x, float y) -> Tensor"
+    assert f"has registered {schema}" in result.stderr.splitlines()[-1]
+    assert f"but another library has, as {schema}" in result.stderr.replace("\n", " ")
+
+
+def test_library_alone_has_rules_for_vmap():
+    code = f"""
+import torch, warnings
+warnings.simplefilter("error")
+torch.ops.load_library({str(_library.LIBRARY)!r})
+z = torch.tensor([[0.0, 2.0], [1.0, 1.0]])
+print(torch.vmap(torch.ops.zeta.sparse_softmax)(z).tolist())
+"""
+    assert output(code) == "[[0.0, 1.0], [0.5, 0.5]]\n"
+
+
 def test_compile_cache_tag_names_the_build_once_and_keeps_the_users(monkeypatch):
     tag = f"zeta-{_C.version}-{_C.build_id}"
     assert tag in torch.compiler.config.cache_key_tag

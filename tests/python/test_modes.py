@@ -1,5 +1,6 @@
 """What surrounds a call in a training program: checkpoints, copies, modes, profilers, threads."""
 
+import contextlib
 import copy
 import io
 import pickle
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch.autograd import grad
 from torch.utils.checkpoint import checkpoint
+from torch.utils.flop_counter import FlopCounterMode
 
 LENGTHS = [8, 200]  # of rows whose output is saved for the backward, and whose support is
 
@@ -30,6 +32,20 @@ def test_checkpointing(operator, z, use_reentrant):
     assert torch.equal(weights, expected)
     direction = torch.randn_like(z)
     weights.backward(direction)
+    assert torch.equal(z.grad, grad(expected, z, direction)[0])
+
+
+@pytest.mark.parametrize("is_counted", [(True, False), (False, True)])
+def test_checkpoint_computes_again_under_other_modes(operator, z, is_counted):
+    modes = [
+        FlopCounterMode(display=False) if on else contextlib.nullcontext() for on in is_counted
+    ]
+    expected = operator.function(z)
+    direction = torch.randn_like(z)
+    with modes[0]:
+        weights = checkpoint(operator.function, z, use_reentrant=False)
+    with modes[1]:
+        weights.backward(direction)
     assert torch.equal(z.grad, grad(expected, z, direction)[0])
 
 

@@ -6,9 +6,11 @@ import re
 import pytest
 import torch
 from torch import Tensor
+from torch._functorch.aot_autograd import aot_module_simplified
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.func import vmap
 from torch.library import opcheck
+from torch.utils._python_dispatch import TorchDispatchMode
 
 forward = torch.ops.zeta.sparse_softmax.default
 backward = torch.ops.zeta._sparse_softmax_backward.default
@@ -301,9 +303,6 @@ def test_tangent_of_backward_in_nan_rows(dtype):
     torch.testing.assert_close(result, expected, equal_nan=True)
 
 
-# Transforms, traces and subclasses save the output; the internal operators work under them.
-
-
 @pytest.mark.parametrize("requires_grad", [False, True])
 @pytest.mark.parametrize("dim", [0, 1])
 def test_opcheck(dtype, dim, requires_grad):
@@ -356,37 +355,31 @@ def test_compiled_autograd_reads_the_support():
     assert counter.frame_count == 1
 
 
-def test_compiled_graphs_save_the_output():
-    targets = set()
+@pytest.mark.parametrize(
+    ("k", "expected"), [(3, {with_support, support_backward}), (5, {forward, backward})]
+)
+def test_graphs_and_modes_save_what_calls_save(k, expected):
+    class Record(TorchDispatchMode):
+        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+            called.add(function)
+            return function(*args, **(kwargs or {}))
 
     def backend(graph, inputs):
-        from torch._functorch.aot_autograd import aot_module_simplified
-
         def keep(graph, inputs):
-            targets.update(node.target for node in graph.graph.nodes)
+            called.update(node.target for node in graph.graph.nodes)
             return graph.forward
 
         return aot_module_simplified(graph, inputs, fw_compiler=keep, bw_compiler=keep)
 
+    operators = {forward, backward, with_support, support_backward}
     z = torch.randn(4, 64, requires_grad=True)
-    torch.compile(lambda z: forward(z, 3), backend=backend)(z).sum().backward()
-    assert {forward, backward} <= targets and not {with_support, support_backward} & targets
-
-
-def test_modes_and_subclasses_see_the_public_operator():
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Record(TorchDispatchMode):
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            called.append(function)
-            return function(*args, **(kwargs or {}))
-
-    called: list[object] = []
-    z = torch.randn(4, 64, requires_grad=True)
+    called: set[object] = set()
     with Record():
-        forward(z, 3).sum().backward()
-    assert forward in called and backward in called
-    assert with_support not in called and support_backward not in called
+        forward(z, k).sum().backward()
+    assert called & operators == expected
+    called = set()
+    torch.compile(lambda z: forward(z, k), backend=backend)(z).sum().backward()
+    assert called & operators == expected
 
 
 # Errors.

@@ -6,6 +6,8 @@ import pytest
 import torch
 from inputs import away_from_kinks
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 pytestmark = pytest.mark.filterwarnings("error:.*performance drop.*")
 
@@ -48,6 +50,48 @@ def test_grad_is_that_of_autograd(loss, z):
     leaf = z.clone().requires_grad_()
     loss(leaf).backward()
     torch.testing.assert_close(grad(loss)(z), leaf.grad)
+
+
+class Memory(TorchDispatchMode):
+    """The bytes of all tensors that operators make."""
+
+    bytes = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        results = function(*args, **(kwargs or {}))
+        given = set(map(storage, filter(has_storage, tree_leaves(args))))
+        made = set(map(storage, filter(has_storage, tree_leaves(results)))) - given
+        self.bytes += sum(size for _, size in made)
+        return results
+
+
+def has_storage(leaf):
+    return isinstance(leaf, torch.Tensor) and not leaf._is_zerotensor()
+
+
+def storage(tensor):
+    return tensor.untyped_storage().data_ptr(), tensor.untyped_storage().nbytes()
+
+
+TRANSFORMS = {
+    "grad": lambda f, z: grad(lambda z: f(z).sum())(z),
+    "vjp": lambda f, z: vjp(f, z)[1](z),
+    "jvp": lambda f, z: jvp(f, (z,), (z,)),
+    "vmap of grad": lambda f, z: vmap(grad(lambda z: f(z).sum()))(z),
+    "jvp of grad": lambda f, z: jvp(grad(lambda z: f(z).square().sum()), (z,), (z,)),
+    "grad of grad": lambda f, z: grad(lambda z: grad(lambda z: f(z).square().sum())(z).sum())(z),
+}
+
+
+@pytest.mark.parametrize("k", [3, 60])  # of which the backward reads the support, and the output
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_memory_is_no_more_than_softmax_takes(operator, dtype, transform, k):
+    z = torch.randn(30, 64, dtype=dtype)
+    with Memory() as ours:
+        TRANSFORMS[transform](lambda z: operator.function(z, k), z)
+    with Memory() as others:
+        TRANSFORMS[transform](lambda z: z.softmax(-1), z)
+    assert ours.bytes <= others.bytes + z.shape[0] * 4 * (k + 1)
 
 
 def test_hessian(operator, loss, z):

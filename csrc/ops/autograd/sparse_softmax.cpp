@@ -1,14 +1,13 @@
 #include "ops/sparse_softmax.h"
 
-#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/library.h>
 
 #include <utility>
 
-#include "ops/autograd/differentiable_projection.h"
 #include "ops/autograd/gradient_node.h"
+#include "ops/autograd/tangent.h"
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
 #include "ops/support.h"
@@ -29,32 +28,22 @@ struct SparseSoftmaxBackward {
 
 namespace {
 
-// Whether the call goes straight to the kernel of a CPU or GPU: under no mode, transform or trace,
-// and z not of a subclass that would see it. What else there may be saves the output, which graphs
-// hold anyway.
-bool is_eager(at::Tensor const& z) {
-  using c10::DispatchKey;
-  constexpr c10::DispatchKeySet kEager({DispatchKey::CPU, DispatchKey::CUDA,
-                                        DispatchKey::AutogradCPU, DispatchKey::AutogradCUDA,
-                                        DispatchKey::ADInplaceOrView, DispatchKey::AutocastCPU,
-                                        DispatchKey::AutocastCUDA, DispatchKey::BackendSelect});
-  auto const local = c10::impl::tls_local_dispatch_key_set();
-  return kEager.isSupersetOf((z.key_set() | local.included_) - local.excluded_);
-}
-
-// Whether the backward is to read the support in place of the output.
+// Whether the backward is to read the support in place of the output. That depends on the arguments
+// alone: a call that is made again, to have again what the backward needs, may be made under other
+// modes. Sizes that a trace leaves open are none.
 bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
   bool const is_right =
       -z.dim() <= dim && dim < z.dim() && is_supported(dtype.value_or(z.scalar_type()));
+  if (!is_right) return false;
+  auto const length = z.sym_size(dim).maybe_as_int();
   auto const known_k = k.maybe_as_int();
-  return is_right && is_eager(z) && known_k.has_value() && support_pays(z.size(dim), *known_k);
+  return length.has_value() && known_k.has_value() && support_pays(*length, *known_k);
 }
 
 at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
                             std::optional<at::ScalarType> dtype) {
-  bool const decompose = is_transformed(z);
-  bool const is_recorded = !decompose && torch::autograd::compute_requires_grad(z);
+  bool const is_recorded = torch::autograd::compute_requires_grad(z);
   if (is_recorded && hands_over_support(z, k, dim, dtype)) {
     return std::get<0>(sparse_softmax::forward_with_support(z, std::move(k), dim, dtype));
   }
@@ -66,23 +55,29 @@ at::Tensor forward_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,
   if (is_recorded) {
     set_gradient<SparseSoftmax>(output, output, {dim, output.scalar_type(), z.scalar_type()}, z);
   }
-  return decompose ? differentiable_projection(output, output, z, dim) : output;
+  set_tangent(output, z, [&](at::Tensor const& tangent) {
+    auto const dtype = output.scalar_type();
+    return sparse_softmax::backward(tangent.to(dtype), output, dim, dtype);
+  });
+  return output;
 }
 
 at::Tensor backward_autograd(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
                              at::ScalarType input_dtype) {
-  bool const decompose = is_transformed(grad_output) || is_transformed(output);
   at::Tensor grad_input;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     grad_input = sparse_softmax::backward(grad_output, output, dim, input_dtype);
   }
-  if (!decompose && torch::autograd::compute_requires_grad(grad_output)) {
+  if (torch::autograd::compute_requires_grad(grad_output)) {
     auto const dtype = output.scalar_type();
     set_gradient<SparseSoftmaxBackward>(grad_input, output, {dim, dtype, dtype}, grad_output,
                                         output);
   }
-  return decompose ? differentiable_projection(grad_input, output, grad_output, dim) : grad_input;
+  set_tangent(grad_input, grad_output, [&](at::Tensor const& tangent) {
+    return sparse_softmax::backward(tangent, output, dim, input_dtype);
+  });
+  return grad_input;
 }
 
 at::Tensor& forward_out_autograd(at::Tensor const& z, c10::SymInt k, int64_t dim,

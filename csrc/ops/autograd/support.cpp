@@ -6,8 +6,8 @@
 
 #include <utility>
 
-#include "ops/autograd/differentiable_projection.h"
 #include "ops/autograd/gradient_node.h"
+#include "ops/autograd/tangent.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
 
@@ -26,39 +26,38 @@ namespace {
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support_autograd(
     at::Tensor const& z, c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype) {
-  bool const decompose = is_transformed(z);
   std::tuple<at::Tensor, at::Tensor> results;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     results = sparse_softmax::forward_with_support(z, std::move(k), dim, dtype);
   }
-  auto& [output, support] = results;
-  if (decompose) {
-    output = differentiable_projection(output, output, z, dim);
-  } else if (torch::autograd::compute_requires_grad(z)) {
+  auto const& [output, support] = results;
+  if (torch::autograd::compute_requires_grad(z)) {
     set_gradient<SparseSoftmaxWithSupport>(output, support,
                                            {dim, output.scalar_type(), z.scalar_type()}, z);
   }
+  set_tangent(output, z, [&](at::Tensor const& tangent) {
+    auto const dtype = output.scalar_type();
+    return sparse_softmax::support_backward(tangent.to(dtype), support, dim, dtype);
+  });
   return results;
 }
 
 at::Tensor support_backward_autograd(at::Tensor const& grad_output, at::Tensor const& support,
                                      int64_t dim, at::ScalarType input_dtype) {
-  bool const decompose = is_transformed(grad_output);
   at::Tensor grad_input;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     grad_input = sparse_softmax::support_backward(grad_output, support, dim, input_dtype);
-  }
-  if (decompose) {
-    at::Tensor const indicator = indicator_of_support(support, dim, grad_output.detach());
-    return differentiable_projection(grad_input, indicator, grad_output, dim);
   }
   if (torch::autograd::compute_requires_grad(grad_output)) {
     auto const dtype = grad_output.scalar_type();
     set_gradient<SparseSoftmaxSupportBackward>(grad_input, support, {dim, dtype, dtype},
                                                grad_output);
   }
+  set_tangent(grad_input, grad_output, [&](at::Tensor const& tangent) {
+    return sparse_softmax::support_backward(tangent, support, dim, input_dtype);
+  });
   return grad_input;
 }
 

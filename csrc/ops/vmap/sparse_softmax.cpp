@@ -1,0 +1,120 @@
+// Batching rules: a vmapped operator is the operator over one more dimension.
+#include "ops/sparse_softmax.h"
+
+#include <ATen/functorch/BatchedTensorImpl.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/library.h>
+
+#include <algorithm>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <tuple>
+#include <utility>
+
+#include "ops/row_arguments.h"
+#include "ops/second_copy.h"
+
+namespace zeta::ops::sparse_softmax {
+namespace {
+
+namespace functorch = at::functorch;
+
+// The innermost vmap that a rule's tensors are batched by. What the rule calls is not of it. (The
+// header that knows which vmap is innermost of all needs one that torch does not install.)
+class Level {
+ public:
+  Level(std::initializer_list<std::reference_wrapper<at::Tensor const>> tensors) {
+    for (at::Tensor const& tensor : tensors) {
+      auto const* const batched = functorch::maybeGetBatchedImpl(tensor);
+      if (batched != nullptr) number_ = std::max(number_, batched->level());
+    }
+  }
+
+  // The tensor of all samples and the dimension that counts them, if this vmap made some of it.
+  std::pair<at::Tensor, std::optional<int64_t>> unwrapped(at::Tensor const& tensor) const {
+    auto const* const batched = functorch::maybeGetBatchedImpl(tensor);
+    if (batched == nullptr || batched->level() != number_) return {tensor, std::nullopt};
+    return {batched->value(), batched->bdim()};
+  }
+
+  at::Tensor wrapped(at::Tensor const& tensor, int64_t batch_dim) const {
+    return functorch::makeBatched(tensor, batch_dim, number_);
+  }
+
+ private:
+  c10::impl::ExcludeDispatchKeyGuard guard_{c10::DispatchKey::FuncTorchBatched};
+  int64_t number_ = -1;
+};
+
+// A tensor of samples and where its rows are. A sample without a dimension is a row of one entry.
+struct Samples {
+  at::Tensor rows;
+  int64_t batch_dim;
+  int64_t row_dim;
+
+  // `dim` is that of a sample.
+  Samples(char const* name, at::Tensor const& tensor, int64_t batch_dim, int64_t dim)
+      : rows(tensor.dim() == 1 ? tensor.unsqueeze(-1) : tensor), batch_dim(batch_dim) {
+    row_dim = check_dim(name, tensor.dim() - 1, dim);
+    if (row_dim >= batch_dim) ++row_dim;
+  }
+};
+
+at::Tensor forward_batched(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                           std::optional<at::ScalarType> dtype) {
+  Level const level({z});
+  auto const [value, batch_dim] = level.unwrapped(z);
+  if (!batch_dim.has_value()) return forward(value, std::move(k), dim, dtype);
+  Samples const samples(kName, value, *batch_dim, dim);
+  at::Tensor const output = forward(samples.rows, std::move(k), samples.row_dim, dtype);
+  return level.wrapped(output.view_as(value), *batch_dim);
+}
+
+std::tuple<at::Tensor, at::Tensor> forward_with_support_batched(
+    at::Tensor const& z, c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype) {
+  Level const level({z});
+  auto const [value, batch_dim] = level.unwrapped(z);
+  if (!batch_dim.has_value()) return forward_with_support(value, std::move(k), dim, dtype);
+  Samples const samples(kWithSupportName, value, *batch_dim, dim);
+  auto const [output, support] =
+      forward_with_support(samples.rows, std::move(k), samples.row_dim, dtype);
+  return {level.wrapped(output.view_as(value), *batch_dim), level.wrapped(support, *batch_dim)};
+}
+
+// `saved` is what the backward reads, the output or the support.
+template <auto Backward, char const* const& Name>
+at::Tensor backward_batched(at::Tensor const& grad_output, at::Tensor const& saved, int64_t dim,
+                            at::ScalarType input_dtype) {
+  Level const level({grad_output, saved});
+  auto [grad, grad_dim] = level.unwrapped(grad_output);
+  auto [other, other_dim] = level.unwrapped(saved);
+  if (!grad_dim.has_value() && !other_dim.has_value()) {
+    return Backward(grad, other, dim, input_dtype);
+  }
+  auto const count = grad_dim ? grad.sym_size(*grad_dim) : other.sym_size(*other_dim);
+  auto const samples_first = [&](at::Tensor const& tensor, std::optional<int64_t> batch_dim) {
+    if (batch_dim.has_value()) return tensor.movedim(*batch_dim, 0);
+    auto sizes = tensor.sym_sizes().vec();
+    sizes.insert(sizes.begin(), count);
+    return tensor.unsqueeze(0).expand_symint(sizes);
+  };
+  grad = samples_first(grad, grad_dim);
+  Samples const grads(Name, grad, 0, dim);
+  Samples const others(Name, samples_first(other, other_dim), 0, dim);
+  at::Tensor const result = Backward(grads.rows, others.rows, grads.row_dim, input_dtype);
+  return level.wrapped(result.view_as(grad), 0);
+}
+
+}  // namespace
+
+TORCH_LIBRARY_IMPL(zeta, FuncTorchBatched, library) {
+  if (is_second_copy()) return;
+  library.impl("sparse_softmax", &forward_batched);
+  library.impl("_sparse_softmax_backward", &backward_batched<&backward, kBackwardName>);
+  library.impl("_sparse_softmax_with_support", &forward_with_support_batched);
+  library.impl("_sparse_softmax_support_backward",
+               &backward_batched<&support_backward, kSupportBackwardName>);
+}
+
+}  // namespace zeta::ops::sparse_softmax
