@@ -163,13 +163,16 @@ wheel: $(stamps)/wheel $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc)
 	  --exclude 'libcudart.so.*' --wheel-dir dist $(build)/unrepaired/*.whl
 
 # The long form of `make test`: a wheel in a new environment, what `cmake --install` installs, the
-# programs of examples/cpp with both, and what pip makes of the source.
+# programs of examples/cpp with both, a project that holds the source (for the CPU alone, since it
+# takes minutes), and what pip makes of the source.
 test-install: $(zeta) wheel
 	rm -rf $(installed)
 	$(python) -m venv --without-pip $(installed)/environment
 	$(pip) --python $(user_python) install torch==$(TORCH) dist/zeta_ops-*.whl --group demo --group test
 	cmake --install $(build) --prefix $(installed)/tree
 	cmake -S tests/install -B $(installed)/tests -DPYTHON=$(user_python) -DTREE=$(installed)/tree \
+	  $(if $(filter OFF,$(ZETA_CUDA)),-DSUBPROJECT_OF=$(CURDIR)) \
+	  -DTORCH="$$($(python) -c 'import torch; print(torch.utils.cmake_prefix_path)')" \
 	  -DWHEEL="$$($(user_python) -c 'import zeta; print(zeta.cmake_prefix_path)')"
 	ctest --test-dir $(installed)/tests --output-on-failure --no-tests=error
 	$(user_python) -m pytest tests/python/test_{import,package,distribution,find_package}.py

@@ -1,8 +1,9 @@
 # zeta::zeta, the target to link with. A program may know the operators by name only; then no symbol
 # of libzeta is missing, and a linker that drops what is not needed would drop the operators.
-add_library(zeta::zeta INTERFACE IMPORTED)
+# ZETA_TARGET_SCOPE: GLOBAL, if projects around this one are to see it.
+add_library(zeta::zeta INTERFACE IMPORTED ${ZETA_TARGET_SCOPE})
 target_link_libraries(zeta::zeta INTERFACE
-  "-Wl,--push-state,--no-as-needed,$<TARGET_FILE:zeta::library>,--pop-state"
+  "-Wl,--push-state,--no-as-needed,\"$<TARGET_FILE:zeta::library>\",--pop-state"
   zeta::library
   torch)
 # libtorch_cuda needs nccl, and the linker does not look where pip puts it.

@@ -58,8 +58,8 @@ function(zeta_torch_architectures result)
   find_package(Python COMPONENTS Interpreter QUIET)
   execute_process(
     COMMAND ${Python_EXECUTABLE} -I -c
-      "import sys; sys.path.insert(0, '${zeta_site_packages}'); import torch; \
-print(torch._C._cuda_getArchFlags())"
+      "import sys; sys.path.insert(0, sys.argv[1]); import torch; \
+print(torch._C._cuda_getArchFlags())" ${zeta_site_packages}
     OUTPUT_VARIABLE flags ERROR_QUIET)
   string(REGEX MATCHALL "[0-9]+[a-z]?" architectures "${flags}")
   if(NOT architectures)
@@ -101,8 +101,12 @@ endif()
 
 if(nvcc)
   if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
-    zeta_torch_architectures(architectures)
-    set(CMAKE_CUDA_ARCHITECTURES "${architectures}" CACHE STRING "As CMake's variable of this name")
+    # Not CMake's own variable of the cache, which would be that of projects around this one, too.
+    if(NOT ZETA_TORCH_ARCHITECTURES)
+      zeta_torch_architectures(architectures)
+      set(ZETA_TORCH_ARCHITECTURES "${architectures}" CACHE INTERNAL "As CMAKE_CUDA_ARCHITECTURES")
+    endif()
+    set(CMAKE_CUDA_ARCHITECTURES "${ZETA_TORCH_ARCHITECTURES}")
   endif()
   # As torch.cuda.get_arch_list() names them: sm_90 is machine code, compute_90 PTX.
   set(ZETA_CUDA_ARCHITECTURE_NAMES "")

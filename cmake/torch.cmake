@@ -1,6 +1,7 @@
 # Finds Torch without its search for a CUDA toolkit, which stops where there is none and probes the
 # GPU where there is one. Torch leaves that out once the target torch::cudart exists.
-# ZETA_TORCH_HINTS: folders to look in after CMAKE_PREFIX_PATH.
+# ZETA_TORCH_HINTS: folders to look in after CMAKE_PREFIX_PATH. ZETA_TARGET_SCOPE: GLOBAL, if
+# projects around this one are to see the targets.
 if(NOT TARGET torch)
   # A cache that served another torch still points to it.
   foreach(stale Caffe2_DIR TORCH_LIBRARY c10_LIBRARY C10_CUDA_LIBRARY)
@@ -9,10 +10,10 @@ if(NOT TARGET torch)
   set(kineto_LIBRARY torch_cpu)  # Static and part of torch_cpu; Torch warns that it is not found.
 
   if(NOT TARGET torch::cudart)
-    add_library(torch::cudart INTERFACE IMPORTED)
+    add_library(torch::cudart INTERFACE IMPORTED ${ZETA_TARGET_SCOPE})
     set(zeta_declared_cudart ON)
   endif()
-  find_package(Torch 2.11 QUIET HINTS ${ZETA_TORCH_HINTS})
+  find_package(Torch 2.11 QUIET ${ZETA_TARGET_SCOPE} HINTS ${ZETA_TORCH_HINTS})
 
   if(Torch_FOUND)
     cmake_path(GET TORCH_INSTALL_PREFIX PARENT_PATH zeta_site_packages)

@@ -15,11 +15,11 @@ from zeta import _C
 PROJECT = """
 cmake_minimum_required(VERSION 3.25)
 project(program LANGUAGES CXX)
-{}
+FIND
 if(NOT TARGET zeta::zeta)
   message(FATAL_ERROR "no target")
 endif()
-message(STATUS "zeta ${{Zeta_VERSION}} with torch ${{Torch_VERSION}} in ${{TORCH_INSTALL_PREFIX}}")
+message(STATUS "zeta ${Zeta_VERSION} with torch ${Torch_VERSION} in ${TORCH_INSTALL_PREFIX}")
 """
 # What the searches for Python, for a CUDA toolkit and for torch come to where there is none.
 WITHOUT = "-DCMAKE_DISABLE_FIND_PACKAGE_{}=ON"
@@ -29,7 +29,7 @@ WITHOUT = "-DCMAKE_DISABLE_FIND_PACKAGE_{}=ON"
 def configure(tmp_path: Path) -> Callable[..., tuple[str, bool]]:
     def run(find: str = "find_package(Zeta REQUIRED)", *options: str) -> tuple[str, bool]:
         """What CMake says, and whether it went well."""
-        (tmp_path / "CMakeLists.txt").write_text(PROJECT.format(find))
+        (tmp_path / "CMakeLists.txt").write_text(PROJECT.replace("FIND", find))
         command = ["cmake", "-G", "Ninja", "-S", tmp_path, "-B", tmp_path / "build", *options]
         if not any(option.startswith("-DCMAKE_PREFIX_PATH") for option in options):
             command.append(f"-DCMAKE_PREFIX_PATH={zeta.cmake_prefix_path}")
@@ -102,13 +102,45 @@ def test_no_torch_is_refused(configure):
     )
 
 
-def test_package_finds_the_torch_beside_it_first(configure, tmp_path):
-    packages = tmp_path / "packages"
-    packages.mkdir()
-    shutil.copytree(Path(zeta.__file__).parent, packages / "zeta")
+@pytest.fixture
+def packages(tmp_path: Path) -> Path:
+    """A copy of zeta beside the torch in use, in a folder of a name that shells take apart."""
+    folder = tmp_path / "l'été de zeta"
+    folder.mkdir()
+    shutil.copytree(Path(zeta.__file__).parent, folder / "zeta")
     for package in Path(torch.__file__).parents[1].iterdir():
         if package.name in ("torch", "nvidia"):
-            (packages / package.name).symlink_to(package)
+            (folder / package.name).symlink_to(package)
+    return folder
+
+
+def test_package_finds_the_torch_beside_it_first(configure, packages):
     prefix = f"-DCMAKE_PREFIX_PATH={packages}/zeta/share/cmake"
     said, went_well = configure("find_package(Zeta REQUIRED)", prefix)
     assert went_well and f"in {packages}/torch" in said
+
+
+# Links, as a program does that knows the operators by name only.
+PROGRAM = """
+find_package(Zeta REQUIRED)
+file(WRITE ${CMAKE_BINARY_DIR}/program.cpp "int main() {}")
+add_executable(program ${CMAKE_BINARY_DIR}/program.cpp)
+target_link_libraries(program PRIVATE zeta::zeta)
+"""
+
+
+def test_programs_link_from_a_folder_of_any_name(configure, packages, tmp_path):
+    said, went_well = configure(PROGRAM, f"-DCMAKE_PREFIX_PATH={packages}/zeta/share/cmake")
+    assert went_well, said
+    build = subprocess.run(
+        ["cmake", "--build", tmp_path / "build"],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert build.returncode == 0, build.stdout
+    loaded = subprocess.run(
+        ["ldd", tmp_path / "build" / "program"], check=True, capture_output=True, text=True
+    )
+    assert f"{packages}/zeta/lib/libzeta.so" in loaded.stdout
