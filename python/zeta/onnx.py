@@ -24,8 +24,8 @@ Value: TypeAlias = Any
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """Return what :func:`torch.onnx.export` needs to export models that use the operators.
 
-    Each operator becomes standard operators of ONNX, of opset 18, so the model runs without this
-    library.
+    Each operator becomes standard operators of ONNX, so the model runs without this library. They
+    are of opset 18 and stay valid in models of opset 15 and later (``opset_version``).
 
     Returns:
         For each operator the function that translates it, for the ``custom_translation_table`` of
@@ -69,7 +69,7 @@ def _weights(
 
     largest = op.Cast(largest, to=ir.DataType.DOUBLE)
     differences = op.Sub(largest, _first(largest, axis))
-    # NaN where the maximum is infinite; added, since Relu and ReduceMax need not keep a NaN.
+    # NaN where the maximum is infinite; added, since Relu and TopK need not keep a NaN.
     zero = _first(differences, axis)
     kept = op.Add(_projection(differences, rank, axis), zero)
 
@@ -98,7 +98,10 @@ def _projection(differences: Value, rank: int, axis: int) -> Value:
     thresholds = op.Div(excess, _sizes(differences, rank, axis))
     # An entry belongs to the support where it raises the threshold, so τ is the largest of them.
     # -inf comes last, and reaches no sum before its own.
-    threshold = op.ReduceMax(thresholds, [axis])
+    # TopK, since the conversion to opsets below 18 leaves a ReduceMax that they do not know. There is
+    # none of no entries.
+    one = op.Min(1, op.Shape(differences, start=axis, end=axis + 1))
+    threshold, _ = op.TopK(thresholds, one, axis=axis)
     return op.Relu(op.Sub(differences, threshold))
 
 

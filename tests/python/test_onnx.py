@@ -39,7 +39,7 @@ def session(model):
     )
 
 
-def export(model, *args, dynamic_shapes=None, runtime=session):
+def export(model, *args, dynamic_shapes=None, runtime=session, opset=None):
     """What runs the exported model, from tensors to a tensor."""
     program = torch.onnx.export(
         model.eval(),
@@ -48,9 +48,11 @@ def export(model, *args, dynamic_shapes=None, runtime=session):
         verbose=False,
         dynamic_shapes=dynamic_shapes,
         custom_translation_table=translations(),
+        opset_version=opset,
     )
     exported = program.model_proto
     onnx.checker.check_model(exported, full_check=True)
+    assert opset is None or exported.opset_import[0].version == opset
     assert {node.domain for node in exported.graph.node} == {""}
     names = [value.name for value in exported.graph.input]
     runner = runtime(exported)
@@ -94,6 +96,13 @@ def test_rows(operator, dtype, family):
         z = FAMILIES[family](5, length).to(dtype)
         for k in limits(length):
             assert_weights(run(z, k), operator.function(z, k))
+
+
+@pytest.mark.parametrize("opset", range(15, onnx.defs.onnx_opset_version() + 1))
+def test_opsets(operator, opset):
+    run = export_function(lambda z: operator.function(z, 3), torch.randn(3, 10), opset=opset)
+    z = torch.randn(5, 64)
+    assert_weights(run(z), operator.function(z, 3))
 
 
 def unusual_rows(dtype):
