@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from zeta import _library, nn, ops  # in this order: _library loads the operators
+from zeta import _library, _nested, nn, ops  # in this order: _library loads the operators
 from zeta._C import version as __version__
 from zeta._config import show_config
 

@@ -33,8 +33,9 @@ namespace {
 // modes. Sizes that a trace leaves open are none.
 bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
-  bool const is_right =
-      -z.dim() <= dim && dim < z.dim() && is_supported(dtype.value_or(z.scalar_type()));
+  bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // no sizes
+  bool const is_right = !is_strided_nested && -z.dim() <= dim && dim < z.dim() &&
+                        is_supported(dtype.value_or(z.scalar_type()));
   if (!is_right) return false;
   auto const length = z.sym_size(dim).maybe_as_int();
   auto const known_k = k.maybe_as_int();

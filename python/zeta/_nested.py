@@ -1,0 +1,111 @@
+"""The operators on jagged nested tensors, and what a masked tensor's user is told.
+
+A jagged tensor holds the entries of all its components in one tensor of values. Along another than
+the ragged dim, its rows are rows of that tensor; along the ragged dim they are padded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.masked import MaskedTensor
+from torch.nested._internal.nested_tensor import NestedTensor
+
+# Of what a row is padded with: weights and gradients that change nothing.
+PADDING = {
+    torch.ops.zeta.sparse_softmax.default: -math.inf,
+    torch.ops.zeta._sparse_softmax_backward.default: 0.0,
+}
+OPERATORS = (
+    *PADDING,
+    torch.ops.zeta._sparse_softmax_with_support.default,
+    torch.ops.zeta._sparse_softmax_support_backward.default,
+)
+
+
+def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    arguments = {at.name: at.default_value for at in operator._schema.arguments}
+    arguments |= dict(zip(arguments, args, strict=False)) | (kwargs or {})
+    nested = next(value for value in arguments.values() if isinstance(value, NestedTensor))
+    name = operator._schema.name.removeprefix("zeta::")
+    dim = _checked_dim(name, nested, arguments["dim"])
+    if dim == nested._ragged_idx:
+        return _along_ragged_dim(name, operator, nested, arguments)
+    arguments = {key: _values_of(value) for key, value in arguments.items()}
+    results = operator(**arguments | {"dim": dim - 1})  # of batch and ragged dim one is left
+    if isinstance(results, tuple):
+        return tuple(_like(values, nested) for values in results)
+    return _like(results, nested)
+
+
+def _checked_dim(name: str, nested: NestedTensor, dim: int) -> int:
+    dimensions = nested.dim()
+    if not -dimensions <= dim < dimensions:
+        raise IndexError(
+            f"{name}: Dimension out of range (expected to be in range of "
+            f"[{-dimensions}, {dimensions - 1}], but got {dim})"
+        )
+    if dim % dimensions == 0:
+        raise RuntimeError(
+            f"{name}: expected rows of a nested tensor to lie within its components, but dim "
+            f"{dim} is the batch dim"
+        )
+    return dim % dimensions
+
+
+def _along_ragged_dim(
+    name: str, operator: Any, nested: NestedTensor, arguments: dict[str, Any]
+) -> NestedTensor:
+    if nested._ragged_idx != 1 or nested._lengths is not None:
+        raise RuntimeError(
+            f"{name}: expected a nested tensor that is contiguous and ragged in dim 1 for rows "
+            f"along the ragged dim, but it is ragged in dim {nested._ragged_idx} or has holes"
+        )
+    shape = nested._values.shape
+
+    def padded(value: Any) -> Any:
+        if not isinstance(value, NestedTensor):
+            return value
+        return torch.ops.aten._jagged_to_padded_dense_forward(
+            value._values.reshape(shape[0], -1),
+            [nested._offsets],
+            max_lengths=[nested._max_seqlen],
+            padding_value=PADDING[operator],
+        )
+
+    result = operator(**{key: padded(value) for key, value in arguments.items()} | {"dim": 1})
+    values = torch.ops.aten._padded_dense_to_jagged_forward(
+        result, [nested._offsets], total_L=shape[0]
+    )
+    return _like(values.reshape(shape), nested)
+
+
+def _values_of(value: Any) -> Any:
+    return value._values if isinstance(value, NestedTensor) else value
+
+
+def _like(values: Tensor, nested: NestedTensor) -> NestedTensor:
+    """These values, with the components of another jagged tensor."""
+    return NestedTensor(
+        values,
+        offsets=nested.offsets(),
+        lengths=nested.lengths(),
+        _metadata_cache=nested._metadata_cache,
+        _ragged_idx=nested._ragged_idx,
+    )
+
+
+def _refuse_masked(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    name = operator._schema.name.removeprefix("zeta::")
+    raise TypeError(
+        f"{name}: expected z to be a tensor, but got a MaskedTensor; pass "
+        "z.get_data().masked_fill(~z.get_mask(), -torch.inf)"
+    )
+
+
+for _operator in OPERATORS:
+    torch.library.register_torch_dispatch(_operator, NestedTensor, _dispatch_nested)
+    torch.library.register_torch_dispatch(_operator, MaskedTensor, _refuse_masked)
