@@ -10,6 +10,7 @@
 #include "rowwise/cpu/forward_lanes.h"
 #include "rowwise/cpu/forward_row.h"
 #include "rowwise/cpu/forward_sorted.h"
+#include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/sparse_row.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
@@ -101,11 +102,13 @@ class DenseForward {
     if (rest.count == 0 || rest.count * tuning::kEntriesForPadding < length_) return;
     Kernel kernel(fixed_, arguments..., /*streams=*/false);
     int64_t const entries = rest.count * length_;
-    alignas(kVectorBytes) Scalar logits[Kernel::kRows * tuning::kLongestPaddedRow];
-    alignas(kVectorBytes) Scalar weights[Kernel::kRows * tuning::kLongestPaddedRow];
-    write_zeros(logits, Kernel::kRows * length_);
+    int64_t const padded_entries = Kernel::kRows * length_;
+    padded_.reserve(2 * padded_entries);
+    Scalar* const logits = padded_.data();
+    Scalar* const weights = logits + padded_entries;
+    write_zeros(logits, padded_entries);
     std::copy_n(rest.logits, entries, logits);
-    kernel(logits, weights, Kernel::kRows * length_);
+    kernel(logits, weights, padded_entries);
     std::copy_n(weights, entries, rest.weights);
     rest.drop(rest.count, length_);
   }
@@ -126,6 +129,7 @@ class DenseForward {
   int64_t length_;
   int64_t k_;
   bool streams_;
+  Scratch<Scalar> padded_;
   std::optional<RowForward<MappingOf, Scalar>> row_;  // whose memory most rows do without
 };
 

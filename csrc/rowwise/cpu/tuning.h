@@ -43,7 +43,6 @@ inline constexpr int64_t kLongestSortedRowOfShorts = 64;
 // so many of its entries: that many rows take as long one by one. A call for 15 rows of 64 then
 // takes half the time, one for 20 bfloat16 rows of 256 a third.
 inline constexpr int64_t kEntriesForPadding = 40;
-inline constexpr int64_t kLongestPaddedRow = kLongestRowOfLanes;
 
 // The largest rows, in bytes, of a group: longer ones would leave the second cache before they are
 // read again.
