@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
 #include <array>
@@ -212,6 +213,29 @@ template <>
 constexpr char const* kExpected<Float16> = "66435fcd6c548a21 545f4691d10eb19 126f6929f7e4c2ff";
 template <>
 constexpr char const* kExpected<BFloat16> = "98535f60a9f8e32a 250abff431cac219 42c750a993430df5";
+
+// As a thread's that a small stack is given, as musl, OMP_STACKSIZE and pools of threads do.
+template <class Function>
+void run_on_stack(size_t bytes, Function function) {
+  auto const call = [](void* context) -> void* {
+    (*static_cast<Function*>(context))();
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_t thread;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, bytes), 0);
+  ASSERT_EQ(pthread_create(&thread, &attributes, call, &function), 0);
+  ASSERT_EQ(pthread_join(thread, nullptr), 0);
+  pthread_attr_destroy(&attributes);
+}
+
+TYPED_TEST(Bits, NeedNoLargeStack) {
+  for (auto const& kernels : kernels_of_this_machine<TypeParam>()) {
+    run_on_stack(32 << 10,
+                 [&] { EXPECT_EQ(this->digests_of(kernels).text(), kExpected<TypeParam>); });
+  }
+}
 
 TYPED_TEST(Bits, AreThoseOfEveryMachine) {
   for (auto const& kernels : kernels_of_this_machine<TypeParam>()) {

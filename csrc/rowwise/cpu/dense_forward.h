@@ -87,9 +87,9 @@ class DenseForward {
   template <class Kernel, class... Arguments>
   void together(Rows& rest, Arguments const&... arguments) {
     if (rest.count < Kernel::kRows) return;
-    Kernel kernel(fixed_, arguments...);
+    InScratch<Kernel> kernel(fixed_, arguments...);
     while (rest.count >= Kernel::kRows) {
-      uint64_t const left = kernel(rest.logits, rest.weights, rest.readable);
+      uint64_t const left = (*kernel)(rest.logits, rest.weights, rest.readable);
       for_each_lane(
           left, [&](int row) { one(rest.logits + row * length_, rest.weights + row * length_); });
       rest.drop(Kernel::kRows, length_);

@@ -113,7 +113,7 @@ class GroupForward {
   }
 
   // Asks for the rows of the next group meanwhile.
-  void write(Scalar const* logits, Scalar* weights) {
+  [[gnu::noinline]] void write(Scalar const* logits, Scalar* weights) {
     if (streams_ && !(is_whole_lines(weights, length_) && !bounds_.has_nan())) {
       return write_lines(logits, weights);
     }

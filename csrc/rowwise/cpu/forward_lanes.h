@@ -39,6 +39,7 @@ class LaneForward {
   LaneForward(Fixed const& fixed, int64_t length, bool streams)
       : length_(length), fixed_(fixed), rows_(length), streams_(streams) {
     if (streams && length % kRows != 0) block_.reserve(kRows * length);
+    if (length <= kColumns<Element>) columns_.reserve(tuning::kTiles * length);
   }
 
   // Takes the first of `count` rows, as many as fill vectors, and returns how many they are.
@@ -104,7 +105,7 @@ class LaneForward {
     }
     constexpr int64_t kStep = kRows * Count;
     Weights of_tile[tuning::kTiles];
-    Vector<Element> columns[tuning::kTiles][Count];
+    auto* const columns = reinterpret_cast<Vector<Element>(*)[Count]>(columns_.data());
     for (int i = 0; i < tiles; ++i) {
       Rows::find_whole(bits(logits) + i * kStep, next, columns[i], of_tile[i]);
     }
@@ -145,6 +146,7 @@ class LaneForward {
   Rows rows_;
   bool streams_;
   Scratch<Scalar> block_;
+  Scratch<Vector<Element>> columns_;  // of whole rows
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -147,7 +147,7 @@ class RowForward {
 
   void write_dense(DenseRow<Mapping, Scalar> row, Real const* entries, Scalar* weights) {
     if (!streams_ || !is_whole_lines(weights, length_)) return row.write(entries, weights, length_);
-    constexpr int64_t kPiece = 1024;
+    constexpr int64_t kPiece = 2048 / static_cast<int64_t>(sizeof(Scalar));
     alignas(kLineBytes) Scalar piece[kPiece];
     for (int64_t first = 0; first < length_; first += kPiece) {
       int64_t const count = std::min(kPiece, length_ - first);

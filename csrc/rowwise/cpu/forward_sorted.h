@@ -7,6 +7,7 @@
 
 #include "rowwise/cpu/lane_numbers.h"
 #include "rowwise/cpu/row_scan.h"
+#include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/short_rows.h"
 #include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/sorted_weights.h"
@@ -31,7 +32,11 @@ class SortedForward {
       : length_(static_cast<int>(length)),
         k_(static_cast<int>(k)),
         rows_(length, streams),
-        weights_(fixed, length_, k_) {}
+        weights_(fixed, length_, k_) {
+    if (length > kMostOnStack) {
+      columns_.reserve(2 * std::bit_ceil(static_cast<uint64_t>(length)));
+    }
+  }
 
   // `readable` entries from the first on may be read. Returns the rows that it left: none.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
@@ -53,13 +58,28 @@ class SortedForward {
     forward<Count>(logits, weights, readable);
   }
 
-  // Rows of up to `Count` entries, to which as many are added as are missing, lower than any.
+  // Rows of up to `Count` entries. What registers cannot hold is in scratch, since stacks may be
+  // small.
   template <int Count>
   void forward(Scalar const* logits, Scalar* weights, int64_t readable) {
-    Bits columns[std::bit_ceil(static_cast<unsigned>(Count))];
+    constexpr int kColumns = std::bit_ceil(static_cast<unsigned>(Count));
+    if constexpr (Count <= kMostOnStack) {
+      Bits columns[kColumns];
+      Entries sorted[Count];
+      forward(columns, sorted, logits, weights, readable);
+    } else {
+      forward(reinterpret_cast<Bits(&)[kColumns]>(*columns_.data()),
+              reinterpret_cast<Entries(&)[Count]>(*(columns_.data() + kColumns)), logits, weights,
+              readable);
+    }
+  }
+
+  // As many entries are added as are missing, lower than any.
+  template <int Columns, int Count>
+  [[gnu::always_inline]] void forward(Bits (&columns)[Columns], Entries (&sorted)[Count],
+                                      Scalar const* logits, Scalar* weights, int64_t readable) {
     rows_.load(logits, readable, columns);
     for (int i = length_; i < Count; ++i) columns[i] = Numbers::bits(lowest());
-    Entries sorted[Count];
     typename Numbers::Seen seen;
 #pragma GCC unroll 32
     for (int i = 0; i < Count; ++i) {
@@ -103,8 +123,11 @@ class SortedForward {
     return lanes_at_least<Lane>(broadcast<Lane>(-1), comparison);
   }
 
+  static constexpr int kMostOnStack = 16;
+
   int length_;
   int k_;
+  Scratch<Bits> columns_;  // and then the sorted ones
   ShortRows<Scalar> rows_;
   SortedWeights<MappingOf<float>, Scalar> weights_;
 };

@@ -8,6 +8,7 @@
 #include "rowwise/cpu/lane_supports.h"
 #include "rowwise/cpu/row_scan.h"
 #include "rowwise/cpu/row_vectors.h"
+#include "rowwise/cpu/scratch.h"
 #include "rowwise/cpu/sort_lanes.h"
 #include "rowwise/cpu/transpose.h"
 #include "rowwise/cpu/tuning.h"
@@ -26,11 +27,15 @@ class GroupBounds {
       : rows_(rows),
         k_(static_cast<int32_t>(k)),
         may_limit_(kRows / 2 < k &&
-                   k <= static_cast<int64_t>(kDelegates * tuning::kLimitPerDelegate)) {}
+                   k <= static_cast<int64_t>(kDelegates * tuning::kLimitPerDelegate)) {
+    if (!may_limit_) return;
+    delegates_.reserve(kRows * kAbreast);
+    columns_.reserve(kDelegates);
+  }
 
   // Finds the rows' maxima and, from the largest entries of the lanes of their vectors, thresholds
   // and bounds at or below which no support lies.
-  void find(Scalar const* logits) {
+  [[gnu::noinline]] void find(Scalar const* logits) {
     auto of_group = broadcast<Element>(Numbers::kLowest);
     typename Numbers::Seen seen[kSeen];
     Floats largest[kRows];
@@ -58,7 +63,7 @@ class GroupBounds {
   // Raises the bounds to the k-th largest of a row's delegates, or near it: the largest entries of
   // the lanes of so many vectors.
   [[gnu::noinline]] void limit() {
-    Floats columns[kDelegates];
+    Floats* const columns = columns_.data();
     for (int i = 0; i < kAbreast; ++i) {
       Floats square[kRows];
       for (int row = 0; row < kRows; ++row) square[row] = delegates_of(row, i);
@@ -116,7 +121,7 @@ class GroupBounds {
     if (vector + 2 < count) add(2, Numbers::of(entries + (vector + 2) * kCount));
     if (rows_.has_rest()) add(3, rows_.load_rest(entries));
     std::copy_n(of_row, kSeen, seen);
-    if (may_limit_) std::copy_n(largest, kAbreast, delegates_[row]);
+    if (may_limit_) std::copy_n(largest, kAbreast, delegates_.data() + row * kAbreast);
     return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
   }
 
@@ -129,10 +134,11 @@ class GroupBounds {
   }
 
   Floats delegates_of(int row, int i) const {
+    auto const* const of_row = delegates_.data() + row * kAbreast;
     if constexpr (kCount == kRows) {
-      return Numbers::largest_floats(delegates_[row][i]);
+      return Numbers::largest_floats(of_row[i]);
     } else {
-      auto const both = larger(delegates_[row][i / 2], delegates_[row][i / 2 + 2]);
+      auto const both = larger(of_row[i / 2], of_row[i / 2 + 2]);
       alignas(kVectorBytes) float floats[kCount];
       Numbers::widen_to(floats, both);
       return load<float>(floats + i % 2 * kRows);
@@ -146,7 +152,8 @@ class GroupBounds {
   Floats maxima_;
   Floats thresholds_;
   Floats bounds_;
-  Vector<Element> delegates_[kRows][kAbreast];
+  Scratch<Vector<Element>> delegates_;  // of each row
+  Scratch<Floats> columns_;             // of delegates
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

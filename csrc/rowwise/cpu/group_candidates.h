@@ -84,7 +84,7 @@ class GroupCandidates {
   }
 
   // The other way.
-  void scatter(int64_t longest) {
+  [[gnu::noinline]] void scatter(int64_t longest) {
     for (int64_t first = 0; first < longest; first += kRows) {
       Floats square[kRows];
       std::copy_n(columns() + first, kRows, square);

@@ -23,7 +23,7 @@ class ListWeights {
 
   // Replaces candidates by the bits of their weights, as LaneSupports does. Returns whether k
   // limits a row.
-  bool weigh(Floats* columns, int longest, Floats maxima, Floats thresholds) {
+  [[gnu::noinline]] bool weigh(Floats* columns, int longest, Floats maxima, Floats thresholds) {
     if (longest <= ShortLists<Mapping, Scalar>::kLongest) {
       return short_lists_.weigh(columns, longest);
     }

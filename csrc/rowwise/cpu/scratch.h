@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <new>
 #include <type_traits>
 
 #include "rowwise/cpu/thread_memory.h"
@@ -34,6 +35,26 @@ class Scratch {
 
  private:
   MemoryBlock block_;
+};
+
+// A large object there, since stacks may be small.
+template <class Object>
+class InScratch {
+ public:
+  template <class... Arguments>
+  explicit InScratch(Arguments const&... arguments) {
+    memory_.reserve(sizeof(Object));
+    object_ = new (memory_.data()) Object(arguments...);
+  }
+  InScratch(InScratch const&) = delete;
+  InScratch& operator=(InScratch const&) = delete;
+  ~InScratch() { object_->~Object(); }
+
+  Object& operator*() { return *object_; }
+
+ private:
+  Scratch<unsigned char> memory_;
+  Object* object_;
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
