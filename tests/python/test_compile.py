@@ -25,6 +25,14 @@ LAYOUTS = {
 }
 
 
+def test_error_says_the_number_of_a_dynamic_k(operator):
+    compiled = torch.compile(
+        lambda z, x: operator.function(z, x.shape[0] - 3), backend="aot_eager", dynamic=True
+    )
+    with pytest.raises(RuntimeError, match=f"{operator.name}: expected k to be at .* but got 0"):
+        compiled(torch.randn(4, 64), torch.randn(3))
+
+
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_opcheck_of_forward(operator, device, dtype, layout, requires_grad):

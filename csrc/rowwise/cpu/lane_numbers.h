@@ -140,17 +140,11 @@ struct LaneKeys {
     return larger(load<float>(floats), load<float>(floats + kLanes<float>));
   }
 
-  class Seen {
+  class Seen : public OrderedLanes<Element>::Seen {
    public:
-    void add(Vector<Element> x) { smallest_ = smaller(smallest_, x); }
-    void add(Seen const& other) { add(other.smallest_); }
-
     Lanes suspects(Vector<Element> maximum) const {
-      return (smallest_ < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
+      return (this->smallest() < kLowest) | (maximum <= kLowest) | (maximum >= kInfinity);
     }
-
-   private:
-    Vector<Element> smallest_ = broadcast(std::numeric_limits<Element>::max());
   };
 };
 
