@@ -193,15 +193,17 @@ __device__ inline uint32_t bits_where_not_below(Pair<Scalar> a, Pair<Scalar> b) 
 #endif
 }
 
-// 1 if a is above b, else 0: the sign of a difference, which can be shifted or added up where it
-// lies.
-__device__ inline uint32_t is_above(float a, float b) {
-#ifdef __CUDA_ARCH__
-  return __float_as_uint(b - a) >> 31;
-#else
-  return a > b ? 1 : 0;
+// The sign bit of a sum or a difference. A GPU makes no NaN that has one.
+__device__ inline uint32_t sign_of_sum(float x) {
+#ifndef __CUDA_ARCH__
+  if (x != x) return 0;
 #endif
+  return rowwise::detail::bits_of(x) >> 31;
 }
+
+// 1 if a is above b, else 0: the sign of a difference, which can be shifted or added up where it
+// lies. b is made no -0, from which the difference of 0 would be -0.
+__device__ inline uint32_t is_above(float a, float b) { return sign_of_sum((b + 0.0F) - a); }
 
 // 1 where a is above b, else 0.
 template <class Scalar>
