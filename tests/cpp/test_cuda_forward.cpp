@@ -118,6 +118,10 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       for (int64_t chunks : {1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 255, 256}) {
         lengths.push_back(chunks * 16 / element_bytes);
       }
+      // A part to each warp of a block.
+      for (int64_t chunks : {257, 512, 700, 1025, 1537, 2048}) {
+        lengths.push_back(chunks * 16 / element_bytes);
+      }
       // Rows that do not begin with a chunk, the longest among them.
       for (int64_t length :
            {1, 2, 3, 5, 7, 9, 10, 15, 17, 31, 33, 49, 63, 65, 100, 197, 255, 577}) {
@@ -147,7 +151,7 @@ std::set<int64_t> ks_of(Regime regime, int64_t length) {
   if (regime == Regime::kFew) ks = {1, 2, 3, 4, 5, 7, 8};
   if (regime == Regime::kFew && length == 8) ks.insert(100);
   if (regime == Regime::kMany) {
-    ks = {1, 9, 16, 31, 32, 33, 64, length - 1, length, length + 1};
+    ks = {1, 9, 16, 31, 32, 33, 64, length / 3, length - 1, length, length + 1};
     ks.erase(ks.upper_bound(length + 1), ks.end());
   }
   if (regime == Regime::kHeld) ks = {1, 2, 3, 8, 17, 31, 32, 33, 100, length / 2, length};
@@ -243,9 +247,12 @@ TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
 TYPED_TEST(CudaForward, GivesTheSameOnEverySchedule) {
   using Scalar = typename TypeParam::Scalar;
   constexpr Regime kRegime = TypeParam::kRegime;
-  int64_t const length = kRegime == Regime::kSegments ? 6000 : 104;
+  bool const may_be_of_block = kRegime == Regime::kFew || kRegime == Regime::kMany;
   int64_t const large_k = kRegime == Regime::kFew ? 8 : 80;
   for (uint64_t seed = 0; seed < 10; ++seed) {
+    int64_t const length = kRegime == Regime::kSegments       ? 6000
+                           : may_be_of_block && seed % 2 == 0 ? 2064
+                                                              : 104;
     check<Scalar>({kRegime, rows_of(kRegime, length), length, seed % 3 == 0 ? large_k : 3, seed});
     if (this->HasFatalFailure()) return;
   }

@@ -88,36 +88,47 @@ TEST(CudaPlan, FindsFewOfDenseRowsThatFitAStage) {
   };
   EXPECT_EQ(regime([](Shape&) {}), Regime::kFew);
   EXPECT_EQ(regime([](Shape& shape) { shape.k = 9; }), Regime::kMany);
-  EXPECT_EQ(regime([](Shape& shape) { shape.length = 1028; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.is_dense = false; }), Regime::kHeld);
   EXPECT_EQ(regime([](Shape& shape) { shape.element_bytes = 8; }), Regime::kHeld);
 }
 
-TEST(CudaPlan, HoldsLongerRows) {
+TEST(CudaPlan, GivesLongerRowsTheWarpsOfABlock) {
+  EXPECT_EQ(dense_plan(10000, 1024, 4, 3).warps_per_row, 1);
   Plan const plan = dense_plan(10000, 4096, 4, 32);
-  EXPECT_EQ(plan.regime, Regime::kHeld);
-  EXPECT_EQ(plan.chunks_per_stage, 1024);
+  EXPECT_EQ(plan.regime, Regime::kMany);
+  EXPECT_EQ(plan.warps_per_row, 4);
+  EXPECT_EQ(plan.chunks_per_part, kStageChunks);
   EXPECT_EQ(plan.blocks, 132 * 4);
   EXPECT_EQ(plan.stages_per_warp, kStages);
-  EXPECT_EQ(dense_plan(10000, 5000, 2, 3).blocks, 132 * 7);
-  EXPECT_EQ(dense_plan(528, 4096, 4, 3).stages_per_warp, 1);
-  EXPECT_EQ(dense_plan(10000, 8192, 4, 3).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kSegments);
-  EXPECT_EQ(dense_plan(10000, 4096, 8, 5000).regime, Regime::kHeld);
-  // With what shares chunks with the row, wherever it begins.
-  EXPECT_EQ(dense_plan(10000, 4095, 4, 3).chunks_per_stage, 1026);
+  EXPECT_EQ(dense_plan(528, 4096, 4, 32).stages_per_warp, 1);
+  EXPECT_EQ(dense_plan(10000, 1028, 4, 3).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 1028, 4, 3).warps_per_row, 2);
+  EXPECT_EQ(dense_plan(10000, 1028, 4, 3).chunks_per_part, 129);
+  EXPECT_EQ(dense_plan(10000, 1028, 4, 3).blocks, 132 * 8);
+  EXPECT_EQ(dense_plan(10000, 5000, 2, 3).warps_per_row, 3);
+  EXPECT_EQ(dense_plan(10000, 5000, 2, 3).blocks, 132 * 5);
+  EXPECT_EQ(dense_plan(10000, 8192, 4, 3).warps_per_row, kMostWarpsPerRow);
+  EXPECT_EQ(dense_plan(10000, 8196, 4, 3).regime, Regime::kSegments);
+  EXPECT_EQ(dense_plan(INT32_MAX / 2, 2048, 4, 3).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(INT32_MAX / 2 + 1, 2048, 4, 3).regime, Regime::kHeld);
 }
 
-TEST(CudaPlan, HoldsRowsOfAStageWhereThatTakesLess) {
-  EXPECT_EQ(dense_plan(10000, 1024, 4, 4).regime, Regime::kFew);
-  EXPECT_EQ(dense_plan(10000, 1024, 4, 5).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 512, 4, 5).regime, Regime::kFew);
-  EXPECT_EQ(dense_plan(10000, 1024, 4, 32).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 512, 4, 32).regime, Regime::kMany);
-  // Rows between chunks.
+TEST(CudaPlan, HoldsRowsThatAreNoWholeChunksOfStages) {
+  Plan const plan = dense_plan(10000, 4095, 4, 32);
+  EXPECT_EQ(plan.regime, Regime::kHeld);
+  // With what shares chunks with the row, wherever it begins.
+  EXPECT_EQ(plan.chunks_per_stage, 1026);
+  EXPECT_EQ(plan.blocks, 132 * 4);
+  EXPECT_EQ(plan.stages_per_warp, kStages);
+  EXPECT_EQ(dense_plan(10000, 5001, 2, 3).blocks, 132 * 7);
+  EXPECT_EQ(dense_plan(528, 4095, 4, 3).stages_per_warp, 1);
+  EXPECT_EQ(dense_plan(10000, 8191, 4, 3).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kSegments);
+  EXPECT_EQ(dense_plan(10000, 4096, 8, 5000).regime, Regime::kHeld);
+  // Those that fit a stage are moved there, unless that takes longer.
   EXPECT_EQ(dense_plan(10000, 255, 4, 3).regime, Regime::kFew);
   EXPECT_EQ(dense_plan(10000, 257, 4, 3).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 257, 4, 33).regime, Regime::kMany);
+  EXPECT_EQ(dense_plan(10000, 257, 4, 32).regime, Regime::kMany);
 }
 
 TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
@@ -166,6 +177,13 @@ TEST(CudaPlan, CoversEveryRowOfEveryShape) {
           for (Regime regime : {Regime::kFew, Regime::kMany}) {
             if (!is_possible(regime, shape, kDevice)) continue;
             Plan const staged = plan_for(regime, shape, kDevice);
+            if (staged.warps_per_row > 1) {
+              int64_t const parts = int64_t{staged.warps_per_row} * staged.chunks_per_part;
+              EXPECT_GE(parts * kChunkBytes, length * bytes);
+              EXPECT_LT((parts - staged.chunks_per_part) * kChunkBytes, length * bytes);
+              EXPECT_LE(staged.chunks_per_part, kStageChunks);
+              continue;
+            }
             EXPECT_GE(staged.lanes_per_row * staged.chunks_per_lane * kChunkBytes, length * bytes);
             EXPECT_LE(staged.rows_per_stage * length * bytes, kStageChunks * kChunkBytes);
             EXPECT_LE(staged.rows_per_stage * staged.lanes_per_row * staged.chunks_per_lane,

@@ -20,12 +20,22 @@ inline constexpr int kWarpsPerBlock = 4;
 inline constexpr int kStages = 3;
 inline constexpr int kStageChunks = 256;
 inline constexpr int kStageBytes = kStageChunks * kChunkBytes;
-inline constexpr int kBarrierBytes = 128;  // of a block
-static_assert(kWarpsPerBlock * kStages * 8 <= kBarrierBytes);
+
+// Rows of several stages, each of another warp of a block: up to 32 KiB. As many warps share a
+// multiprocessor as of shorter rows.
+inline constexpr int kMostWarpsPerRow = 8;
+
+// Of a block, for its barriers.
+inline constexpr int kBarrierBytes = 128;
+ZETA_HOST_DEVICE constexpr int barrier_bytes(int warps) {
+  return warps <= kWarpsPerBlock ? kBarrierBytes : 2 * kBarrierBytes;
+}
+static_assert(kWarpsPerBlock * kStages * 8 <= barrier_bytes(kWarpsPerBlock) &&
+              kMostWarpsPerRow * kStages * 8 <= barrier_bytes(kMostWarpsPerRow));
 
 // Shared memory of a block in which each warp has so many stages, and what the system adds to it.
-constexpr int pipe_shared_bytes(int stages) {
-  return kBarrierBytes + kWarpsPerBlock * stages * kStageBytes;
+constexpr int pipe_shared_bytes(int stages, int warps = kWarpsPerBlock) {
+  return barrier_bytes(warps) + warps * stages * kStageBytes;
 }
 inline constexpr int kSystemSharedBytes = 1024;
 
@@ -42,6 +52,11 @@ inline constexpr int kBlocksOfPipesThatFit = 3;
 #else
 inline constexpr int kBlocksOfPipesThatFit = 2;
 #endif
+
+// Blocks of the longest such rows, and shared memory for what the warps of one tell each other.
+inline constexpr int kBlocksOfRows = kBlocksOfPipes * kWarpsPerBlock / kMostWarpsPerRow;
+inline constexpr int kExchangeBytesOfWarp = 32;
+inline constexpr int kExchangeBytes = 2 * kMostWarpsPerRow * kExchangeBytesOfWarp;
 
 // Up to these k, the largest entries of a row are found by insertion. Each is the size of a
 // kernel's list: one for the default k = 3, which has the least instructions.
@@ -60,12 +75,9 @@ inline constexpr int kEntriesPerSparseCandidate = 2;
 // takes random rows of 64 to 1024 entries 8 to 12 steps.
 inline constexpr int kMostMiddles = 12;
 
-// Of rows that fit a stage, those longer than this have one each if k is above that: at k = 8 an
-// entry of float32 then takes 54 slots for rows of 2 KiB and 29 for 4 KiB, otherwise 54 to 59
-// (benchmarks/results/cuda/kernels.md). Rows that do not begin with chunks are not moved then,
-// which took 1.8 to 3.4 times a copy on an H200 (prototypes.csv).
-inline constexpr int kMostInsertedNonZeros = kFewSizes[1];
-inline constexpr int kMostSharedStageBytes = 2 << 10;
+// Of rows that fit a stage and do not begin with chunks, those longer than this are held if k is
+// small. They are not moved then, which took 1.8 to 3.4 times a copy on an H200
+// (benchmarks/results/cuda/prototypes.csv).
 inline constexpr int kMostLooseBytes = 1 << 10;
 
 // Rows that a warp holds whole, three of them at once: up to 32 KiB. On an H200 a prototype

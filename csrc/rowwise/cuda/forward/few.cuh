@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "rowwise/cuda/forward/rows_of_blocks.cuh"
 #include "rowwise/cuda/forward/short_rows.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/block_rows.cuh"
 #include "rowwise/cuda/stages/lane_entries.cuh"
 #include "rowwise/cuda/stages/largest_words.cuh"
 #include "rowwise/cuda/stages/row_words.cuh"
@@ -79,16 +81,16 @@ class FewWeights {
   Word weights_[K];
 };
 
-// Turns a row of a stage into its weights. Returns whether they are numbers. All lanes of the warp
-// call it.
-template <class Mapping, class Scalar, int Chunks, int K>
-__device__ inline bool weigh_few(LaneRows<Chunks> const& rows, Chunk* row, int k,
+// Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
+// All lanes of the row call it.
+template <class Mapping, class Scalar, int Chunks, int K, class Rows>
+__device__ inline bool weigh_few(Rows const& rows, Chunk* row, int k,
                                  typename Mapping::Fixed const& fixed) {
   using Word = word_t<Scalar>;
   Word const fill = repeated(narrow<Scalar>(-INFINITY));
   RowWords<Scalar, Chunks> const words(rows, row, fill);
   LargestWords<K, Word> largest(words, fill);
-  if constexpr (Chunks == kChunksPerLane) largest.merge_lanes(rows.lanes());
+  merge_over_row(rows, largest, fill);
   if constexpr (kPerWord<Scalar> == 2) largest.merge_halves();
   FewWeights<Mapping, Scalar, K> const weights(largest, k, fixed);
 
@@ -126,6 +128,18 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesTh
   weigh_short_rows<Scalar, Chunks>(
       rows, weights, logits, support, [&](LaneRows<Chunks> const& lane_rows, Chunk* row) {
         return weigh_few<Mapping, Scalar, Chunks, K>(lane_rows, row, k, fixed);
+      });
+}
+
+// A row to a block.
+template <template <class> class MappingOf, class Scalar, int K>
+__global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
+    few_of_block_kernel(RowsOfParts rows, Scalar* weights, Scalar const* logits,
+                        StagedSupport support, int k, typename MappingOf<float>::Fixed fixed) {
+  using Mapping = MappingOf<float>;
+  weigh_rows_of_blocks(
+      rows, weights, logits, support, [&](BlockRows const& block_rows, Chunk* part) {
+        return weigh_few<Mapping, Scalar, kChunksPerLane, K>(block_rows, part, k, fixed);
       });
 }
 

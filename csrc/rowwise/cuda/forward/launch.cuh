@@ -42,8 +42,8 @@ cudaError_t launch_with_limit(Plan const& plan, int shared_bytes, void (*kernel)
 template <class... Parameters, class... Arguments>
 cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
                          int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
-  return launch_with_limit(plan, kBarrierBytes + warps * plan.stages_per_warp * stage_bytes, kernel,
-                           warps * kWarpThreads, stream, arguments...);
+  return launch_with_limit(plan, barrier_bytes(warps) + warps * plan.stages_per_warp * stage_bytes,
+                           kernel, warps * kWarpThreads, stream, arguments...);
 }
 
 inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes, Plan const& plan) {
@@ -55,6 +55,14 @@ inline StagedRows staged_rows(RowGeometry<3> const& geometry, int element_bytes,
           .lanes_per_row = plan.lanes_per_row,
           .stages = plan.stages_per_warp,
           .is_loose = plan.is_loose};
+}
+
+inline RowsOfParts rows_of_parts(RowGeometry<3> const& geometry, int element_bytes,
+                                 Plan const& plan) {
+  return {.rows = geometry.rows,
+          .chunks_per_row = static_cast<int>(geometry.length * element_bytes / kChunkBytes),
+          .chunks_per_part = plan.chunks_per_part,
+          .stages = plan.stages_per_warp};
 }
 
 template <class Scalar>
@@ -73,7 +81,13 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
                         stream, staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
                         operands.logits, support, support.capacity, fixed);
   };
+  auto const launch_of_blocks = [&]<int K>() {
+    return launch_pipes(few_of_block_kernel<MappingOf, Scalar, K>, plan, plan.warps_per_row,
+                        kStageBytes, stream, rows_of_parts(geometry, sizeof(Scalar), plan),
+                        operands.weights, operands.logits, support, support.capacity, fixed);
+  };
   auto const with_chunks = [&]<int K>() {
+    if (plan.warps_per_row > 1) return launch_of_blocks.template operator()<K>();
     constexpr bool kMayBeOneChunk = kChunkBytes / sizeof(Scalar) >= K;
     if constexpr (kMayBeOneChunk) {
       if (plan.chunks_per_lane == 1) return launch.template operator()<1, K>();
@@ -106,6 +120,11 @@ cudaError_t launch_many(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
                         stream, staged_rows(geometry, sizeof(Scalar), plan), operands.weights,
                         operands.logits, support, support.capacity, fixed);
   };
+  if (plan.warps_per_row > 1) {
+    return launch_pipes(many_of_block_kernel<MappingOf, Scalar>, plan, plan.warps_per_row,
+                        kStageBytes, stream, rows_of_parts(geometry, sizeof(Scalar), plan),
+                        operands.weights, operands.logits, support, support.capacity, fixed);
+  }
   constexpr int kFewest = fewest_chunks_of_many(sizeof(Scalar));
   static_assert(kFewest == 2 || kFewest == 4);
   if (plan.chunks_per_lane == kFewest) return launch.template operator()<kFewest>();

@@ -5,8 +5,10 @@
 #include <cmath>
 #include <cstdint>
 
+#include "rowwise/cuda/forward/rows_of_blocks.cuh"
 #include "rowwise/cuda/forward/short_rows.cuh"
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/block_rows.cuh"
 #include "rowwise/cuda/stages/lane_entries.cuh"
 #include "rowwise/cuda/stages/row_limit.cuh"
 #include "rowwise/cuda/stages/row_words.cuh"
@@ -34,8 +36,8 @@ struct Excess {
 
 // Of numbers up to 1 above the bar. One that lies above it by less than 2^-100 counts less than
 // one: the threshold of the others is no higher than that of all.
-template <class Scalar, int Chunks, class Words>
-__device__ inline Excess excess_over(LaneRows<Chunks> const& rows, Words const& words, float bar) {
+template <class Scalar, class Rows, class Words>
+__device__ inline Excess excess_over(Rows const& rows, Words const& words, float bar) {
   Excess excess[2];
 #pragma unroll
   for (int i = 0; i < Words::kCount; ++i) {
@@ -51,10 +53,9 @@ __device__ inline Excess excess_over(LaneRows<Chunks> const& rows, Words const& 
 
 // Raises a bar below the threshold of some of a row's numbers until it is close to it, which is
 // never above the row's. Newton's method: each step leads to the threshold of the numbers above the
-// bar. `rounding` is that of the mapping's terms. All lanes of the warp call it.
-template <class Mapping, class Scalar, int Chunks, class Words>
-__device__ inline float raised(float bar, LaneRows<Chunks> const& rows, Words const& words,
-                               float rounding) {
+// bar. `rounding` is that of the mapping's terms. All lanes of the row call it.
+template <class Mapping, class Scalar, class Rows, class Words>
+__device__ inline float raised(float bar, Rows const& rows, Words const& words, float rounding) {
   bool goes_on;
   int step = 0;
 #pragma unroll 1
@@ -74,13 +75,13 @@ __device__ inline float raised(float bar, LaneRows<Chunks> const& rows, Words co
 }
 
 // A lane's part of a row in a stage, of which only some entries may have a weight.
-template <class Scalar, int Chunks>
+template <class Scalar, int Chunks, class Rows>
 class CandidateWeights {
  public:
   using Entries = LaneEntries<Scalar, Chunks>;
   using Mask = typename Entries::Mask;
 
-  __device__ CandidateWeights(LaneRows<Chunks> const& rows, Chunk* row, Mask mask, float maximum)
+  __device__ CandidateWeights(Rows const& rows, Chunk* row, Mask mask, float maximum)
       : rows_(rows), row_(row), mask_(mask), maximum_(maximum) {
     are_dense_ =
         __any_sync(kAllLanes, Entries::count(mask) > Entries::kCount / kEntriesPerSparseCandidate);
@@ -89,7 +90,7 @@ class CandidateWeights {
   __device__ bool are_dense() const { return are_dense_; }
 
   // Writes the weights of the row, unless its terms need another form. Where candidates are not
-  // dense, all else is 0 already. All lanes of the warp call it.
+  // dense, all else is 0 already. All lanes of the row call it.
   template <class Terms>
   __device__ bool weigh(Terms const& terms, typename Terms::Fixed const& fixed) {
     typename Terms::Level level;
@@ -107,10 +108,10 @@ class CandidateWeights {
       auto const own = sum_of(terms);
       bool const is_exact =
           Terms::template is_exact<kDigits<Scalar>>(own.least_magnitude, count, fixed);
-      if (__any_sync(kAllLanes, !is_exact)) return false;
+      if (any_of_rows(rows_, !is_exact)) return false;
       level = terms.level(sum_of_row(rows_, own.sum), count > 0 ? count : 1);
       has_others = mask_ != 0 && !terms.is_above(own.least, level);
-    } while (__any_sync(kAllLanes, has_others));
+    } while (any_of_rows(rows_, has_others));
     write_weights(terms, level);
     return true;
   }
@@ -201,7 +202,7 @@ class CandidateWeights {
     return {words[0], words[1], words[2], words[3]};
   }
 
-  LaneRows<Chunks> const& rows_;
+  Rows const& rows_;
   Chunk* row_;
   Mask mask_;
   float maximum_;
@@ -219,10 +220,10 @@ struct StagedCandidates {
   Mask left_out = 0;
 };
 
-// At most k, and hardly more than the support has. All lanes of the warp call it.
-template <class Mapping, class Scalar, int Chunks>
+// At most k, and hardly more than the support has. All lanes of the row call it.
+template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
-    LaneRows<Chunks> const& rows, RowWords<Scalar, Chunks> const& words,
+    Rows const& rows, RowWords<Scalar, Chunks> const& words,
     ChunkMaxima<Scalar, Chunks> const& maxima, Mapping const& mapping, float rounding,
     bool is_ordinary, int k) {
   using Entries = LaneEntries<Scalar, Chunks>;
@@ -240,7 +241,7 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
   if constexpr (!kIsShort) bar = raised<Mapping, Scalar>(bar, rows, maxima, rounding);
   auto candidates = kIsShort ? StagedCandidates<Scalar, Chunks>() : candidates_above(bar);
   constexpr int kFew = Entries::kCount / kEntriesPerFewCandidates;
-  if (kIsShort || __any_sync(kAllLanes, Entries::count(candidates.above_low) > kFew)) {
+  if (kIsShort || any_of_rows(rows, Entries::count(candidates.above_low) > kFew)) {
     bar = raised<Mapping, Scalar>(bar, rows, words, rounding);
     candidates = candidates_above(bar);
   }
@@ -253,10 +254,10 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
   return {limit.low, above_low, Entries::behind_first(rows, least, limit.kept)};
 }
 
-// Turns a row of a stage into its weights. Returns whether they are numbers. All lanes of the warp
-// call it.
-template <class Mapping, class Scalar, int Chunks>
-__device__ inline bool weigh_many(LaneRows<Chunks> const& rows, Chunk* row, int k,
+// Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
+// All lanes of the row call it.
+template <class Mapping, class Scalar, int Chunks, class Rows>
+__device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
                                   typename Mapping::Fixed const& fixed) {
   using Entries = LaneEntries<Scalar, Chunks>;
   RowWords<Scalar, Chunks> const words(rows, row, repeated(narrow<Scalar>(-INFINITY)));
@@ -268,7 +269,7 @@ __device__ inline bool weigh_many(LaneRows<Chunks> const& rows, Chunk* row, int 
       find_candidates(rows, words, maxima, Mapping(maximum, fixed), rounding, is_ordinary, k);
   // Of what is no row, terms of nothing, lest they are no numbers.
   float const top = is_ordinary ? maximum : 0;
-  CandidateWeights<Scalar, Chunks> candidate_weights(
+  CandidateWeights<Scalar, Chunks, Rows> candidate_weights(
       rows, row, candidates.above_low & ~candidates.left_out, top);
   if (!candidate_weights.are_dense()) {
     auto const low = repeated(candidates.low);
@@ -297,6 +298,18 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesTh
   weigh_short_rows<Scalar, Chunks>(
       rows, weights, logits, support, [&](LaneRows<Chunks> const& lane_rows, Chunk* row) {
         return weigh_many<Mapping, Scalar, Chunks>(lane_rows, row, k, fixed);
+      });
+}
+
+// A row to a block.
+template <template <class> class MappingOf, class Scalar>
+__global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
+    many_of_block_kernel(RowsOfParts rows, Scalar* weights, Scalar const* logits,
+                         StagedSupport support, int k, typename MappingOf<float>::Fixed fixed) {
+  using Mapping = MappingOf<float>;
+  weigh_rows_of_blocks(
+      rows, weights, logits, support, [&](BlockRows const& block_rows, Chunk* part) {
+        return weigh_many<Mapping, Scalar, kChunksPerLane>(block_rows, part, k, fixed);
       });
 }
 

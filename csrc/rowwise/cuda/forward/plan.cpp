@@ -14,12 +14,10 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-// Rows of up to a stage for which a stage each takes fewer instructions.
+// Rows of up to a stage that are better not moved to where chunks begin.
 bool is_better_held(Shape const& shape) {
-  int64_t const non_zeros = most_non_zeros(shape);
-  if (non_zeros > kWarpThreads) return false;
-  if (is_loose(shape)) return row_bytes(shape) > kMostLooseBytes;
-  return non_zeros > kMostInsertedNonZeros && row_bytes(shape) > kMostSharedStageBytes;
+  return is_loose(shape) && row_bytes(shape) > kMostLooseBytes &&
+         list_size(most_non_zeros(shape)) != 0;
 }
 
 Regime regime_for(Shape const& shape, Device const& device) {

@@ -37,6 +37,10 @@ struct Plan {
   bool is_loose = false;
   int list_size = 0;
 
+  // Of rows that pass through stages of several warps.
+  int warps_per_row = 1;
+  int chunks_per_part = 0;
+
   // Of rows that are cut, into segments or parts.
   int parts_per_row = 1;
   int part_length = 0;

@@ -9,7 +9,7 @@
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
-// Several rows to a stage of a warp.
+// Several rows to a stage of a warp, or a row to stages of several warps.
 namespace zeta::rowwise::cuda {
 
 // A dense tensor of rows that are no longer than a stage, with what shares chunks with them.
@@ -29,9 +29,24 @@ constexpr int list_size(int64_t k) {
   return 0;
 }
 
+// Warps that take a row which is longer than a stage.
+constexpr int64_t warps_of_row(Shape const& shape) {
+  return (row_bytes(shape) - 1) / kStageBytes + 1;
+}
+
+// Rows of parts that begin with chunks. Parts are counted in 32 bits.
+constexpr bool fits_blocks(Shape const& shape, Device const& device) {
+  int64_t const warps = warps_of_row(shape);
+  return shape.is_dense && !is_loose(shape) && warps > 1 && warps <= kMostWarpsPerRow &&
+         shape.rows * warps <= INT32_MAX &&
+         pipe_shared_bytes(kStages, kMostWarpsPerRow) <= most_shared_bytes(device);
+}
+
 constexpr bool is_possible_for_many(Shape const& shape, Device const& device) {
-  return fits_stages(shape) && shape.element_bytes <= 4 &&
-         pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device);
+  bool const fits =
+      fits_blocks(shape, device) ||
+      (fits_stages(shape) && pipe_shared_bytes(stages_of_pipe(shape)) <= most_shared_bytes(device));
+  return fits && shape.element_bytes <= 4;
 }
 constexpr bool is_possible_for_few(Shape const& shape, Device const& device) {
   return is_possible_for_many(shape, device) && list_size(most_non_zeros(shape)) != 0;
@@ -43,9 +58,25 @@ constexpr int fewest_chunks_of_many(int element_bytes) {
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kChunkBytes + 1)));
 }
 
+// Rows to blocks, in parts of about the same length.
+constexpr void share_blocks(Shape const& shape, Device const& device, Plan& plan) {
+  plan.warps_per_row = static_cast<int>(warps_of_row(shape));
+  auto const chunks = static_cast<int>(row_bytes(shape) / kChunkBytes);
+  plan.chunks_per_part = (chunks - 1) / plan.warps_per_row + 1;
+  int const block_bytes =
+      pipe_shared_bytes(kStages, plan.warps_per_row) + kExchangeBytes + kSystemSharedBytes;
+  int const blocks_of_multiprocessor = std::clamp(
+      device.shared_bytes / block_bytes, 1, kBlocksOfPipes * kWarpsPerBlock / plan.warps_per_row);
+  int64_t const most_blocks = int64_t{device.multiprocessors} * blocks_of_multiprocessor;
+  plan.blocks = static_cast<int>(std::min(most_blocks, shape.rows));
+  plan.stages_per_warp = shape.rows <= most_blocks ? 1 : kStages;
+  plan.most_shared_bytes = pipe_shared_bytes(kStages, kMostWarpsPerRow);
+}
+
 // Rows to stages, stages to warps, warps to the device.
 constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
                             int fewest_chunks = 1) {
+  if (!fits_stages(shape)) return share_blocks(shape, device, plan);
   auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kChunkBytes + 1);
   plan.chunks_per_lane =
       std::clamp(static_cast<int>(std::bit_ceil(chunks)), fewest_chunks, kChunksPerLane);

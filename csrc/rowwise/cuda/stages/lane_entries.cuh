@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/row_sums.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/saved_support.h"
 
@@ -23,9 +23,8 @@ class LaneEntries {
   using Mask = std::conditional_t<(kCount > 32), uint64_t, uint32_t>;
 
   // Those for which is_in(bits of their word, half) holds, where chunk(i) is the i-th of the lane.
-  template <class ChunkOf, class IsIn>
-  __device__ static Mask where(LaneRows<Chunks> const& rows, ChunkOf const& chunk,
-                               IsIn const& is_in) {
+  template <class Rows, class ChunkOf, class IsIn>
+  __device__ static Mask where(Rows const& rows, ChunkOf const& chunk, IsIn const& is_in) {
     Mask mask = 0;
 #pragma unroll
     for (int i = 0; i < Chunks; ++i) {
@@ -43,9 +42,8 @@ class LaneEntries {
 
   // Those above a number of the type, given the lane's words chunk by chunk, and the number in a
   // word throughout.
-  template <class Words>
-  __device__ static Mask where_above(LaneRows<Chunks> const& rows, Words const& words,
-                                     word_t<Scalar> bar) {
+  template <class Rows, class Words>
+  __device__ static Mask where_above(Rows const& rows, Words const& words, word_t<Scalar> bar) {
     static_assert(kWords % kWordsAtOnce == 0);
     Mask mask = 0;
 #pragma unroll
@@ -62,19 +60,19 @@ class LaneEntries {
     return mask;
   }
 
-  // Of the row's entries in the mask, all but the first `kept`. All lanes of the warp call it.
-  __device__ static Mask behind_first(LaneRows<Chunks> const& rows, Mask mask, int kept) {
-    kept -= count_before(rows, count(mask));
+  // Of the row's entries in the mask, all but the first `kept`. All lanes of the row call it.
+  template <class Rows>
+  __device__ static Mask behind_first(Rows const& rows, Mask mask, int kept) {
+    kept -= counts_of_row(rows, count(mask)).before;
 #pragma unroll 1
     for (; kept > 0 && mask != 0; --kept) mask &= mask - 1;
     return mask;
   }
 
   // Calls visit(entry, its bit) for the entries in the mask, one after another.
-  template <class Visit>
-  __device__ static void for_each(LaneRows<Chunks> const& rows, Chunk* row, Mask mask,
-                                  Visit const& visit) {
-    Scalar* const entries = reinterpret_cast<Scalar*>(row) + rows.rank() * kCount;
+  template <class Rows, class Visit>
+  __device__ static void for_each(Rows const& rows, Chunk* row, Mask mask, Visit const& visit) {
+    Scalar* const entries = reinterpret_cast<Scalar*>(row + rows.first_chunk());
 #pragma unroll 1
     while (mask != 0) {
       int const highest = position_of_highest(mask);
@@ -85,7 +83,8 @@ class LaneEntries {
   }
 
   // Writes zeros to the entries in the mask.
-  __device__ static void clear(LaneRows<Chunks> const& rows, Chunk* row, Mask mask) {
+  template <class Rows>
+  __device__ static void clear(Rows const& rows, Chunk* row, Mask mask) {
 #pragma unroll
     for (int i = 0; i < Chunks; ++i) {
       if (!rows.has(rows.chunk(i))) continue;
@@ -104,9 +103,10 @@ class LaneEntries {
   }
 
   // Writes a row's support as rowwise/saved_support.h has it: the columns of its weights that are
-  // not zero, `support` being null for what is no row. All lanes of the warp call it.
-  __device__ static void list_support(LaneRows<Chunks> const& rows, Chunk const* row,
-                                      bool is_ordinary, int32_t* support, int capacity) {
+  // not zero, `support` being null for what is no row. All lanes of the row call it.
+  template <class Rows>
+  __device__ static void list_support(Rows const& rows, Chunk const* row, bool is_ordinary,
+                                      int32_t* support, int capacity) {
     auto const chunk = [&](int i) {
       return rows.has(rows.chunk(i)) ? row[rows.chunk(i)] : Chunk{0, 0, 0, 0};
     };
@@ -114,12 +114,10 @@ class LaneEntries {
       return (kPerWord<Scalar> == 1 ? word : word >> (16 * half) & 0xffffU) != 0;
     };
     Mask mask = is_ordinary ? where(rows, chunk, is_not_zero) : 0;
-    int const own = count(mask);
-    int place = count_before(rows, own);
-    int const total = __shfl_sync(kAllLanes, place + own, rows.lanes() - 1, rows.lanes());
+    auto [place, total] = counts_of_row(rows, count(mask));
     if (support == nullptr) return;
     if (rows.rank() == 0) support[0] = is_ordinary ? total : kNaNRow;
-    int const first_column = rows.rank() * kCount;
+    int const first_column = (rows.chunks_before() + rows.first_chunk()) * kPerChunk;
     for (; mask != 0; mask &= mask - 1) support[1 + place++] = first_column + lowest(mask);
     for (int i = total + rows.rank(); i < capacity; i += rows.lanes()) support[1 + i] = kNoColumn;
   }
@@ -157,17 +155,6 @@ class LaneEntries {
   __device__ static int lowest(Mask mask) {
     if constexpr (sizeof(Mask) == 8) return __ffsll(static_cast<long long>(mask)) - 1;
     return __ffs(static_cast<int>(mask)) - 1;
-  }
-
-  // The sum of the counts of the row's lanes before this one.
-  __device__ static int count_before(LaneRows<Chunks> const& rows, int own) {
-    int sum = own;
-#pragma unroll 1
-    for (int distance = 1; distance < rows.lanes(); distance *= 2) {
-      int const other = __shfl_up_sync(kAllLanes, sum, distance, rows.lanes());
-      if (rows.rank() >= distance) sum += other;
-    }
-    return sum - own;
   }
 };
 

@@ -45,6 +45,12 @@ class LargestWords {
 
   __device__ Word operator[](int i) const { return words_[i]; }
 
+  // Makes the list one of no numbers.
+  __device__ void clear(Word fill) {
+#pragma unroll
+    for (int i = 0; i < M; ++i) words_[i] = fill;
+  }
+
   // With those of the other lanes of a row.
   __device__ void merge_lanes(int lanes) {
 #pragma unroll 1

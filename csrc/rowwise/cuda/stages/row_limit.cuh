@@ -59,9 +59,9 @@ struct LimitBracket {
 }  // namespace detail
 
 // Of a row that has `count` > k entries above `low`, one of the type's numbers. For other rows all
-// that lie above `low` are kept. All lanes of the warp call it.
-template <class Scalar, int Chunks>
-__device__ inline RowLimit<Scalar> find_limit(LaneRows<Chunks> const& rows,
+// that lie above `low` are kept. All lanes of the row call it.
+template <class Scalar, int Chunks, class Rows>
+__device__ inline RowLimit<Scalar> find_limit(Rows const& rows,
                                               RowWords<Scalar, Chunks> const& words, Scalar low,
                                               int count, Scalar maximum, int k) {
   bool const is_limited = count > k;

@@ -3,36 +3,12 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
-#include <type_traits>
 
-#include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/row_sums.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
 // A row of a stage in the registers of its lanes.
 namespace zeta::rowwise::cuda {
-
-// The sum over the lanes of a row, two of which are always added: were one lane a case of its own,
-// the compiler would make all that this is part of twice.
-template <int Chunks, class Value>
-__device__ inline Value sum_of_row(LaneRows<Chunks> const& rows, Value own) {
-  if constexpr (Chunks < kChunksPerLane) return own;
-  int distance = 1;
-#pragma unroll 1
-  do {
-    Value const other = detail::shuffle_words(
-        own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); });
-    if (distance < rows.lanes()) {
-      if constexpr (std::is_arithmetic_v<Value>) {
-        own += other;
-      } else {
-        own.add(other);
-      }
-    }
-    distance *= 2;
-  } while (distance < rows.lanes());
-  return own;
-}
 
 // What a lane holds of one row.
 template <class Scalar, int Chunks>
@@ -41,7 +17,8 @@ class RowWords {
   using Word = word_t<Scalar>;
   static constexpr int kCount = 4 * Chunks;
 
-  __device__ RowWords(LaneRows<Chunks> const& rows, Chunk const* row, Word fill) {
+  template <class Rows>
+  __device__ RowWords(Rows const& rows, Chunk const* row, Word fill) {
     uint32_t const none = bits_of_word(fill);
 #pragma unroll
     for (int i = 0; i < Chunks; ++i) {
@@ -61,8 +38,8 @@ class RowWords {
   }
 
   // Writes function(word) in place of each.
-  template <class Function>
-  __device__ void map(LaneRows<Chunks> const& rows, Chunk* row, Function const& function) const {
+  template <class Rows, class Function>
+  __device__ void map(Rows const& rows, Chunk* row, Function const& function) const {
 #pragma unroll
     for (int i = 0; i < Chunks; ++i) {
       if (rows.has(rows.chunk(i))) row[rows.chunk(i)] = mapped(i, function);
@@ -70,20 +47,17 @@ class RowWords {
   }
 
   // How many of the row's numbers equal that of `word`.
-  __device__ int count_equal(LaneRows<Chunks> const& rows, Word word) const {
+  template <class Rows>
+  __device__ int count_equal(Rows const& rows, Word word) const {
     Word counts = word_of<Scalar>(0);
 #pragma unroll
     for (int i = 0; i < kCount; ++i) counts = sum(counts, one_where_equal(words_[i], word));
-    auto count = static_cast<int>(sum_of_numbers(counts));
-#pragma unroll 1
-    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
-      count += __shfl_xor_sync(kAllLanes, count, mask);
-    }
-    return count;
+    return sum_of_row(rows, static_cast<int>(sum_of_numbers(counts)));
   }
 
   // How many lie above it.
-  __device__ int count_above(LaneRows<Chunks> const& rows, Word word) const {
+  template <class Rows>
+  __device__ int count_above(Rows const& rows, Word word) const {
     if constexpr (kPerWord<Scalar> == 1) {
       uint32_t count = 0;
 #pragma unroll
@@ -126,17 +100,14 @@ class ChunkMaxima {
   __device__ Word operator[](int i) const { return words_[i]; }
 
   // Of the row.
-  __device__ float largest(LaneRows<Chunks> const& rows) const {
+  template <class Rows>
+  __device__ float largest(Rows const& rows) const {
     Word of_lane = words_[0];
 #pragma unroll
     for (int i = 1; i < Chunks; ++i) of_lane = larger_or_nan(of_lane, words_[i]);
     float result = number(of_lane, 0);
     if (kPerWord<Scalar> == 2) result = larger_or_nan(result, number(of_lane, 1));
-#pragma unroll 1
-    for (int mask = 1; mask < rows.lanes(); mask *= 2) {
-      result = larger_or_nan(result, __shfl_xor_sync(kAllLanes, result, mask));
-    }
-    return result;
+    return largest_of_row(rows, result);
   }
 
  private:

@@ -38,7 +38,8 @@ struct StagedSupport {
 };
 
 // The part of a stage that is a lane's: kChunksPerLane neighbouring chunks where rows fill their
-// places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one.
+// places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one. What
+// takes rows of stages takes those of BlockRows, too.
 template <int Chunks>
 class LaneRows {
  public:
@@ -63,13 +64,16 @@ class LaneRows {
 
   // The chunk of the row that is this lane's i-th. They are taken in such an order that
   // neighbouring lanes read from different banks.
-  __device__ int chunk(int i) const { return rank() * Chunks + place(i); }
+  __device__ int chunk(int i) const { return first_chunk() + place(i); }
+  __device__ int first_chunk() const { return rank() * Chunks; }
 
   // Of these chunks, the how manieth from the left it is.
   __device__ int place(int i) const { return i ^ (lane_ % Chunks); }
 
   __device__ bool has(int chunk) const { return chunk < chunks_per_row_; }
-  __device__ bool is_full() const { return chunks_per_row_ == lanes_ * Chunks; }
+
+  // Chunks of the row in the stages of other warps, before those in this one.
+  __device__ static constexpr int chunks_before() { return 0; }
 
   // Where the lane's i-th row begins.
   __device__ Chunk* begin(Chunk* stage, int i) const { return stage + row(i) * chunks_per_row_; }

@@ -110,7 +110,8 @@ __device__ inline WarpPipe::WarpPipe(int stages, int chunks_per_stage)
     : lane_(static_cast<int>(threadIdx.x) % kWarpThreads), chunks_(chunks_per_stage) {
   ZETA_DYNAMIC_SHARED_ARRAY(Chunk, shared);
   int const warp = static_cast<int>(threadIdx.x) / kWarpThreads;
-  stages_ = shared + kBarrierBytes / kChunkBytes + warp * stages * chunks_;
+  int const warps = static_cast<int>(blockDim.x) / kWarpThreads;
+  stages_ = shared + barrier_bytes(warps) / kChunkBytes + warp * stages * chunks_;
   spare_ = stages_ + (stages - 1) * chunks_;
   barriers_ = reinterpret_cast<uint64_t*>(shared) + warp * kStages;
 #ifdef __CUDA_ARCH__

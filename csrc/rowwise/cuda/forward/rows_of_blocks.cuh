@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "rowwise/cuda/stages/block_rows.cuh"
+#include "rowwise/cuda/stages/lane_entries.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
+#include "rowwise/cuda/tuning.h"
+
+namespace zeta::rowwise::cuda {
+
+// Passes rows through the stages of blocks, a part of a row to each warp: weigh(rows, part) turns
+// a part in a stage into its weights and returns whether they are numbers.
+template <class Scalar, class Weigh>
+__device__ inline void weigh_rows_of_blocks(RowsOfParts const& rows, Scalar* weights,
+                                            Scalar const* logits, StagedSupport const& support,
+                                            Weigh const& weigh) {
+  constexpr int kPerChunk = kChunkBytes / static_cast<int>(sizeof(Scalar));
+  BlockRows const block_rows(rows);
+  auto const warps = static_cast<uint32_t>(block_rows.warps());
+  int const bytes = block_rows.chunks() * kChunkBytes;
+  // Parts are numbered row by row.
+  auto const row_of = [&](int64_t number) { return static_cast<uint32_t>(number) / warps; };
+  auto const first_entry = [&](uint32_t row) {
+    return (int64_t{row} * rows.chunks_per_row + block_rows.chunks_before()) * kPerChunk;
+  };
+  WarpPipe pipe(rows.stages);
+  pipe.for_each(
+      rows.rows * warps,
+      [&](int64_t number, int stage) {
+        pipe.load(stage, logits + first_entry(row_of(number)), bytes);
+      },
+      [&](int64_t number, int stage) {
+        uint32_t const row = row_of(number);
+        Chunk* const part = pipe.stage(stage);
+        bool const is_ordinary = weigh(block_rows, part);
+        if (support.is_wanted()) {
+          LaneEntries<Scalar, kChunksPerLane>::list_support(block_rows, part, is_ordinary,
+                                                            support.begin + row * support.stride,
+                                                            support.capacity);
+        }
+        pipe.store(stage, 0, weights + first_entry(row), bytes);
+      });
+}
+
+}  // namespace zeta::rowwise::cuda

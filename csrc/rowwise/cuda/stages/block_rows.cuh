@@ -1,0 +1,148 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/stages/row_sums.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+#include "rowwise/cuda/tuning.h"
+
+// Rows of which each warp of a block has a part in a stage of its own. What is said of rows of a
+// stage (stage_rows.cuh, row_sums.cuh) holds for them; all threads of the block call what all lanes
+// call there.
+namespace zeta::rowwise::cuda {
+
+// A dense tensor of rows that begin with chunks.
+struct RowsOfParts {
+  int64_t rows;
+  int chunks_per_row;
+  int chunks_per_part;  // of all but the last one
+  int stages;           // of a warp
+};
+
+class BlockRows {
+ public:
+  __device__ explicit BlockRows(RowsOfParts const& rows)
+      : lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
+        warp_(static_cast<int>(threadIdx.x) / kWarpThreads),
+        warps_(static_cast<int>(blockDim.x) / kWarpThreads),
+        chunks_before_(warp_ * rows.chunks_per_part),
+        exchanged_(exchanged()) {
+    int const left = rows.chunks_per_row - chunks_before_;
+    chunks_ = left < rows.chunks_per_part ? left : rows.chunks_per_part;
+  }
+
+  __device__ int lanes() const { return warps_ * kWarpThreads; }
+  __device__ int rank() const { return static_cast<int>(threadIdx.x); }
+  __device__ int warp() const { return warp_; }
+  __device__ int warps() const { return warps_; }
+
+  __device__ int chunk(int i) const { return first_chunk() + place(i); }
+  __device__ int first_chunk() const { return lane_ * kChunksPerLane; }
+  __device__ int place(int i) const { return i ^ lane_ % kChunksPerLane; }
+  __device__ bool has(int chunk) const { return chunk < chunks_; }
+  __device__ int chunks_before() const { return chunks_before_; }
+
+  // Of the part.
+  __device__ int chunks() const { return chunks_; }
+
+  // Lets each warp say one thing. Returns what they have said, which holds until they have said two
+  // things more: a warp that says the second one has seen all others say the first.
+  template <class Value>
+  __device__ Value const* exchange(Value const& own) const {
+    static_assert(sizeof(Value) <= kExchangeBytesOfWarp && std::is_trivially_copyable_v<Value>);
+    turn_ ^= 1;
+    auto* const values = reinterpret_cast<Value*>(exchanged_ + turn_ * kNumbers);
+    if (lane_ == 0) values[warp_] = own;
+    __syncthreads();
+    return values;
+  }
+
+ private:
+  static constexpr int kNumbers = kExchangeBytes / 2 / sizeof(double);
+
+  __device__ static double* exchanged() {
+    ZETA_SHARED_ARRAY(double, exchanged, 2 * kNumbers);
+    return exchanged;
+  }
+
+  int lane_;
+  int warp_;
+  int warps_;
+  int chunks_before_;
+  int chunks_;
+  double* exchanged_;
+  mutable int turn_ = 0;
+};
+
+template <class Value>
+__device__ inline Value sum_of_row(BlockRows const& rows, Value own) {
+  auto const add = [](Value& sum, Value const& other) {
+    if constexpr (std::is_arithmetic_v<Value>) {
+      sum += other;
+    } else {
+      sum.add(other);
+    }
+  };
+#pragma unroll
+  for (int distance = 1; distance < kWarpThreads; distance *= 2) {
+    add(own, detail::shuffle_words(
+                 own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); }));
+  }
+  Value const* const of_warps = rows.exchange(own);
+  own = of_warps[0];
+#pragma unroll 1
+  for (int warp = 1; warp < rows.warps(); ++warp) add(own, of_warps[warp]);
+  return own;
+}
+
+__device__ inline float largest_of_row(BlockRows const& rows, float own) {
+#pragma unroll
+  for (int mask = 1; mask < kWarpThreads; mask *= 2) {
+    own = larger_or_nan(own, __shfl_xor_sync(kAllLanes, own, mask));
+  }
+  float const* const of_warps = rows.exchange(own);
+#pragma unroll 1
+  for (int warp = 0; warp < rows.warps(); ++warp) own = larger_or_nan(own, of_warps[warp]);
+  return own;
+}
+
+__device__ inline RowCounts counts_of_row(BlockRows const& rows, int own) {
+  Lanes const lanes(kWarpThreads);
+  int const sum = lanes.running_sum(own);
+  int const* const of_warps = rows.exchange(lanes.last(sum));
+  RowCounts counts = {sum - own, 0};
+#pragma unroll 1
+  for (int warp = 0; warp < rows.warps(); ++warp) {
+    if (warp < rows.warp()) counts.before += of_warps[warp];
+    counts.total += of_warps[warp];
+  }
+  return counts;
+}
+
+__device__ inline bool any_of_rows(BlockRows const&, bool flag) {
+  return __syncthreads_or(flag) != 0;
+}
+
+// Each lane takes the list of one warp, or one of `fill`.
+template <class Largest, class Word>
+__device__ inline void merge_over_row(BlockRows const& rows, Largest& largest, Word fill) {
+  largest.merge_lanes(kWarpThreads);
+  Largest const* const of_warps = rows.exchange(largest);
+  int lists = 1;
+  while (lists < rows.warps()) lists *= 2;
+  int const list = rows.rank() & (lists - 1);
+  if (list < rows.warps()) {
+    largest = of_warps[list];
+  } else {
+    largest.clear(fill);
+  }
+  largest.merge_lanes(lists);
+}
+
+}  // namespace zeta::rowwise::cuda

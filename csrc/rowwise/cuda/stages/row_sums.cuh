@@ -1,0 +1,75 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <type_traits>
+
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/stage_rows.cuh"
+#include "rowwise/cuda/stages/words.cuh"
+
+// What the lanes of a row of a stage find out together. All lanes of the warp call each function.
+namespace zeta::rowwise::cuda {
+
+// The sum over the lanes of a row, two of which are always added: were one lane a case of its own,
+// the compiler would make all that this is part of twice.
+template <int Chunks, class Value>
+__device__ inline Value sum_of_row(LaneRows<Chunks> const& rows, Value own) {
+  if constexpr (Chunks < kChunksPerLane) return own;
+  int distance = 1;
+#pragma unroll 1
+  do {
+    Value const other = detail::shuffle_words(
+        own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); });
+    if (distance < rows.lanes()) {
+      if constexpr (std::is_arithmetic_v<Value>) {
+        own += other;
+      } else {
+        own.add(other);
+      }
+    }
+    distance *= 2;
+  } while (distance < rows.lanes());
+  return own;
+}
+
+// The largest number of the lanes', NaN if one of them is.
+template <int Chunks>
+__device__ inline float largest_of_row(LaneRows<Chunks> const& rows, float own) {
+#pragma unroll 1
+  for (int mask = 1; mask < rows.lanes(); mask *= 2) {
+    own = larger_or_nan(own, __shfl_xor_sync(kAllLanes, own, mask));
+  }
+  return own;
+}
+
+// Of the lanes before this one, and of all.
+struct RowCounts {
+  int before;
+  int total;
+};
+
+template <int Chunks>
+__device__ inline RowCounts counts_of_row(LaneRows<Chunks> const& rows, int own) {
+  int sum = own;
+#pragma unroll 1
+  for (int distance = 1; distance < rows.lanes(); distance *= 2) {
+    int const other = __shfl_up_sync(kAllLanes, sum, distance, rows.lanes());
+    if (rows.rank() >= distance) sum += other;
+  }
+  return {sum - own, __shfl_sync(kAllLanes, sum, rows.lanes() - 1, rows.lanes())};
+}
+
+// Whether a flag is set in some lane that works on the same rows, or on others in step with them.
+template <int Chunks>
+__device__ inline bool any_of_rows(LaneRows<Chunks> const&, bool flag) {
+  return __any_sync(kAllLanes, flag) != 0;
+}
+
+// Makes lists of the lanes' numbers one of the row's. `fill` is below all of them.
+template <int Chunks, class Largest, class Word>
+__device__ inline void merge_over_row(LaneRows<Chunks> const& rows, Largest& largest, Word) {
+  if constexpr (Chunks == kChunksPerLane) largest.merge_lanes(rows.lanes());
+}
+
+}  // namespace zeta::rowwise::cuda
