@@ -408,7 +408,7 @@ def held(scalar: str, length: int, k: int) -> Case:
 
 def segments(scalar: str, length: int, k: int) -> Case:
     part = tuning()["kMostSegmentBytes"] // BYTES[scalar]
-    return with_list("segments", scalar, length, part, k, contains=("^fill: ", "headers.number"))
+    return with_list("segments", scalar, length, part, k, contains=("^fill: ", "lists.keys.place"))
 
 
 def with_list(
@@ -440,7 +440,6 @@ def with_list(
             "^list_chunks_of: for": ceil(steps / WARP),
             "^list_chunks_of: while": rounds,
             "^rank_of: for": candidates,
-            "^list_segment: for": 0,  # unrolled, for longer lists
             "^fill: for": (steps, "STS.128"),
         },
         most_blocks=number["kMostBlocksOfMultiprocessor"],

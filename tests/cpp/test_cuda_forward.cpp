@@ -13,6 +13,7 @@
 #include "rowwise/cpu/sparse_softmax.h"
 #include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/plan_warps.h"
 
 // The CUDA kernels of the forward, run on the CPU: each regime, whatever it is meant for.
 namespace zeta::rowwise {
@@ -56,9 +57,20 @@ void vary_columns(uint64_t seed, cuda::Shape const& shape, Plan& plan) {
       static_cast<int>(shape.rows / shape.neighbours * ((shape.neighbours - 1) / rows + 1));
 }
 
-// `full_length` is that of the rows that these are some entries of.
+// Rows cut into as many segments as only much longer ones have.
+void cut_finely(int chunks_per_segment, cuda::Shape const& shape, cuda::Device const& device,
+                Plan& plan) {
+  plan.part_length = chunks_per_segment * cuda::kChunkBytes / shape.element_bytes;
+  plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
+  plan.stages_per_warp = cuda::kStages;
+  plan.merging_warps = 0;
+  cuda::share_merging(shape, device, plan);
+}
+
+// `full_length` is that of the rows that these are some entries of. Segments have so many chunks
+// at most, or as the plan has them.
 template <class Scalar>
-void check(Case const& one, int64_t full_length) {
+void check(Case const& one, int64_t full_length, int chunks_per_segment = 0) {
   int64_t const capacity = std::min(one.k, one.length);
   Operand<Scalar> logits(one.rows, one.length, layout_of(one));
   Random random(one.seed);
@@ -73,6 +85,8 @@ void check(Case const& one, int64_t full_length) {
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device_of(one))) << one.text();
   Plan plan = cuda::plan_for(one.regime, shape, device_of(one));
   if (one.regime == Regime::kColumns && one.seed % 4 != 0) vary_columns(one.seed, shape, plan);
+
+  if (chunks_per_segment > 0) cut_finely(chunks_per_segment, shape, device_of(one), plan);
 
   bool const has_teams = one.k > cuda::kWarpThreads && one.length <= 3000 && one.seed % 3 != 0;
   if (one.regime == Regime::kSegments && has_teams) {
@@ -240,6 +254,40 @@ TYPED_TEST(CudaForward, SumsAsInTheRowThatTheEntriesAreOf) {
       check<Scalar>({TypeParam::kRegime, 35, 104, k, static_cast<uint64_t>(k)}, full_length);
       if (this->HasFatalFailure()) return;
     }
+  }
+}
+
+template <class Scalar>
+class CudaForwardOfSegments : public testing::Test {};
+
+using Scalars = testing::Types<float, double, Float16, BFloat16>;
+TYPED_TEST_SUITE(CudaForwardOfSegments, Scalars);
+
+// Up to 256 candidates of a row, which a warp merges, and one more segment, which a block does. A
+// row's largest entries are in one segment (of ascending rows) or in as many as there are.
+TYPED_TEST(CudaForwardOfSegments, MergesFewCandidatesByWarpsAndMoreByBlocks) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  constexpr int64_t kPerChunk = cuda::kChunkBytes / sizeof(TypeParam);
+  uint64_t seed = 0;
+  for (int64_t k : {1, 3, 4, 7, 8, 31, 32}) {
+    for (int64_t segments : {int64_t{2}, 32 / k + 1, 256 / k, 256 / k + 1, int64_t{100}}) {
+      int const chunks = k > 8 ? 9 : 1;  // as many entries as lists have room for, or less
+      int64_t const length = chunks * kPerChunk * segments - static_cast<int64_t>(seed % 3);
+      check<TypeParam>({Regime::kSegments, kFamilies, length, k, ++seed}, length, chunks);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// More than the lanes of a block hold at once.
+TYPED_TEST(CudaForwardOfSegments, MergesThousandsOfSegments) {
+  constexpr auto kSegments = cuda::kThreadsPerBlock * cuda::kSegmentsPerLane;
+  constexpr int64_t kPerChunk = cuda::kChunkBytes / sizeof(TypeParam);
+  for (uint64_t seed = 0; seed < static_cast<uint64_t>(Logits::kCount); seed += 3) {
+    int64_t const length = kPerChunk * (kSegments + 300);
+    int64_t const k = seed % 2 == 0 ? 3 : 32;
+    check<TypeParam>({Regime::kSegments, 2, length, k, seed}, length, 1);
+    if (this->HasFatalFailure()) return;
   }
 }
 

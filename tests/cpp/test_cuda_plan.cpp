@@ -321,6 +321,25 @@ TEST(CudaPlan, GivesCrowdedRowsToTeams) {
   EXPECT_EQ(dense_plan(1, 10000, 4, 33).blocks_of_team, 2);
 }
 
+TEST(CudaPlan, MergesFewSegmentsByWarps) {
+  // 8 segments of 3 candidates.
+  EXPECT_EQ(dense_plan(1024, 32768, 4, 3).parts_per_row, 8);
+  EXPECT_EQ(dense_plan(1024, 32768, 4, 3).merging_warps, kMostMergingWarps);
+  EXPECT_EQ(dense_plan(1024, 32768, 4, 3).merging_blocks, 256);
+  EXPECT_EQ(dense_plan(300, 32768, 4, 3).merging_warps, 2);
+  EXPECT_EQ(dense_plan(300, 32768, 4, 3).merging_blocks, 150);
+  EXPECT_EQ(dense_plan(32, 1 << 20, 4, 3).parts_per_row, 256);
+  // 85 of 3, and no more.
+  EXPECT_EQ(dense_plan(1000, 85 * 4096, 4, 3).merging_warps, kMostMergingWarps);
+  EXPECT_EQ(dense_plan(1000, 86 * 4096, 4, 3).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1000, 86 * 4096, 4, 3).merging_blocks, 1000);
+  EXPECT_EQ(dense_plan(1000, 8 * 4096, 4, 32).merging_warps, kMostMergingWarps);
+  EXPECT_EQ(dense_plan(1000, 9 * 4096, 4, 32).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1000, 8 * 4096, 4, 33).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1, 10000, 4, 3).merging_warps, 1);
+  EXPECT_EQ(dense_plan(1, 10000, 4, 3).merging_blocks, 1);
+}
+
 TEST(CudaPlan, TakesRowsOfAnyLength) {
   EXPECT_EQ(dense_plan(1, int64_t{1} << 33, 2, 3).regime, Regime::kPasses);
 }

@@ -50,6 +50,7 @@ def test_other_kernels_keep_to_their_means(scalar):
     kernels = {kernel.title: kernel for kernel in facts(scalar, "90")}
     merge = kernels[f"merge_all, {scalar}"]
     assert merge.spilled_bytes == kernels[f"merge_first, {scalar}"].spilled_bytes == 0
+    assert kernels[f"merge_few, {scalar}"].spilled_bytes == 0
     assert merge.shared_bytes + OF_THE_SYSTEM <= LIST_BYTES[scalar] + OTHER_SHARED_BYTES
     columns = [kernel for title, kernel in kernels.items() if title.startswith("columns")]
     assert len(columns) == 3

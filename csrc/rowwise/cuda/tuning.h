@@ -99,6 +99,12 @@ inline constexpr int kLeastSegmentBytes = 2 << 10;
 // Segments that a block looks at before it takes their candidates.
 inline constexpr int kSegmentsAtOnce = 1024;
 
+// k up to the lanes of a warp: candidates of a row that a warp reads at once, and warps of a block
+// that each do. Of more segments a block has a row, and a lane so many first candidates under way.
+inline constexpr int kMostMergedCandidates = 256;
+inline constexpr int kMostMergingWarps = 4;
+inline constexpr int kSegmentsPerLane = 8;
+
 // The backward from the support: columns that a lane holds, for the default k = 3 all of a row;
 // stages of a warp, one of which is filled while the other is stored; and bytes that a warp makes
 // in a turn, and of rows that it makes at once. What a turn takes beside its stores does not grow

@@ -78,9 +78,13 @@ class WarpCandidates {
       keep_first();
       finders = __ballot_sync(kAllLanes, has_one = has_one && includes(one));
     }
-    if (has_one) array_.set(count_ + __popc(finders & ((1U << lane_) - 1)), one);
-    count_ += __popc(finders);
+    append(finders, has_one, one);
     return true;
+  }
+
+  // As add(), where there is room for all.
+  __device__ void append(bool has_one, One one) {
+    append(__ballot_sync(kAllLanes, has_one), has_one, one);
   }
 
   // Leaves the k first, in their order, one to a lane.
@@ -107,6 +111,11 @@ class WarpCandidates {
   }
 
  private:
+  __device__ void append(unsigned finders, bool has_one, One one) {
+    if (has_one) array_.set(count_ + __popc(finders & ((1U << lane_) - 1)), one);
+    count_ += __popc(finders);
+  }
+
   // Puts the k first in the order of their ranks. Each candidate counts those before it.
   __device__ void rank() {
     __syncwarp();

@@ -12,6 +12,7 @@
 #include "rowwise/cuda/forward/held.cuh"
 #include "rowwise/cuda/forward/many.cuh"
 #include "rowwise/cuda/forward/merge_all.cuh"
+#include "rowwise/cuda/forward/merge_few.cuh"
 #include "rowwise/cuda/forward/merge_first.cuh"
 #include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/forward/plan.h"
@@ -145,6 +146,23 @@ cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_merge_first(RowGeometry<3> const& geometry,
+                               ForwardOperands<Scalar> const& operands, Plan const& plan,
+                               SegmentLists<candidate_key_t<Scalar>> const& lists,
+                               Fixed const& fixed, cudaStream_t stream) {
+  auto const launch = [&](auto* kernel, int warps, int parts) {
+    return launch_with({}, kernel, static_cast<unsigned>(plan.merging_blocks), warps * kWarpThreads,
+                       stream, geometry, operands, parts, lists, fixed);
+  };
+  if (plan.merging_warps > 0) {
+    return launch(merge_few_kernel<MappingOf, Scalar>, plan.merging_warps,
+                  plan.parts_per_row * lists.capacity);
+  }
+  return launch(merge_first_kernel<MappingOf, Scalar>, kThreadsPerBlock / kWarpThreads,
+                plan.parts_per_row);
+}
+
+template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                             Plan const& plan, void* workspace, Fixed const& fixed,
                             cudaStream_t stream) {
@@ -161,8 +179,7 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
   if (operands.k <= kWarpThreads) {
     auto const error = list(std::true_type());
     if (error != cudaSuccess) return error;
-    return launch(merge_first_kernel<MappingOf, Scalar>, static_cast<unsigned>(plan.merging_blocks),
-                  kThreadsPerBlock, stream, geometry, operands, segments.per_row, lists, fixed);
+    return launch_merge_first<MappingOf>(geometry, operands, plan, lists, fixed, stream);
   }
   auto error = list(std::false_type());
   if (error != cudaSuccess) return error;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/merged_lists.cuh"
 #include "rowwise/cuda/forward/merged_row.cuh"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/passes/block.cuh"

@@ -2,20 +2,17 @@
 
 #include <cuda_runtime.h>
 
-#include <cmath>
 #include <cstdint>
 
 #include "rowwise/cuda/forward/candidates.cuh"
-#include "rowwise/cuda/forward/held_row.cuh"
+#include "rowwise/cuda/forward/merged_lists.cuh"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/passes/block.cuh"
-#include "rowwise/cuda/passes/operands.cuh"
-#include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// The candidates of a row's segments, which a block takes from memory.
+// The candidates of a row's segments, in no order, which a block takes from memory.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
@@ -59,38 +56,25 @@ class MergedRow {
         keys_(lists.keys + number * segments * lists.capacity),
         columns_(lists.columns + number * segments * lists.capacity),
         segments_(segments),
-        capacity_(lists.capacity),
-        k_(k) {
+        capacity_(lists.capacity) {
     detail::RowBounds<Key> bounds;
 #pragma unroll 4
     for (int i = block.rank(); i < segments_; i += block.threads()) {
       auto const header = headers_[i];
       bounds.add({header.largest, header.bound, header.count == k ? i : INT64_MAX});
     }
-    own_largest_ = bounds.largest;
     bounds_ = block.reduce(bounds);
   }
 
-  __device__ bool is_ordinary() const {
-    return bounds_.largest < Key{key_of(narrow<Scalar>(INFINITY))} &&
-           bounds_.largest > Key{key_of(narrow<Scalar>(-INFINITY))};
-  }
+  __device__ bool is_ordinary() const { return is_of_ordinary_row<Scalar>(bounds_.largest); }
   __device__ Scalar largest() const {
     return scalar_of<Scalar>(static_cast<key_t<Scalar>>(bounds_.largest));
   }
 
-  // Raises the bound to what the row's maximum implies, and to what k segments reach.
+  // Raises the bound to what the row's maximum implies.
   __device__ void raise_bound(Mapping const& mapping) {
-    raise_to(selection_key(narrow<Scalar>(mapping.lower_bound())));
-    if (k_ > kWarpThreads) return;
-    ZETA_SHARED_ARRAY(Key, largest, kThreadsPerBlock);
-    largest[block_.rank()] = own_largest_;
-    block_.synchronize();
-    Key of_lane = kLeast<Key>;
-    for (int i = block_.rank() % kWarpThreads; i < kThreadsPerBlock; i += kWarpThreads) {
-      if (largest[i] > of_lane) of_lane = largest[i];
-    }
-    raise_to(kth_of_lanes(of_lane, static_cast<int>(k_)));
+    Key const bound = selection_key(narrow<Scalar>(mapping.lower_bound()));
+    bounds_.add({kLeast<Key>, bound, INT64_MAX});
   }
 
   // Calls take(first, count) for parts of a list of the segments that have candidates, one after
@@ -127,24 +111,13 @@ class MergedRow {
   }
 
  private:
-  __device__ void raise_to(Key bound) { bounds_.add({kLeast<Key>, bound, INT64_MAX}); }
-
   Threads const& block_;
   SegmentHeader<Key> const* headers_;
   Key const* keys_;
   int const* columns_;
   int segments_;
   int capacity_;
-  int64_t k_;
-  Key own_largest_;
   detail::RowBounds<Key> bounds_;
 };
-
-template <class Scalar>
-__device__ inline void write_nan(Block<kThreadsPerBlock> const& block,
-                                 ForwardRow<Scalar> const& row) {
-  row.weights().fill(block, narrow<Scalar>(NAN));
-  if (row.support.is_wanted()) row.support.close(block, 0, false);
-}
 
 }  // namespace zeta::rowwise::cuda

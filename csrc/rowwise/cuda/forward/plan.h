@@ -45,6 +45,7 @@ struct Plan {
   int parts_per_row = 1;
   int part_length = 0;
   int merging_blocks = 0;
+  int merging_warps = 0;  // of a block, if each merges the segments of a row; else the block does
   int blocks_of_team = 1;
   int buffer_bytes = 0;  // of shared memory, for a row or a part; the same for all that fit
 

@@ -76,11 +76,23 @@ constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
 }
 
+// Rows of few segments to warps of as many blocks as there are multiprocessors at least.
+constexpr void share_merging_warps(Shape const& shape, Device const& device, Plan& plan) {
+  plan.merging_warps = static_cast<int>(
+      std::clamp<int64_t>(shape.rows / device.multiprocessors, 1, kMostMergingWarps));
+  plan.merging_blocks =
+      static_cast<int>(std::min<int64_t>((shape.rows - 1) / plan.merging_warps + 1, INT32_MAX));
+}
+
 // Rows to blocks, or, where these may have to pass over them, to teams of blocks that are all on
 // the device at once.
 constexpr void share_merging(Shape const& shape, Device const& device, Plan& plan) {
   plan.merging_blocks = static_cast<int>(std::min<int64_t>(shape.rows, INT32_MAX));
-  if (shape.k <= kWarpThreads) return;
+  if (shape.k <= kWarpThreads) {
+    bool const is_of_few = plan.parts_per_row <= kMostMergedCandidates / shape.k;
+    if (is_of_few) share_merging_warps(shape, device, plan);
+    return;
+  }
   int64_t const blocks = int64_t{device.multiprocessors} * kBlocksOfThreads;
   plan.blocks_of_team = static_cast<int>(std::clamp<int64_t>(
       std::min(blocks / shape.rows, row_bytes(shape) / kSmallestPartBytes), 1, kMostBlocksOfTeam));

@@ -6,8 +6,8 @@
 #include "mappings/host_device.h"
 #include "rowwise/cuda/tuning.h"
 
-// What the warps that read the segments of a row leave to the block that merges them, in memory
-// that a launch is given.
+// What the warps that read the segments of a row leave to those that merge them, in memory that a
+// launch is given.
 namespace zeta::rowwise::cuda {
 
 // How rows are cut.
@@ -16,7 +16,7 @@ struct Segments {
   int length;  // of all but the last of a row
 };
 
-// Of one segment.
+// Of one segment whose candidates are in no order.
 template <class Key>
 struct SegmentHeader {
   static constexpr int kTooMany = -1;
@@ -26,7 +26,9 @@ struct SegmentHeader {
   int count;    // of candidates, or kTooMany
 };
 
-// Headers of all segments, row by row, then their candidates' keys, then their columns.
+// Headers of all segments, row by row, then their candidates' keys, then their columns. Ordered
+// lists have no headers: they are filled up with none, and the first key of each is the largest of
+// its segment, the greatest of all if an entry is NaN.
 template <class Key>
 struct SegmentLists {
   SegmentHeader<Key>* headers;
@@ -36,14 +38,18 @@ struct SegmentLists {
 
   ZETA_HOST_DEVICE SegmentLists(void* memory, int64_t segments, int list_capacity)
       : headers(static_cast<SegmentHeader<Key>*>(memory)),
-        keys(reinterpret_cast<Key*>(headers + segments)),
+        keys(reinterpret_cast<Key*>(headers + (is_ordered(list_capacity) ? 0 : segments))),
         columns(reinterpret_cast<int*>(keys + segments * list_capacity)),
         capacity(list_capacity) {}
 
   static int64_t bytes(int64_t segments, int capacity) {
     int64_t const of_list = capacity * static_cast<int64_t>(sizeof(Key) + sizeof(int));
-    return segments * (static_cast<int64_t>(sizeof(SegmentHeader<Key>)) + of_list);
+    int64_t const of_header = is_ordered(capacity) ? 0 : sizeof(SegmentHeader<Key>);
+    return segments * (of_header + of_list);
   }
+
+ private:
+  ZETA_HOST_DEVICE static bool is_ordered(int capacity) { return capacity <= kWarpThreads; }
 };
 
 // Candidates that a segment hands on: for k up to the lanes of a warp, the k first.

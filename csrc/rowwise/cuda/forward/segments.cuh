@@ -19,8 +19,8 @@
 #include "rowwise/row_geometry.h"
 
 // Long rows, of which a warp holds one segment after another: it writes zeros in its place and
-// lists the candidates for the support. A second kernel (merge_first.cuh, merge_all.cuh) makes
-// weights of those of a row.
+// lists the candidates for the support. A second kernel (merge_few.cuh, merge_first.cuh,
+// merge_all.cuh) makes weights of those of a row.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
@@ -47,39 +47,63 @@ struct SegmentOfRow {
 
 }  // namespace detail
 
-// Lists a segment's candidates. `array` is for those of the warp.
-template <bool HasSmallK, template <class> class MappingOf, class Scalar>
-__device__ inline void list_segment(HeldRow<Scalar> const& logits,
-                                    typename MappingOf<widened_t<Scalar>>::Fixed const& fixed,
-                                    int64_t k, CandidateArray<Scalar>& array, int64_t number,
-                                    SegmentLists<candidate_key_t<Scalar>> const& lists) {
-  using Mapping = MappingOf<widened_t<Scalar>>;
+// The largest key of a segment, the greatest of all if an entry is NaN.
+template <class Scalar>
+__device__ inline candidate_key_t<Scalar> largest_key(widened_t<Scalar> maximum) {
+  return maximum == maximum ? selection_key(narrow<Scalar>(maximum)) : kGreatest<key_t<Scalar>>;
+}
+
+// Lists the first candidates of a segment, k up to the lanes of a warp. `array` is for those of the
+// warp.
+template <class Mapping, class Scalar>
+__device__ inline void list_first(HeldRow<Scalar> const& logits,
+                                  typename Mapping::Fixed const& fixed, int k,
+                                  CandidateArray<Scalar>& array, int64_t number,
+                                  SegmentLists<candidate_key_t<Scalar>> const& lists) {
+  int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  auto const lane_maximum = logits.lane_maximum();
+  widened_t<Scalar> maximum = NAN;
+  Candidate<Scalar> own;
+  if (find_maximum(lane_maximum, maximum)) {
+    Mapping const mapping(maximum, fixed);
+    auto const bound = bound_by_kth(mapping, lane_maximum, k);
+    WarpCandidates<Scalar> list(array, k, selection_key(narrow<Scalar>(bound)));
+    logits.list_into(list, lane_maximum, bound);
+    own = list.keep_first();
+  } else if (lane == 0) {
+    own.key = largest_key<Scalar>(maximum);
+  }
+  if (lane < lists.capacity) {
+    int64_t const place = number * lists.capacity + lane;
+    lists.keys[place] = own.key;
+    lists.columns[place] = own.column;
+  }
+  __syncwarp();
+}
+
+// The same for larger k: in no order, up to as many as have room.
+template <class Mapping, class Scalar>
+__device__ inline void list_all(HeldRow<Scalar> const& logits, typename Mapping::Fixed const& fixed,
+                                int64_t k, CandidateArray<Scalar>& array, int64_t number,
+                                SegmentLists<candidate_key_t<Scalar>> const& lists) {
   using Key = candidate_key_t<Scalar>;
   int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
   auto const lane_maximum = logits.lane_maximum();
-  SegmentHeader<Key> header = {kGreatest<key_t<Scalar>>, kLeast<Key>, 0};
   widened_t<Scalar> maximum = NAN;
   bool const has_finite_maximum = find_maximum(lane_maximum, maximum);
-  if (maximum == maximum) header.largest = selection_key(narrow<Scalar>(maximum));
+  SegmentHeader<Key> header = {largest_key<Scalar>(maximum), kLeast<Key>, 0};
   if (has_finite_maximum) {
     Mapping const mapping(maximum, fixed);
-    widened_t<Scalar> bound;
-    if constexpr (HasSmallK) {
-      bound = bound_by_kth(mapping, lane_maximum, static_cast<int>(k));
-    } else {
-      bound = bound_by_threshold(mapping, lane_maximum);
-    }
+    auto const bound = bound_by_threshold(mapping, lane_maximum);
     header.bound = selection_key(narrow<Scalar>(bound));
     WarpCandidates<Scalar> list(array, k, header.bound);
     bool const has_all = logits.list_into(list, lane_maximum, bound);
-    if constexpr (HasSmallK) list.keep_first();
     header.count = has_all ? list.count() : SegmentHeader<Key>::kTooMany;
     __syncwarp();
     for (int place = lane; place < header.count; place += kWarpThreads) {
       lists.keys[number * lists.capacity + place] = array.keys[place];
       lists.columns[number * lists.capacity + place] = array.columns[place];
     }
-    if (HasSmallK && header.count == k) header.bound = array.keys[k - 1];
   }
   if (lane == 0) lists.headers[number] = header;
   __syncwarp();
@@ -92,7 +116,9 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
                     ForwardOperands<Scalar> operands, Segments segments, HeldStages<Scalar> stages,
                     SegmentLists<candidate_key_t<Scalar>> lists, unsigned* arrivals, int teams,
                     typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  using Mapping = MappingOf<widened_t<Scalar>>;
   ZETA_SHARED_ARRAY(CandidateArray<Scalar>, array, 1);
+  int64_t const count = geometry.rows * segments.per_row;
   // What the second kernel counts with.
   for (int team = static_cast<int>(threadIdx.x); blockIdx.x == 0 && team < teams;
        team += kWarpThreads) {
@@ -100,7 +126,7 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
   }
   WarpPipe pipe(stages.count, stages.chunks);
   pipe.for_each(
-      geometry.rows * segments.per_row,
+      count,
       [&](int64_t number, int stage) {
         detail::SegmentOfRow<Scalar> const segment(geometry, operands, segments, number);
         load_cover(pipe, stage, segment.logits, stages.end);
@@ -110,7 +136,11 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
         HeldRow<Scalar> const logits(pipe.stage(stage), segment.logits.shift(),
                                      segment.logits.entries, segment.first_column);
         logits.mask_others();
-        list_segment<HasSmallK, MappingOf>(logits, fixed, operands.k, array[0], number, lists);
+        if constexpr (HasSmallK) {
+          list_first<Mapping>(logits, fixed, static_cast<int>(operands.k), array[0], number, lists);
+        } else {
+          list_all<Mapping>(logits, fixed, operands.k, array[0], number, lists);
+        }
         logits.fill(narrow<Scalar>(0), segment.weights.shift());
         store_rows(pipe, stage, segment.weights);
       });

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <cstdint>
+
+#include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/merged_lists.cuh"
+#include "rowwise/cuda/forward/segment_lists.h"
+#include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/passes/operands.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
+#include "rowwise/cuda/tuning.h"
+#include "rowwise/ordered_key.h"
+#include "rowwise/row_geometry.h"
+
+// Long rows, second kernel, k up to the lanes of a warp and few segments: a warp reads all
+// candidates of a row at once, and nothing waits for another warp.
+namespace zeta::rowwise::cuda {
+
+// The warps of the grid have a row each. `candidates` are those that the segments of a row list.
+template <template <class> class MappingOf, class Scalar>
+__global__ void __launch_bounds__(kMostMergingWarps* kWarpThreads)
+    merge_few_kernel(__grid_constant__ RowGeometry<3> const geometry,
+                     ForwardOperands<Scalar> operands, int candidates,
+                     SegmentLists<candidate_key_t<Scalar>> lists,
+                     typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  ZETA_SHARED_ARRAY(MergingArrays<Scalar>, arrays, kMostMergingWarps);
+  int const warps = static_cast<int>(blockDim.x) / kWarpThreads;
+  int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
+  int const warp = static_cast<int>(threadIdx.x) / kWarpThreads;
+  auto const k = static_cast<int>(operands.k);
+#pragma unroll 1
+  for (int64_t number = int64_t{blockIdx.x} * warps + warp; number < geometry.rows;
+       number += int64_t{gridDim.x} * warps) {
+    auto const row = operands.row(geometry, number);
+    int64_t const first = number * candidates + lane;
+    auto const* const keys = lists.keys + first;
+    auto const* const columns = lists.columns + first;
+    MergedLists<Scalar> const merged(candidates,
+                                     [&](int i) { return Candidate<Scalar>{keys[i], columns[i]}; });
+    auto const largest = largest_of_lanes(merged.largest());
+    if (!is_of_ordinary_row<Scalar>(largest)) {
+      write_nan(Lanes(kWarpThreads), row);
+      continue;
+    }
+    auto const entry = scalar_of<Scalar>(static_cast<key_t<Scalar>>(largest));
+    Mapping const mapping(widen(entry), fixed);
+    auto const bound = selection_key(narrow<Scalar>(mapping.lower_bound()));
+    write_first(merged.first(bound, k, arrays[warp]), mapping, row);
+  }
+}
+
+}  // namespace zeta::rowwise::cuda
