@@ -13,10 +13,15 @@ using cudaStream_t = zeta::simt::Stream const*;
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
 
-enum cudaLaunchAttributeID { cudaLaunchAttributeIgnore = 0, cudaLaunchAttributeCooperative = 2 };
+enum cudaLaunchAttributeID {
+  cudaLaunchAttributeIgnore = 0,
+  cudaLaunchAttributeCooperative = 2,
+  cudaLaunchAttributeProgrammaticStreamSerialization = 6
+};
 
 union cudaLaunchAttributeValue {
   int cooperative;
+  int programmaticStreamSerializationAllowed;  // of no effect: each launch is done when it returns
 };
 
 struct cudaLaunchAttribute {
@@ -77,6 +82,22 @@ cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int
   bool const is_possible =
       bytes >= 0 && static_cast<size_t>(bytes) <= zeta::simt::SharedMemory::kLargest;
   return is_possible ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+// Code as it is for 9.0, on the one device.
+struct cudaFuncAttributes {
+  int ptxVersion;
+};
+
+template <class... Parameters>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, void (*)(Parameters...)) {
+  *attributes = {90};
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
 }
 
 // Nothing else is under way when this is called.

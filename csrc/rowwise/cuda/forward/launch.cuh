@@ -151,8 +151,8 @@ cudaError_t launch_merge_first(RowGeometry<3> const& geometry,
                                SegmentLists<candidate_key_t<Scalar>> const& lists,
                                Fixed const& fixed, cudaStream_t stream) {
   auto const launch = [&](auto* kernel, int warps, int parts) {
-    return launch_with({}, kernel, static_cast<unsigned>(plan.merging_blocks), warps * kWarpThreads,
-                       stream, geometry, operands, parts, lists, fixed);
+    return launch_with({.is_second = true}, kernel, static_cast<unsigned>(plan.merging_blocks),
+                       warps * kWarpThreads, stream, geometry, operands, parts, lists, fixed);
   };
   if (plan.merging_warps > 0) {
     return launch(merge_few_kernel<MappingOf, Scalar>, plan.merging_warps,
@@ -189,7 +189,9 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
                                  plan.buffer_bytes);
     if (error != cudaSuccess) return error;
   }
-  return launch_with({.shared_bytes = plan.buffer_bytes, .is_cooperative = shared.teams > 0},
+  return launch_with({.shared_bytes = plan.buffer_bytes,
+                      .is_cooperative = shared.teams > 0,
+                      .is_second = shared.teams == 0},
                      kernel, static_cast<unsigned>(plan.merging_blocks), kThreadsPerBlock, stream,
                      geometry, operands, segments.per_row, lists, teams, plan.blocks_of_team,
                      plan.buffer_bytes > 0, fixed);

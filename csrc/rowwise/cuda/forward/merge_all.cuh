@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/dependent_launch.cuh"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/merged_lists.cuh"
 #include "rowwise/cuda/forward/merged_row.cuh"
@@ -117,6 +118,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
   ZETA_DYNAMIC_SHARED_ARRAY(Scalar, buffer);
   ZETA_SHARED_ARRAY(Scalar, entries, kCandidatesPerBlock);
   ZETA_SHARED_ARRAY(int, columns, kCandidatesPerBlock);
+  wait_for_first_kernel();
   Block<kThreadsPerBlock> const block;
   int const teams = static_cast<int>(gridDim.x) / blocks_of_team;
   int const own_team = static_cast<int>(blockIdx.x) / blocks_of_team;

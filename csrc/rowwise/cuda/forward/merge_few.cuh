@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/dependent_launch.cuh"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/merged_lists.cuh"
 #include "rowwise/cuda/forward/segment_lists.h"
@@ -38,6 +39,8 @@ __global__ void __launch_bounds__(kMostMergingWarps* kWarpThreads)
     int64_t const first = number * candidates + lane;
     auto const* const keys = lists.keys + first;
     auto const* const columns = lists.columns + first;
+    // So far this has read nothing but its parameters.
+    wait_for_first_kernel();
     MergedLists<Scalar> const merged(candidates,
                                      [&](int i) { return Candidate<Scalar>{keys[i], columns[i]}; });
     auto const largest = largest_of_lanes(merged.largest());

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/dependent_launch.cuh"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
 #include "rowwise/cuda/forward/merged_lists.cuh"
@@ -159,6 +160,8 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
   for (int64_t number = blockIdx.x; number < geometry.rows; number += gridDim.x) {
     auto const row = operands.row(geometry, number);
     WarpSegments<Scalar> own(lists, segments, number, warp, kWarps);
+    // So far this has read nothing but its parameters.
+    wait_for_first_kernel();
     maxima[block.rank()] = own.largest();
     block.synchronize();
     Key of_lane = maxima[lane];

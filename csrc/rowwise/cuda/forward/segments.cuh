@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "rowwise/cuda/dependent_launch.cuh"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/held.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
@@ -128,6 +129,7 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
   pipe.for_each(
       count,
       [&](int64_t number, int stage) {
+        if (number + gridDim.x >= count) let_second_kernel_start();  // with this block's last load
         detail::SegmentOfRow<Scalar> const segment(geometry, operands, segments, number);
         load_cover(pipe, stage, segment.logits, stages.end);
       },
