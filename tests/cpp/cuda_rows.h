@@ -66,6 +66,7 @@ enum class Logits {
   kNormal5,
   kNormal1,
   kNormalTenth,
+  kNormalHundredth,
   kNormalThousandth,
   kEqual,
   kTies,
@@ -89,6 +90,8 @@ inline double logit_of(Logits family, int64_t column, int64_t length, double lar
       return normal(random, 5);
     case Logits::kNormalTenth:
       return normal(random, 0.1);
+    case Logits::kNormalHundredth:
+      return normal(random, 0.01);
     case Logits::kNormalThousandth:
       return normal(random, 0.001);
     case Logits::kEqual:

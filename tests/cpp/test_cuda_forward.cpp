@@ -151,7 +151,7 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
     }
     case Regime::kSegments: {
       int const most = cuda::kMostSegmentBytes / element_bytes;
-      return {1, 1000, 3000, 10000, most, most + 1, 3 * most - 1, 70000};
+      return {1, 1000, 3000, 10000, most, most + 1, 3 * most - 1, 70000, 140000};
     }
     case Regime::kColumns:
       return {1, 2, 7, 15, 16, 17, 33, 64, 100, 257, 300, 511, 1500};

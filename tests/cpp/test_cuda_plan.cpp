@@ -153,18 +153,25 @@ TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
 TEST(CudaPlan, CutsLongRows) {
   Plan const plan = dense_plan(1000, 1 << 16, 4, 3);
   EXPECT_EQ(plan.regime, Regime::kSegments);
-  EXPECT_EQ(plan.parts_per_row, 16);
-  EXPECT_EQ(plan.part_length, 4096);
-  EXPECT_EQ(plan.blocks, 132 * 4);
+  EXPECT_EQ(plan.parts_per_row, 8);
+  EXPECT_EQ(plan.warps_per_row, kMostWarpsPerRow);
+  EXPECT_EQ(plan.part_length, 1024);
+  EXPECT_EQ(plan.blocks, 132 * 2);
   // Few rows in smaller parts, a stage to each warp.
-  Plan const alone = dense_plan(1, 1 << 20, 4, 3);
-  EXPECT_EQ(alone.part_length * 4, kLeastSegmentBytes);
+  Plan const alone = dense_plan(1, 1 << 18, 4, 3);
+  EXPECT_EQ(alone.part_length * 4, kLeastPartChunks * kChunkBytes);
   EXPECT_EQ(alone.stages_per_warp, 1);
   EXPECT_EQ(alone.blocks, alone.parts_per_row);
-  // Of the same length, in whole chunks.
+  // Of the same length, in whole chunks; where rows begin anywhere, they lie in one more.
   Plan const odd = dense_plan(1000, 50257, 2, 3);
-  EXPECT_EQ(odd.parts_per_row, 7);
-  EXPECT_EQ(odd.part_length, 7184);
+  EXPECT_EQ(odd.parts_per_row, 4);
+  EXPECT_EQ(odd.warps_per_row, 7);
+  EXPECT_EQ(odd.part_length, 1800);
+  // float64 has a warp for each segment.
+  Plan const wide = dense_plan(1000, 1 << 15, 8, 3);
+  EXPECT_EQ(wide.warps_per_row, 1);
+  EXPECT_EQ(wide.parts_per_row, 16);
+  EXPECT_EQ(wide.part_length, 2048);
 }
 
 TEST(CudaPlan, CoversEveryRowOfEveryShape) {
@@ -322,20 +329,20 @@ TEST(CudaPlan, GivesCrowdedRowsToTeams) {
 }
 
 TEST(CudaPlan, MergesFewSegmentsByWarps) {
-  // 8 segments of 3 candidates.
-  EXPECT_EQ(dense_plan(1024, 32768, 4, 3).parts_per_row, 8);
+  // 4 segments of 3 candidates.
+  EXPECT_EQ(dense_plan(1024, 32768, 4, 3).parts_per_row, 4);
   EXPECT_EQ(dense_plan(1024, 32768, 4, 3).merging_warps, kMostMergingWarps);
   EXPECT_EQ(dense_plan(1024, 32768, 4, 3).merging_blocks, 256);
   EXPECT_EQ(dense_plan(300, 32768, 4, 3).merging_warps, 2);
   EXPECT_EQ(dense_plan(300, 32768, 4, 3).merging_blocks, 150);
-  EXPECT_EQ(dense_plan(32, 1 << 20, 4, 3).parts_per_row, 256);
+  EXPECT_EQ(dense_plan(32, 1 << 20, 4, 3).parts_per_row, 128);
   // 85 of 3, and no more.
-  EXPECT_EQ(dense_plan(1000, 85 * 4096, 4, 3).merging_warps, kMostMergingWarps);
-  EXPECT_EQ(dense_plan(1000, 86 * 4096, 4, 3).merging_warps, 0);
-  EXPECT_EQ(dense_plan(1000, 86 * 4096, 4, 3).merging_blocks, 1000);
-  EXPECT_EQ(dense_plan(1000, 8 * 4096, 4, 32).merging_warps, kMostMergingWarps);
-  EXPECT_EQ(dense_plan(1000, 9 * 4096, 4, 32).merging_warps, 0);
-  EXPECT_EQ(dense_plan(1000, 8 * 4096, 4, 33).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1000, 85 * 8192, 4, 3).merging_warps, kMostMergingWarps);
+  EXPECT_EQ(dense_plan(1000, 86 * 8192, 4, 3).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1000, 86 * 8192, 4, 3).merging_blocks, 1000);
+  EXPECT_EQ(dense_plan(1000, 8 * 8192, 4, 32).merging_warps, kMostMergingWarps);
+  EXPECT_EQ(dense_plan(1000, 9 * 8192, 4, 32).merging_warps, 0);
+  EXPECT_EQ(dense_plan(1000, 8 * 8192, 4, 33).merging_warps, 0);
   EXPECT_EQ(dense_plan(1, 10000, 4, 3).merging_warps, 1);
   EXPECT_EQ(dense_plan(1, 10000, 4, 3).merging_blocks, 1);
 }

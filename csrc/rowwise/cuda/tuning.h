@@ -58,6 +58,16 @@ inline constexpr int kBlocksOfRows = kBlocksOfPipes * kWarpsPerBlock / kMostWarp
 inline constexpr int kExchangeBytesOfWarp = 32;
 inline constexpr int kExchangeBytes = 2 * kMostWarpsPerRow * kExchangeBytesOfWarp;
 
+// And for the candidates of a segment, a key and a column for each lane of a warp.
+inline constexpr int kSegmentCandidateBytes = kWarpThreads * 8;
+
+// Larger k: candidates that a segment hands on at most. Of 8192 entries of N(0,0.01), 263 are in
+// its support; of equal ones, k are.
+inline constexpr int kCandidatesPerSegment = 1024;
+
+// The part of a segment that each warp has, where few rows are to fill the device: 2 KiB.
+inline constexpr int kLeastPartChunks = 128;
+
 // Up to these k, the largest entries of a row are found by insertion. Each is the size of a
 // kernel's list: one for the default k = 3, which has the least instructions.
 inline constexpr int kFewSizes[] = {3, 4, 8};

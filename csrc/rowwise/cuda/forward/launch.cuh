@@ -19,6 +19,7 @@
 #include "rowwise/cuda/forward/plan_stages.h"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/forward/segments.cuh"
+#include "rowwise/cuda/forward/segments_of_blocks.cuh"
 #include "rowwise/cuda/forward/segments_workspace.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/tuning.h"
@@ -162,6 +163,27 @@ cudaError_t launch_merge_first(RowGeometry<3> const& geometry,
                 plan.parts_per_row);
 }
 
+// By list(kernel, warps of a block, bytes of a stage, arguments of its own...).
+template <template <class> class MappingOf, class Scalar, class List>
+cudaError_t launch_listing(int64_t k, Plan const& plan, unsigned* arrivals, int teams,
+                           List const& list) {
+  if constexpr (std::is_same_v<Scalar, double>) {
+    auto* const kernel = k <= kWarpThreads ? segments_kernel<MappingOf, Scalar, true>
+                                           : segments_kernel<MappingOf, Scalar, false>;
+    return list(kernel, 1, plan.chunks_per_stage * kChunkBytes, arrivals, teams);
+  } else {
+    auto const list_few = [&]<int K>() {
+      return list(segments_few_kernel<MappingOf, Scalar, K>, plan.warps_per_row, kStageBytes);
+    };
+    static_assert(std::size(kFewSizes) == 3);
+    if (plan.list_size == kFewSizes[0]) return list_few.template operator()<kFewSizes[0]>();
+    if (plan.list_size == kFewSizes[1]) return list_few.template operator()<kFewSizes[1]>();
+    if (plan.list_size == kFewSizes[2]) return list_few.template operator()<kFewSizes[2]>();
+    return list(segments_many_kernel<MappingOf, Scalar>, plan.warps_per_row, kStageBytes, arrivals,
+                teams);
+  }
+}
+
 template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                             Plan const& plan, void* workspace, Fixed const& fixed,
@@ -170,19 +192,16 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
   auto const lists = shared.lists(workspace);
   TeamMemory const teams = shared.memory_of_teams(workspace);
   Segments const segments = {plan.parts_per_row, plan.part_length};
-  auto const list = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>) {
-    return launch_pipes(segments_kernel<MappingOf, Scalar, HasSmallK>, plan, 1,
-                        plan.chunks_per_stage * kChunkBytes, stream, geometry, operands, segments,
-                        held_stages(geometry, operands, plan), lists, teams.arrivals, shared.teams,
-                        fixed);
+  auto const list = [&](auto* kernel, int warps, int stage_bytes, auto const&... others) {
+    return launch_pipes(kernel, plan, warps, stage_bytes, stream, geometry, operands, segments,
+                        held_stages(geometry, operands, plan), lists, others..., fixed);
   };
+  auto error =
+      launch_listing<MappingOf, Scalar>(operands.k, plan, teams.arrivals, shared.teams, list);
+  if (error != cudaSuccess) return error;
   if (operands.k <= kWarpThreads) {
-    auto const error = list(std::true_type());
-    if (error != cudaSuccess) return error;
     return launch_merge_first<MappingOf>(geometry, operands, plan, lists, fixed, stream);
   }
-  auto error = list(std::false_type());
-  if (error != cudaSuccess) return error;
   auto* const kernel = merge_all_kernel<MappingOf, Scalar>;
   if (plan.buffer_bytes > 0) {
     error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,

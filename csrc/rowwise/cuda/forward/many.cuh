@@ -236,7 +236,7 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
     return {low, where_above(low)};
   };
   // What is out of the mapping's reach does not lie above this.
-  float bar = scalar_of<float>(selection_key(mapping.lower_bound()) - 1);
+  float bar = next_below(mapping.lower_bound());
   constexpr bool kIsShort = Entries::kCount <= kMostEntriesAtOnce;
   if constexpr (!kIsShort) bar = raised<Mapping, Scalar>(bar, rows, maxima, rounding);
   auto candidates = kIsShort ? StagedCandidates<Scalar, Chunks>() : candidates_above(bar);

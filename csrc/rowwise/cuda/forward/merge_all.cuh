@@ -25,7 +25,8 @@
 // that has too many is passed over again, by a team of blocks.
 namespace zeta::rowwise::cuda {
 
-// In any order. False if there are too many.
+// Copies them, in any order, if they have room: `count` says how many there are, or more than that.
+// False if a segment had too many.
 template <class Mapping, class Scalar>
 __device__ inline bool list_candidates(MergedRow<Mapping, Scalar> const& row, Scalar* entries,
                                        int* columns, int& count) {
@@ -43,7 +44,41 @@ __device__ inline bool list_candidates(MergedRow<Mapping, Scalar> const& row, Sc
     }
   });
   count = listed[0];
-  return has_all && count <= kCandidatesPerBlock;
+  return has_all;
+}
+
+// All candidates of a row where they lie, as the entries of a row.
+template <class Mapping, class Scalar>
+struct CandidatesOfSegments {
+  MergedRow<Mapping, Scalar> const& row;
+
+  template <class Group, class Visit>
+  __device__ void for_each(Group const& group, Visit const& visit) const {
+    for (int segment = 0; segment < row.segments(); ++segment) {
+      int const count = row.count_of(segment);
+      for (int place = group.rank(); place < count; place += group.threads()) {
+        auto const one = row.candidate(segment, place);
+        if (one.exists()) visit(one.column, one.entry());
+      }
+    }
+  }
+};
+
+// A row with more candidates than have room in shared memory, by passes over their lists.
+template <class Mapping, class Scalar>
+__device__ inline void forward_listed_row(Block<kThreadsPerBlock> const& block,
+                                          MergedRow<Mapping, Scalar> const& merged,
+                                          Mapping const& mapping, ForwardRow<Scalar> const& row,
+                                          int64_t k) {
+  CandidatesOfSegments<Mapping, Scalar> const candidates = {merged};
+  auto const weigh =
+      find_weights<true>(block, mapping, candidates, merged.largest(), k, row.length);
+  auto const weights = row.weights();
+  candidates.for_each(block, [&](int column, Scalar entry) {
+    Scalar const weight = weigh(column, entry);
+    if (widen(weight) != 0) weights[column] = weight;
+  });
+  if (row.support.is_wanted()) row.support.list_nonzero(block, weights, row.length, true);
 }
 
 namespace detail {
@@ -136,9 +171,10 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     Mapping const mapping(widen(merged.largest()), fixed);
     merged.raise_bound(mapping);
     int count;
-    bool const has_room = list_candidates(merged, entries, columns, count);
-    if (!has_room) {
+    if (!list_candidates(merged, entries, columns, count)) {
       forward_crowded_row(team, block, mapping, row, has_buffer ? buffer : nullptr, k);
+    } else if (team.number() == 0 && count > kCandidatesPerBlock) {
+      forward_listed_row(block, merged, mapping, row, k);
     } else if (team.number() == 0) {
       Candidates<Scalar, int> const candidates = {entries, columns, count, 1};
       auto const weights =

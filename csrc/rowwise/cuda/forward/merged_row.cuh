@@ -101,8 +101,14 @@ class MergedRow {
     return __syncthreads_and(has_all) != 0;
   }
 
-  // Candidates that a segment may have, and one of them, or none.
+  __device__ int segments() const { return segments_; }
+
+  // Candidates that a segment may have, those that one has at most, and one of them, or none.
   __device__ int capacity() const { return capacity_; }
+  __device__ int count_of(int segment) const {
+    auto const header = headers_[segment];
+    return bounds_.includes(header.largest, segment) ? header.count : 0;
+  }
   __device__ Candidate<Scalar> candidate(int segment, int place) const {
     if (place >= headers_[segment].count) return {};
     int64_t const i = segment * int64_t{capacity_} + place;

@@ -37,7 +37,7 @@ struct Plan {
   bool is_loose = false;
   int list_size = 0;
 
-  // Of rows that pass through stages of several warps.
+  // Of rows or segments that pass through stages of several warps.
   int warps_per_row = 1;
   int chunks_per_part = 0;
 

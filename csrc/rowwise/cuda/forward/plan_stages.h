@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/plan_blocks.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
@@ -21,14 +22,6 @@ constexpr bool fits_stages(Shape const& shape) {
 // Rows that do not begin with chunks need one to be moved to.
 constexpr int stages_of_pipe(Shape const& shape) { return kStages + (is_loose(shape) ? 1 : 0); }
 
-// The shortest list that holds the k largest, or 0.
-constexpr int list_size(int64_t k) {
-  for (int size : kFewSizes) {
-    if (k <= size) return size;
-  }
-  return 0;
-}
-
 // Warps that take a row which is longer than a stage.
 constexpr int64_t warps_of_row(Shape const& shape) {
   return (row_bytes(shape) - 1) / kStageBytes + 1;
@@ -37,9 +30,8 @@ constexpr int64_t warps_of_row(Shape const& shape) {
 // Rows of parts that begin with chunks. Parts are counted in 32 bits.
 constexpr bool fits_blocks(Shape const& shape, Device const& device) {
   int64_t const warps = warps_of_row(shape);
-  return shape.is_dense && !is_loose(shape) && warps > 1 && warps <= kMostWarpsPerRow &&
-         shape.rows * warps <= INT32_MAX &&
-         pipe_shared_bytes(kStages, kMostWarpsPerRow) <= most_shared_bytes(device);
+  return shape.is_dense && !is_loose(shape) && warps > 1 && warps <= most_warps_of_block(device) &&
+         shape.rows * warps <= INT32_MAX;
 }
 
 constexpr bool is_possible_for_many(Shape const& shape, Device const& device) {
@@ -63,14 +55,7 @@ constexpr void share_blocks(Shape const& shape, Device const& device, Plan& plan
   plan.warps_per_row = static_cast<int>(warps_of_row(shape));
   auto const chunks = static_cast<int>(row_bytes(shape) / kChunkBytes);
   plan.chunks_per_part = (chunks - 1) / plan.warps_per_row + 1;
-  int const block_bytes =
-      pipe_shared_bytes(kStages, plan.warps_per_row) + kExchangeBytes + kSystemSharedBytes;
-  int const blocks_of_multiprocessor = std::clamp(
-      device.shared_bytes / block_bytes, 1, kBlocksOfPipes * kWarpsPerBlock / plan.warps_per_row);
-  int64_t const most_blocks = int64_t{device.multiprocessors} * blocks_of_multiprocessor;
-  plan.blocks = static_cast<int>(std::min(most_blocks, shape.rows));
-  plan.stages_per_warp = shape.rows <= most_blocks ? 1 : kStages;
-  plan.most_shared_bytes = pipe_shared_bytes(kStages, kMostWarpsPerRow);
+  share_blocks_of_warps(shape.rows, device, plan);
 }
 
 // Rows to stages, stages to warps, warps to the device.

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/plan_blocks.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
@@ -62,8 +63,29 @@ constexpr void hold_rows(Shape const& shape, Device const& device, Plan& plan) {
   plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
 }
 
+// A part of the same length of each segment to each warp of a block, in whole chunks.
+constexpr void cut_rows_for_blocks(Shape const& shape, Device const& device, Plan& plan) {
+  int64_t const row_chunks = (row_bytes(shape) - 1) / kChunkBytes + 1;
+  int64_t const most_chunks = shape.is_aligned ? kStageChunks : kStageChunks - 1;
+  int64_t const all_warps = int64_t{device.multiprocessors} * kBlocksOfPipes * kWarpsPerBlock;
+  int64_t const wanted = std::clamp<int64_t>((shape.rows * row_chunks - 1) / all_warps + 1,
+                                             kLeastPartChunks, most_chunks);
+  int64_t const parts = (row_chunks - 1) / wanted + 1;
+  int64_t const most_warps = most_warps_of_block(device);
+  int64_t const segments = (parts - 1) / most_warps + 1;
+  int64_t const warps = (parts - 1) / segments + 1;
+  int64_t const chunks = (row_chunks - 1) / (segments * warps) + 1;
+  plan.warps_per_row = static_cast<int>(warps);
+  plan.list_size = list_size(shape.k);
+  plan.part_length = static_cast<int>(chunks * kChunkBytes / shape.element_bytes);
+  plan.parts_per_row =
+      static_cast<int>((shape.length - 1) / (int64_t{plan.part_length} * warps) + 1);
+  share_blocks_of_warps(shape.rows * plan.parts_per_row, device, plan);
+}
+
 // Rows to segments of the same length, in whole chunks.
 constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
+  if (shape.element_bytes <= 4) return cut_rows_for_blocks(shape, device, plan);
   int64_t const per_chunk = kChunkBytes / shape.element_bytes;
   int64_t const warps = int64_t{device.multiprocessors} * kMostBlocksOfMultiprocessor;
   int64_t const wanted = std::clamp<int64_t>((shape.rows * row_bytes(shape) - 1) / warps + 1,

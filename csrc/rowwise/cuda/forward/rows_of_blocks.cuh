@@ -12,6 +12,14 @@
 
 namespace zeta::rowwise::cuda {
 
+// A dense tensor of rows that begin with chunks.
+struct RowsOfParts {
+  int64_t rows;
+  int chunks_per_row;
+  int chunks_per_part;  // of all but the last one
+  int stages;           // of a warp
+};
+
 // Passes rows through the stages of blocks, a part of a row to each warp: weigh(rows, part) turns
 // a part in a stage into its weights and returns whether they are numbers.
 template <class Scalar, class Weigh>
@@ -19,13 +27,17 @@ __device__ inline void weigh_rows_of_blocks(RowsOfParts const& rows, Scalar* wei
                                             Scalar const* logits, StagedSupport const& support,
                                             Weigh const& weigh) {
   constexpr int kPerChunk = kChunkBytes / static_cast<int>(sizeof(Scalar));
-  BlockRows const block_rows(rows);
+  BlockRows block_rows;
   auto const warps = static_cast<uint32_t>(block_rows.warps());
-  int const bytes = block_rows.chunks() * kChunkBytes;
+  int const chunks_before = block_rows.warp() * rows.chunks_per_part;
+  int const left = rows.chunks_per_row - chunks_before;
+  int const chunks = left < rows.chunks_per_part ? left : rows.chunks_per_part;
+  block_rows.take_part(chunks_before, chunks);
+  int const bytes = chunks * kChunkBytes;
   // Parts are numbered row by row.
   auto const row_of = [&](int64_t number) { return static_cast<uint32_t>(number) / warps; };
   auto const first_entry = [&](uint32_t row) {
-    return (int64_t{row} * rows.chunks_per_row + block_rows.chunks_before()) * kPerChunk;
+    return (int64_t{row} * rows.chunks_per_row + chunks_before) * kPerChunk;
   };
   WarpPipe pipe(rows.stages);
   pipe.for_each(

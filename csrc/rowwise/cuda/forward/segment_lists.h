@@ -53,8 +53,10 @@ struct SegmentLists {
 };
 
 // Candidates that a segment hands on: for k up to the lanes of a warp, the k first.
-constexpr int segment_list_capacity(int64_t k) {
-  return k <= kWarpThreads ? static_cast<int>(k) : kCandidatesPerWarp;
+constexpr int segment_list_capacity(int64_t k, int element_bytes) {
+  if (k <= kWarpThreads) return static_cast<int>(k);
+  if (element_bytes == 8) return kCandidatesPerWarp;
+  return static_cast<int>(std::min<int64_t>(k, kCandidatesPerSegment));
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -22,7 +22,7 @@ struct SegmentsWorkspace {
 
   SegmentsWorkspace(int64_t rows, int64_t k, Plan const& plan)
       : segments(rows * plan.parts_per_row),
-        capacity(segment_list_capacity(k)),
+        capacity(segment_list_capacity(k, sizeof(Scalar))),
         teams(plan.blocks_of_team == 1 ? 0 : plan.merging_blocks / plan.blocks_of_team),
         blocks_of_team(plan.blocks_of_team) {}
 

@@ -17,24 +17,18 @@
 // call there.
 namespace zeta::rowwise::cuda {
 
-// A dense tensor of rows that begin with chunks.
-struct RowsOfParts {
-  int64_t rows;
-  int chunks_per_row;
-  int chunks_per_part;  // of all but the last one
-  int stages;           // of a warp
-};
-
 class BlockRows {
  public:
-  __device__ explicit BlockRows(RowsOfParts const& rows)
+  __device__ BlockRows()
       : lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
         warp_(static_cast<int>(threadIdx.x) / kWarpThreads),
         warps_(static_cast<int>(blockDim.x) / kWarpThreads),
-        chunks_before_(warp_ * rows.chunks_per_part),
-        exchanged_(exchanged()) {
-    int const left = rows.chunks_per_row - chunks_before_;
-    chunks_ = left < rows.chunks_per_part ? left : rows.chunks_per_part;
+        exchanged_(exchanged()) {}
+
+  // The part that this warp has of the rows from now on: chunks, and those before them.
+  __device__ void take_part(int chunks_before, int chunks) {
+    chunks_before_ = chunks_before;
+    chunks_ = chunks;
   }
 
   __device__ int lanes() const { return warps_ * kWarpThreads; }
@@ -47,9 +41,6 @@ class BlockRows {
   __device__ int place(int i) const { return i ^ lane_ % kChunksPerLane; }
   __device__ bool has(int chunk) const { return chunk < chunks_; }
   __device__ int chunks_before() const { return chunks_before_; }
-
-  // Of the part.
-  __device__ int chunks() const { return chunks_; }
 
   // Lets each warp say one thing. Returns what they have said, which holds until they have said two
   // things more: a warp that says the second one has seen all others say the first.
@@ -74,8 +65,8 @@ class BlockRows {
   int lane_;
   int warp_;
   int warps_;
-  int chunks_before_;
-  int chunks_;
+  int chunks_before_ = 0;
+  int chunks_ = 0;
   double* exchanged_;
   mutable int turn_ = 0;
 };

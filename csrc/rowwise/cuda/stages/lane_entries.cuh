@@ -82,6 +82,13 @@ class LaneEntries {
     }
   }
 
+  // Calls visit(place among the lane's entries) for those in the mask, in their order.
+  template <class Visit>
+  __device__ static void for_each_place(Mask mask, Visit const& visit) {
+#pragma unroll 1
+    for (; mask != 0; mask &= mask - 1) visit(lowest(mask));
+  }
+
   // Writes zeros to the entries in the mask.
   template <class Rows>
   __device__ static void clear(Rows const& rows, Chunk* row, Mask mask) {
@@ -118,7 +125,7 @@ class LaneEntries {
     if (support == nullptr) return;
     if (rows.rank() == 0) support[0] = is_ordinary ? total : kNaNRow;
     int const first_column = (rows.chunks_before() + rows.first_chunk()) * kPerChunk;
-    for (; mask != 0; mask &= mask - 1) support[1 + place++] = first_column + lowest(mask);
+    for_each_place(mask, [&](int entry) { support[1 + place++] = first_column + entry; });
     for (int i = total + rows.rank(); i < capacity; i += rows.lanes()) support[1 + i] = kNoColumn;
   }
 

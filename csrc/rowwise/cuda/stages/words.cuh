@@ -384,15 +384,20 @@ __device__ inline Scalar nearest(float x) {
   }
 }
 
+// The next lower one of the type's numbers.
+template <class Scalar>
+__device__ inline Scalar next_below(Scalar x) {
+  int const key = selection_key(x);
+  // -1 is the key of -0.
+  return scalar_of<Scalar>(static_cast<key_t<Scalar>>(key == 0 ? -2 : key - 1));
+}
+
 // The largest of the type's numbers that is not above x.
 template <class Scalar>
 __device__ inline Scalar nearest_below(float x) {
   Scalar const result = nearest<Scalar>(x);
   if constexpr (kPerWord<Scalar> == 1) return result;
-  int const key = selection_key(result);
-  // -1 is the key of -0.
-  auto const lower = static_cast<key_t<Scalar>>(key == 0 ? -2 : key - 1);
-  return widen(result) > x ? scalar_of<Scalar>(lower) : result;
+  return widen(result) > x ? next_below(result) : result;
 }
 
 // A word of one of the type's numbers throughout.
