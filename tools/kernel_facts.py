@@ -29,8 +29,9 @@ WORDS = {  # of template arguments
     "RowsOfColumns": "columns",
     "WarpOfBlock": "a row to a warp",
     "WholeBlock": "a row to a block",
-    "true": "any capacity",
-    "false": "small capacity",
+    "AmongZeros": "values among zeros",
+    "OverZeros": "values over zeros",
+    "OverZerosWide": "any capacity",
 }
 SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
 NUMBERS = {  # among them, in order

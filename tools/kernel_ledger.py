@@ -298,34 +298,37 @@ def many(scalar: str, length: int, k: int) -> Case:
 
 
 def support_backward(scalar: str, length: int, k: int) -> Case:
-    """Nothing but the result passes through memory: little is read, and stages are stored. Rows that
-    do not begin with chunks, parts of rows and what is no number are rare."""
+    """Nothing but the result passes through memory: little is read. Rows that do not begin with
+    chunks, parts of rows and what is no number are rare, and so are supports that are no chunk."""
     number = tuning()
+    is_staged = length * BYTES[scalar] <= number["kMostStagedRowBytes"]
     turn_bytes = min(number["kTurnBytes"], WARP * length * BYTES[scalar])
+    stores = turn_bytes / (WARP * number["kChunkBytes"])
     return Case(
-        f"support_backward, {scalar}, small capacity",
+        f"support_backward, {scalar}, values {'among' if is_staged else 'over'} zeros",
         *(scalar, length, k),
         entries=turn_bytes // BYTES[scalar],
         loop="^run: for",
         rare=(
-            *(*RARE, "^store_rows: ", "^store: (store_rows|int const begin)", "^put_nan: "),
+            *(*RARE, "^write: (if|auto const write_one)", "^write_one: ", "^put_nan: "),
             *(
                 r"^turn_of: .*\b(row|turn|turns_per_row)\b.* = ",
                 "^turn_of: return {row",
                 "^rows_of: .*columns",
+                "^load_columns: ",
             ),
             *RARE_BACKWARD,
         ),
-        contains=("^make: values", r"stage\[entry - first\]", "^store: pipe_"),
+        contains=("^make: ", r"^write: chunks\["),
         trips={
             "^reduce: for": 0,  # a lane to a row
-            "^store_stages: for": turn_bytes / number["kStageBytes"],
+            "^write: for": (stores, "STG.E.128"),
         },
-        most_blocks=number["kBlocksOfZeros"],
+        warps=number["kWarpsPerBlock"],
+        most_blocks=8,  # as blocks_of_zeros() says
+        bytes_ahead=turn_bytes,
+        dynamic_bytes=0,
         tensors=1,
-        **of_stages(
-            number["kStagesOfZeros"], number["kStageBytes"], warps=number["kWarpsPerBlock"]
-        ),
     )
 
 
@@ -626,7 +629,7 @@ CASES = [
     *(held("float32", length, 8) for length in (512, 1024)),
     *(segments(scalar, 1 << 17, k) for scalar in BYTES for k in (3, 32)),
     *(many(scalar, length, k) for scalar in BYTES for length, k in ((16, 16), (64, 32), (256, 32))),
-    *(support_backward(scalar, length, 3) for scalar in BYTES for length in (256, 1024)),
+    *(support_backward(scalar, length, 3) for scalar in BYTES for length in (16, 256, 1024)),
     *(weights_backward(scalar, 256) for scalar in BYTES),
     *(columns_few(scalar, 4096, 3) for scalar in BYTES),
 ]

@@ -257,6 +257,17 @@ TYPED_TEST(CudaBackward, FromSupportTakesAnyTurns) {
     });
     if (this->HasFatalFailure()) return;
   }
+  for (int rows_per_turn : {2, 5, 8, 32}) {
+    for (auto const result : {Lie::kDense, Lie::kLoose}) {
+      BackwardCase const one = {200, 15, 3, ++seed, result};
+      check_from_support<TypeParam>(BackwardRegime::kStages, one, [&](BackwardPlan& plan) {
+        EXPECT_TRUE(plan.is_staged);
+        plan.rows_per_turn = rows_per_turn;
+        plan.blocks = 2;
+      });
+      if (this->HasFatalFailure()) return;
+    }
+  }
   for (int columns_per_turn : {100, 1024, 3000}) {
     BackwardCase one = {9, 7000, 40, ++seed, Lie::kLoose};
     check_from_support<TypeParam>(BackwardRegime::kStages, one, [&](BackwardPlan& plan) {

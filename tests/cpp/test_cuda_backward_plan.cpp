@@ -10,7 +10,8 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-constexpr int64_t kWarps = int64_t{132} * kBlocksOfZeros * kWarpsPerBlock;
+constexpr int kBlocksOfZeros = blocks_of_zeros(4, false);
+constexpr int64_t kWarps = int64_t{132} * blocks_of_zeros(2, false) * kWarpsPerBlock;
 
 // Plans are known at compile time.
 static_assert(plan_from_weights(dense_rows(1024, 32, 4), kDevice).regime == BackwardRegime::kLanes);
@@ -20,9 +21,21 @@ TEST(CudaBackwardPlan, MakesSeveralShortRowsInATurn) {
   EXPECT_EQ(plan.regime, BackwardRegime::kStages);
   EXPECT_EQ(plan.lanes_per_row, 1);
   EXPECT_EQ(plan.turns_per_row, 1);
-  EXPECT_GE(plan.rows_per_turn * 1024, kTurnBytes);
-  EXPECT_LT(plan.rows_per_turn * 1024, kMostTurnBytes);
+  EXPECT_GE(plan.rows_per_turn * 1024, kTurnBytes / 2);
+  EXPECT_LE(plan.rows_per_turn * 1024, kTurnBytes);
+  EXPECT_FALSE(plan.is_staged);
   EXPECT_EQ(plan.blocks, 132 * kBlocksOfZeros);
+}
+
+// Each with a lane of its own, and all of them in a stage.
+TEST(CudaBackwardPlan, StagesTheShortestRows) {
+  for (int64_t length : {1, 3, 8, 16, 31, 32}) {
+    BackwardPlan const plan = plan_from_support(dense_rows(1 << 22, length, 4, 3), kDevice);
+    EXPECT_TRUE(plan.is_staged) << length;
+    EXPECT_EQ(plan.rows_per_turn, kWarpThreads) << length;
+    EXPECT_LE(plan.rows_per_turn * length * 4, kStageBytes) << length;
+  }
+  EXPECT_FALSE(plan_from_support(dense_rows(1 << 22, 33, 4, 3), kDevice).is_staged);
 }
 
 TEST(CudaBackwardPlan, GivesALaneOnePlaceOfUpToFour) {
@@ -41,8 +54,8 @@ TEST(CudaBackwardPlan, MakesLongRowsInParts) {
   BackwardPlan const plan = plan_from_support(dense_rows(64, 1 << 20, 4, 3), kDevice);
   EXPECT_EQ(plan.rows_per_turn, 1);
   EXPECT_GT(plan.turns_per_row, 1);
-  EXPECT_EQ(plan.columns_per_turn * 4 % kStageBytes, 0);
-  EXPECT_EQ(plan_from_support(dense_rows(1 << 14, 4096, 4, 3), kDevice).turns_per_row, 1);
+  EXPECT_EQ(plan.columns_per_turn * 4 % kLineBytes, 0);
+  EXPECT_EQ(plan_from_support(dense_rows(1 << 17, 1024, 4, 3), kDevice).turns_per_row, 1);
   // One long row goes to many warps.
   EXPECT_EQ(plan_from_support(dense_rows(1, 1 << 20, 4, 3), kDevice).turns_per_row, 1024);
 }
@@ -70,9 +83,12 @@ TEST(CudaBackwardPlan, CoversAllOfAnyResult) {
 }
 
 TEST(CudaBackwardPlan, HoldsBlocksThatSharedMemoryHas) {
-  Shape const shape = dense_rows(1 << 18, 256, 4, 3);
-  EXPECT_EQ(plan_from_support(shape, {108, 164 << 10}).blocks, 108 * 4);
-  EXPECT_EQ(plan_from_support(shape, {40, 64 << 10}).blocks, 40);
+  auto const blocks = [](int64_t length, Device const& device) {
+    return plan_from_support(dense_rows(1 << 20, length, 4, 3), device).blocks;
+  };
+  EXPECT_EQ(blocks(16, {108, 164 << 10}), 108 * kBlocksOfZeros);
+  EXPECT_EQ(blocks(16, {40, 64 << 10}), 40 * 3);
+  EXPECT_EQ(blocks(256, {40, 64 << 10}), 40 * kBlocksOfZeros);
 }
 
 TEST(CudaBackwardPlan, SharesWarpsAmongShortRows) {

@@ -10,6 +10,7 @@ namespace zeta::rowwise::cuda {
 // What the hardware has: lanes of a warp, and bytes of the widest access of one of them.
 inline constexpr int kWarpThreads = 32;
 inline constexpr int kChunkBytes = 16;
+inline constexpr int kLineBytes = 128;  // that a cache keeps together
 
 // Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
 inline constexpr int kWarpsPerBlock = 4;
@@ -116,15 +117,24 @@ inline constexpr int kMostMergingWarps = 4;
 inline constexpr int kSegmentsPerLane = 8;
 
 // The backward from the support: columns that a lane holds, for the default k = 3 all of a row;
-// stages of a warp, one of which is filled while the other is stored; and bytes that a warp makes
-// in a turn, and of rows that it makes at once. What a turn takes beside its stores does not grow
-// with its bytes: a prototype with turns of 4 KiB took 1.36 to 1.5 times a fill on an H200, up to
-// rows of 16 KiB. Nobody measured these.
+// bytes that a warp makes in a turn, the most of rows that it makes at once, or of a part where a
+// turn reads many columns again; chunks that a lane writes between two tests; and blocks of a
+// multiprocessor, which leave 64 registers to a thread, or 80 where the compiler would spill some.
+// With 32 warps, 256 KiB of zeros are under way, which take 8 us to write on an H200; the support
+// and then the gradient come in 2 to 3 us meanwhile. Nobody measured these.
 inline constexpr int kPlacesPerLane = 4;
-inline constexpr int kStagesOfZeros = 2;
-inline constexpr int kTurnBytes = 16 << 10;
-inline constexpr int kMostTurnBytes = 2 * kTurnBytes;
-inline constexpr int kBlocksOfZeros = 5;  // of a multiprocessor
+inline constexpr int kLeastTurnBytes = 4 << 10;
+inline constexpr int kTurnBytes = 8 << 10;
+inline constexpr int kMostTurnBytes = 32 << 10;
+inline constexpr int kChunksAtOnce = 4;
+constexpr int blocks_of_zeros(int element_bytes, bool is_wide) {
+  return element_bytes == 8 || is_wide ? 6 : 8;
+}
+
+// Up to this length of a row, the values are put among the zeros in shared memory. A value that is
+// written over zeros takes 32 bytes of the L2 cache's bandwidth, as 32 bytes of zeros do: with the
+// default k = 3 these would be three times 32 bytes beside 128.
+inline constexpr int kMostStagedRowBytes = 128;
 
 // The backward from the weights: chunks of a row that a lane holds at most, beside those of the
 // next row, and blocks of a multiprocessor by chunks. For more, the compiler spills registers, or

@@ -10,7 +10,7 @@
 #include "rowwise/cuda/backward/operands.cuh"
 #include "rowwise/cuda/backward/row_mean.cuh"
 #include "rowwise/cuda/lanes.cuh"
-#include "rowwise/cuda/stages/loose_copies.cuh"
+#include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/cuda/stages/loose_rows.cuh"
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/tuning.h"
@@ -19,8 +19,8 @@
 
 // The backward that knows the support, of a result whose rows follow each other without a gap. It
 // reads no more of the gradient than at the support. A warp makes some rows, or a part of one, in a
-// turn: it finds the values of all of them, then goes through their memory in stages of zeros into
-// which it puts the values. The supports are read two turns ahead, the gradients one turn ahead.
+// turn. It writes zeros to all of their memory, which waits for nothing and so hides what is read
+// meanwhile, and then the values over them. The supports are read a turn ahead.
 namespace zeta::rowwise::cuda {
 
 // How a result is taken apart. As of BackwardPlan.
@@ -32,6 +32,7 @@ struct SupportTurns {
   int rows_per_turn;
   int columns_per_turn;
   int turns_per_row;
+  bool is_one_chunk;  // each row of the support, with its count
 };
 
 // A lane's part of a turn: of one row.
@@ -43,45 +44,66 @@ struct SupportPart {
   GatheredPlaces<Scalar> places;
 };
 
-// With IsWide a row may have more columns than its lanes hold.
-template <class Mapping, class Scalar, bool IsWide>
+// How values get among the zeros. Of rows so short that the values would take as many writes as the
+// zeros, a turn is put together in shared memory, and written once.
+struct AmongZeros {
+  static constexpr bool kIsStaged = true;
+  static constexpr bool kIsWide = false;
+};
+// They are written over the zeros.
+struct OverZeros {
+  static constexpr bool kIsStaged = false;
+  static constexpr bool kIsWide = false;
+};
+// The same, of rows that may have more columns than their lanes hold.
+struct OverZerosWide {
+  static constexpr bool kIsStaged = false;
+  static constexpr bool kIsWide = true;
+};
+
+template <class Mapping, class Scalar, class Way>
 class SupportBackward {
  public:
   using Real = widened_t<Scalar>;
   using Integers = typename mappings::WeightedMean<Real>::Integers;
   using Part = SupportPart<Scalar>;
-  static constexpr int kEntries = kStageBytes / static_cast<int>(sizeof(Scalar));
+  static constexpr bool kIsStaged = Way::kIsStaged;
+  static constexpr bool kIsWide = Way::kIsWide;
 
+  // `stage` is a part of shared memory that is the warp's own, of rows that are staged.
   __device__ SupportBackward(RowGeometry<3> const& geometry, SupportTurns const& turns,
-                             SupportOperands<Scalar> const& operands, Integers const& integers)
+                             SupportOperands<Scalar> const& operands, Integers const& integers,
+                             Chunk* stage)
       : geometry_(geometry),
         turns_(turns),
         operands_(operands),
         integers_(integers),
         lanes_(turns.lanes_per_row),
+        lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
         own_row_(lanes_.group()),
         length_(static_cast<int>(geometry.length)),
-        pipe_(kStagesOfZeros),
-        stage_(pipe_.stage(0)),
-        other_stage_(pipe_.stage(1)) {}
+        stage_(stage) {}
 
   __device__ void run() {
     int64_t const step = static_cast<int64_t>(gridDim.x) * kWarpsPerBlock;
-    int64_t const first = static_cast<int64_t>(blockIdx.x) * kWarpsPerBlock +
-                          static_cast<int>(threadIdx.x) / kWarpThreads;
-    Part part;
+    int64_t number = static_cast<int64_t>(blockIdx.x) * kWarpsPerBlock +
+                     static_cast<int>(threadIdx.x) / kWarpThreads;
+    if constexpr (kIsStaged) clear_stage();
     Part next;
-    // The first two rounds do no more than read ahead.
+    load_support(number, next);
+    // The first zeros do not wait for the support. Later ones do not go further ahead of their
+    // values than they need, since the L2 cache is to hold them until then.
+    bool has_zeros = number < turns_.count;
+    if (has_zeros) write_zeros(turn_of(number));
 #pragma unroll 1
-    for (int64_t number = first - 2 * step; number < turns_.count; number += step) {
-      Part after_next;
-      load_support(number + 2 * step, after_next);
-      load_grads(next);
-      if (number >= 0) make(number, part);
-      part = next;
-      next = after_next;
+    for (; number < turns_.count; number += step) {
+      Part part = next;
+      load_grads(part);
+      load_support(number + step, next);
+      if (!has_zeros) write_zeros(turn_of(number));
+      has_zeros = false;
+      make(turn_of(number), part);
     }
-    pipe_.finish();
   }
 
  private:
@@ -101,19 +123,23 @@ class SupportBackward {
 
   __device__ void load_support(int64_t number, Part& part) const {
     part = Part();
-    int places = 0;
     int32_t const* support = operands_.source;
     int64_t const row = turn_of(number).row + own_row_;
-    if (number < turns_.count && own_row_ < turns_.rows_per_turn && row < geometry_.rows) {
+    bool const exists =
+        number < turns_.count && own_row_ < turns_.rows_per_turn && row < geometry_.rows;
+    if (exists) {
       int64_t offsets[3];
       find_row(geometry_, row, offsets);
       part.grads = offsets[1];
       part.support = offsets[2];
       support += offsets[2];
-      part.listed = support[0];
-      places = turns_.capacity;
     }
-    part.places.load_columns(lanes_, places, support + 1);
+    if (turns_.is_one_chunk) {
+      if (exists) part.listed = part.places.load_chunk(support);
+      return;
+    }
+    if (exists) part.listed = support[0];
+    part.places.load_columns(lanes_, exists ? turns_.capacity : 0, support + 1);
   }
 
   // How many columns the support has.
@@ -129,7 +155,7 @@ class SupportBackward {
   // Calls visit(column, grad) for this lane's columns of the support that it does not hold.
   template <class Visit>
   __device__ void for_each_other(Part const& part, Visit const& visit) const {
-    if constexpr (!IsWide) return;
+    if constexpr (!kIsWide) return;
     constexpr int kHeld = kWarpThreads * kPlacesPerLane;
     int32_t const* const support = operands_.source + part.support + 1;
 #pragma unroll 1
@@ -146,38 +172,66 @@ class SupportBackward {
   }
 
   // Makes what falls to a turn, of which this lane has a part.
-  __device__ void make(int64_t number, Part const& part) {
-    auto const& [columns, grads] = part.places;
+  __device__ void make(Turn const& turn, Part const& part) {
+    LooseRows<Scalar> const rows = rows_of(turn);
     auto const mean = mean_of(part);
     auto const value_of = [&](Scalar grad) {
       return narrow<Scalar>(mean.subtracted_from(static_cast<double>(widen(grad))));
     };
-    Turn const turn = turn_of(number);
-    LooseRows<Scalar> const rows = rows_of(turn);
-    // Where the lane's row begins, in the entries of the rows' cover, and where its places lie.
+    // Where the lane's row begins.
     int const rows_before = own_row_ < turns_.rows_per_turn ? own_row_ : 0;
-    int const start = rows.shift() - turn.first_column + rows_before * length_;
-    int entries[kPlacesPerLane];
-    Scalar values[kPlacesPerLane];
-#pragma unroll
-    for (int i = 0; i < kPlacesPerLane; ++i) {
-      entries[i] = columns[i] != part.places.kNone ? start + columns[i] : -1;
-      values[i] = value_of(grads[i]);
-    }
-    bool const is_nan = part.listed == kNaNRow;
-    bool const has_nan = __any_sync(kAllLanes, is_nan) != 0;
-    bool const is_filled = has_nan || has_values_in(rows, entries);
-    store_stages(rows, is_filled, [&](Scalar* stage, int first) {
-      auto const put = [&](int entry, Scalar value) {
-        if (static_cast<unsigned>(entry - first) < static_cast<unsigned>(kEntries)) {
-          stage[entry - first] = value;
+    int const start = rows_before * length_ - turn.first_column;
+    if constexpr (kIsStaged) {
+      make_in_stage(rows, start, part, value_of);
+    } else {
+      __syncwarp();  // values are written after the zeros of other lanes
+      auto const put = [&](int column, Scalar grad) {
+        int const entry = start + column;
+        if (static_cast<unsigned>(entry) < static_cast<unsigned>(rows.entries)) {
+          rows.begin[entry] = value_of(grad);
         }
       };
+      for_each_held(part, put);
+      for_each_other(part, put);
+    }
+    bool const is_nan = part.listed == kNaNRow;
+    if (__any_sync(kAllLanes, is_nan) != 0) put_nan(rows, start, is_nan);
+  }
+
+  // Unless a stage brings them together with the values.
+  __device__ void write_zeros(Turn const& turn) const {
+    if constexpr (kIsStaged) return;
+    write(rows_of(turn), [](int) { return Chunk{0, 0, 0, 0}; }, [](int) { return Scalar{}; });
+  }
+
+  // Puts the values into the stage, which is else of zeros, writes it, and makes it one of zeros.
+  template <class ValueOf>
+  __device__ void make_in_stage(LooseRows<Scalar> const& rows, int start, Part const& part,
+                                ValueOf const& value_of) {
+    auto* const entries = reinterpret_cast<Scalar*>(stage_);
+    Scalar* const own = entries + rows.shift() + start;
+    for_each_held(part, [&](int column, Scalar grad) { own[column] = value_of(grad); });
+    __syncwarp();
+    write(
+        rows, [&](int chunk) { return stage_[chunk]; }, [&](int entry) { return entries[entry]; });
+    __syncwarp();
+    for_each_held(part, [&](int column, Scalar) { own[column] = Scalar{}; });
+  }
+
+  __device__ void clear_stage() {
 #pragma unroll
-      for (int i = 0; i < kPlacesPerLane; ++i) put(entries[i], values[i]);
-      for_each_other(part, [&](int column, Scalar grad) { put(start + column, value_of(grad)); });
-      if (has_nan && is_nan) put_nan(stage, start - first);
-    });
+    for (int i = 0; i < kChunksPerLane; ++i) stage_[i * kWarpThreads + lane_] = {0, 0, 0, 0};
+    __syncwarp();
+  }
+
+  // Calls visit(column, grad) for the columns of the support that this lane holds.
+  template <class Visit>
+  __device__ static void for_each_held(Part const& part, Visit const& visit) {
+    auto const& [columns, grads] = part.places;
+#pragma unroll
+    for (int i = 0; i < kPlacesPerLane; ++i) {
+      if (columns[i] != GatheredPlaces<Scalar>::kNone) visit(columns[i], grads[i]);
+    }
   }
 
   // Of the row that this lane has a part of.
@@ -193,33 +247,6 @@ class SupportBackward {
     });
   }
 
-  // Whether some lane may have a place in the rows.
-  __device__ bool has_values_in(LooseRows<Scalar> const& rows,
-                                int const (&entries)[kPlacesPerLane]) const {
-    bool is_here = IsWide;
-#pragma unroll
-    for (int entry : entries) {
-      is_here |= static_cast<unsigned>(entry) < static_cast<unsigned>(rows.end());
-    }
-    return __any_sync(kAllLanes, is_here) != 0;
-  }
-
-  // Goes through the rows in stages of zeros. If they are filled, fill(stage, first) puts values
-  // into each, of which the first entry is this one of the rows' cover.
-  template <class Fill>
-  __device__ void store_stages(LooseRows<Scalar> const& rows, bool is_filled, Fill const& fill) {
-    bool const is_whole = rows.shift() == 0 && rows.end() == rows.last_whole();
-#pragma unroll 1
-    for (int first = 0; first < rows.end(); first += kEntries) {
-      make_zeros();
-      if (is_filled) {
-        fill(reinterpret_cast<Scalar*>(stage_), first);
-        is_clean_ = false;
-      }
-      store(rows, first, is_whole);
-    }
-  }
-
   // The memory that a turn fills.
   __device__ LooseRows<Scalar> rows_of(Turn const& turn) const {
     Scalar* const begin = operands_.result + turn.row * length_ + turn.first_column;
@@ -232,48 +259,41 @@ class SupportBackward {
     return {begin, rows * length_};
   }
 
-  // Makes the stage one of zeros, once the store before the last one has left it.
-  __device__ void make_zeros() {
-    pipe_.wait_for_older_stores();
-    if (is_clean_) return;
-    int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
-#pragma unroll
-    for (int i = 0; i < kChunksPerLane; ++i) stage_[i * kWarpThreads + lane] = {0, 0, 0, 0};
+  // Writes chunk_of(chunk) to the whole chunks of some rows, and entry_of(entry) to what shares a
+  // chunk with others, both numbered in the rows' cover.
+  template <class ChunkOf, class EntryOf>
+  __device__ void write(LooseRows<Scalar> const& rows, ChunkOf const& chunk_of,
+                        EntryOf const& entry_of) const {
+    constexpr int kPerChunk = LooseRows<Scalar>::kPerChunk;
+    Scalar* const cover = rows.cover();
+    auto* const chunks = reinterpret_cast<Chunk*>(cover);
+    int const first = rows.first_whole();
+    int const last = rows.last_whole();
+#pragma unroll kChunksAtOnce
+    for (int chunk = first / kPerChunk + lane_; chunk < last / kPerChunk; chunk += kWarpThreads) {
+      chunks[chunk] = chunk_of(chunk);
+    }
+    if (rows.shift() == 0 && last == rows.end()) return;
+    auto const write_one = [&](int entry) {
+      if (entry >= rows.shift() && entry < rows.end()) cover[entry] = entry_of(entry);
+    };
+    if (lane_ < first) write_one(lane_);
+    if (last >= first) write_one(last + lane_);
+  }
+
+  // Over the rows of lanes with is_nan, each of which begins at the lane's `start`.
+  __device__ void put_nan(LooseRows<Scalar> const& rows, int start, bool is_nan) const {
     __syncwarp();
-    is_clean_ = true;
-  }
-
-  // Of the lane's row, which begins at `start` of the stage.
-  __device__ void put_nan(Scalar* stage, int start) const {
-    int const end = start + length_ < kEntries ? start + length_ : kEntries;
+    unsigned left = __ballot_sync(kAllLanes, is_nan);
 #pragma unroll 1
-    for (int entry = (start > 0 ? start : 0) + lanes_.rank(); entry < end;
-         entry += lanes_.threads()) {
-      stage[entry] = narrow<Scalar>(NAN);
+    for (; left != 0; left &= left - 1) {
+      int const first = __shfl_sync(kAllLanes, start, __ffs(static_cast<int>(left)) - 1);
+      int const end = first + length_ < rows.entries ? first + length_ : rows.entries;
+#pragma unroll 1
+      for (int entry = (first > 0 ? first : 0) + lane_; entry < end; entry += kWarpThreads) {
+        rows.begin[entry] = narrow<Scalar>(NAN);
+      }
     }
-  }
-
-  // The part of the rows that the stage holds, from entry `first` of their cover on. The other
-  // stage comes next.
-  __device__ void store(LooseRows<Scalar> const& rows, int first, bool is_whole) {
-    int const end = first + kEntries < rows.end() ? first + kEntries : rows.end();
-    if (is_whole) {
-      pipe_.store(number_, 0, rows.begin + first, (end - first) * static_cast<int>(sizeof(Scalar)));
-    } else {
-      __syncwarp();
-      int const begin = first > rows.shift() ? first : rows.shift();
-      store_rows(pipe_, number_, LooseRows<Scalar>{rows.cover() + begin, end - begin});
-    }
-    number_ ^= 1;
-    swap(stage_, other_stage_);
-    swap(is_clean_, other_is_clean_);
-  }
-
-  template <class Value>
-  __device__ static void swap(Value& a, Value& b) {
-    Value const c = a;
-    a = b;
-    b = c;
   }
 
   RowGeometry<3> const& geometry_;
@@ -281,21 +301,16 @@ class SupportBackward {
   SupportOperands<Scalar> const& operands_;
   Integers const& integers_;
   Lanes lanes_;
+  int lane_;
   int own_row_;  // of a turn
   int length_;
-  WarpPipe pipe_;
-  // The stage that is filled next, and the one that is stored.
-  int number_ = 0;
   Chunk* stage_;
-  Chunk* other_stage_;
-  bool is_clean_ = false;  // of zeros alone
-  bool other_is_clean_ = false;
-  static_assert(kStagesOfZeros == 2);
 };
 
 // Blocks of kWarpsPerBlock warps.
-template <template <class> class MappingOf, class Scalar, bool IsWide>
-__global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfZeros)
+template <template <class> class MappingOf, class Scalar, class Way>
+__global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads,
+                                  blocks_of_zeros(sizeof(Scalar), Way::kIsWide))
     support_backward_kernel(
         __grid_constant__ RowGeometry<3> const geometry, __grid_constant__ SupportTurns const turns,
         __grid_constant__ SupportOperands<Scalar> const operands,
@@ -304,7 +319,10 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfZeros)
   // Mappings whose slope varies on the support would have to hand over their weights, too.
   using Mapping = MappingOf<widened_t<Scalar>>;
   static_assert(Mapping::slope(0.25) == 1);
-  SupportBackward<Mapping, Scalar, IsWide>(geometry, turns, operands, integers).run();
+  constexpr int kChunks = Way::kIsStaged ? kStageChunks : 1;
+  ZETA_SHARED_ARRAY(Chunk, stages, kWarpsPerBlock * kChunks);
+  Chunk* const stage = stages + static_cast<int>(threadIdx.x) / kWarpThreads * kChunks;
+  SupportBackward<Mapping, Scalar, Way>(geometry, turns, operands, integers, stage).run();
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -3,17 +3,22 @@
 #include <cstdint>
 
 #include "rowwise/cuda/lanes.cuh"
+#include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/tuning.h"
 
 // A row's gradient at the columns of its support.
 namespace zeta::rowwise::cuda {
 
-// Places of the support that a lane holds, of the first ones of the row.
+// Of a support that is a chunk with its count.
+inline constexpr int kColumnsOfChunk = kChunkBytes / static_cast<int>(sizeof(int32_t)) - 1;
+
+// Places of the support that a lane holds, of the first ones of the row. Which of them there are is
+// known once the gradient was read.
 template <class Scalar>
 struct GatheredPlaces {
   static constexpr int kNone = -1;
 
-  int columns[kPlacesPerLane];
+  int columns[kPlacesPerLane] = {};
   Scalar grads[kPlacesPerLane];  // 0 where there is no column
 
   // Reads those of the `places` from the first on, of a support that lies behind its count.
@@ -24,6 +29,18 @@ struct GatheredPlaces {
       bool const exists = i * lanes.threads() + lanes.rank() < places;
       columns[i] = exists ? own[i * lanes.threads()] : kNone;
     }
+  }
+
+  // Reads a support of so many places that it is a chunk with its count, which is returned.
+  __device__ int load_chunk(int32_t const* support) {
+    static_assert(kPlacesPerLane >= kColumnsOfChunk);
+    Chunk const chunk = *reinterpret_cast<Chunk const*>(support);
+#pragma unroll
+    for (int i = kColumnsOfChunk; i < kPlacesPerLane; ++i) columns[i] = kNone;
+    columns[0] = static_cast<int>(chunk.y);
+    columns[1] = static_cast<int>(chunk.z);
+    columns[2] = static_cast<int>(chunk.w);
+    return static_cast<int>(chunk.x);
   }
 
   // Keeps those columns that are the row's, and stand in the first `places`.

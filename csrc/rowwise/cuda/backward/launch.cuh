@@ -24,26 +24,37 @@ namespace detail {
 
 inline constexpr int kThreadsOfWarps = kWarpsPerBlock * kWarpThreads;
 
+// Whether a row of the support is read as a whole, which begins at a multiple of 16 bytes.
+inline bool is_one_chunk(RowGeometry<3> const& geometry, int32_t const* support, int capacity) {
+  constexpr int kEntries = kChunkBytes / static_cast<int>(sizeof(int32_t));
+  bool is_aligned = reinterpret_cast<uintptr_t>(support) % kChunkBytes == 0;
+  for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
+    is_aligned = is_aligned && geometry.batch_strides[dimension][2] % kEntries == 0;
+  }
+  return is_aligned && capacity == kColumnsOfChunk;
+}
+
 template <template <class> class MappingOf, class Scalar, class Integers>
 cudaError_t launch_stages(RowGeometry<3> const& geometry, SupportOperands<Scalar> const& operands,
                           int64_t capacity, BackwardPlan const& plan, Integers const& integers,
                           cudaStream_t stream) {
+  int const places = static_cast<int>(std::min(capacity, geometry.length));
   SupportTurns const turns = {
       .count = quotient_above(geometry.rows, plan.rows_per_turn) * plan.turns_per_row,
-      .capacity = static_cast<int>(std::min(capacity, geometry.length)),
+      .capacity = places,
       .grads_stride = static_cast<int>(geometry.stride[1]),
       .lanes_per_row = plan.lanes_per_row,
       .rows_per_turn = plan.rows_per_turn,
       .columns_per_turn = plan.columns_per_turn,
-      .turns_per_row = plan.turns_per_row};
-  auto const launch = [&](auto* kernel) {
-    return launch_with({.shared_bytes = pipe_shared_bytes(kStagesOfZeros)}, kernel,
-                       static_cast<unsigned>(plan.blocks), kThreadsOfWarps, stream, geometry, turns,
-                       operands, integers);
+      .turns_per_row = plan.turns_per_row,
+      .is_one_chunk = is_one_chunk(geometry, operands.source, places)};
+  auto const launch_way = [&]<class Way>(Way) {
+    return launch(support_backward_kernel<MappingOf, Scalar, Way>,
+                  static_cast<unsigned>(plan.blocks), kThreadsOfWarps, stream, geometry, turns,
+                  operands, integers);
   };
-  return turns.capacity > kWarpThreads * kPlacesPerLane
-             ? launch(support_backward_kernel<MappingOf, Scalar, true>)
-             : launch(support_backward_kernel<MappingOf, Scalar, false>);
+  if (turns.capacity > kWarpThreads * kPlacesPerLane) return launch_way(OverZerosWide());
+  return plan.is_staged ? launch_way(AmongZeros()) : launch_way(OverZeros());
 }
 
 // Calls function.operator()<Rows>(block) with how rows fall to groups for passes.

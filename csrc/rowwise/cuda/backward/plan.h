@@ -12,7 +12,7 @@
 namespace zeta::rowwise::cuda {
 
 enum class BackwardRegime {
-  kStages,   // from the support: zeros in stages, with the values among them
+  kStages,   // from the support: zeros, with the values over them or put among them in a stage
   kLanes,    // from the weights: a row in the registers of some lanes
   kListed,   // from the weights: a row to a warp or a block, which lists the support
   kColumns,  // rows side by side in memory
@@ -30,6 +30,7 @@ struct BackwardPlan {
   int rows_per_turn = 1;
   int columns_per_turn = 1;
   int turns_per_row = 1;
+  bool is_staged = false;  // the values get among the zeros before these are written
 
   friend constexpr bool operator==(BackwardPlan const&, BackwardPlan const&) = default;
 };
@@ -91,27 +92,36 @@ constexpr BackwardPlan plan_of_stages(Shape const& shape, Device const& device) 
   auto const lanes = std::clamp<int64_t>(
       quotient_above(std::max<int64_t>(shape.k, 1), kPlacesPerLane), 1, kWarpThreads);
   plan.lanes_per_row = static_cast<int>(std::bit_ceil(static_cast<unsigned>(lanes)));
-  int const block_bytes = pipe_shared_bytes(kStagesOfZeros) + kSystemSharedBytes;
-  int const blocks = std::clamp(device.shared_bytes / block_bytes, 1, kBlocksOfZeros);
 
-  // All warps have the same number of turns, of about kTurnBytes.
+  // All warps have the same number of turns, of about as many bytes.
+  bool const is_wide = shape.k > kWarpThreads * kPlacesPerLane;
+  int const blocks = blocks_of_zeros(shape.element_bytes, is_wide);
   int64_t const warps = int64_t{device.multiprocessors} * blocks * kWarpsPerBlock;
-  int64_t const bytes = shape.rows * row_bytes(shape);
-  int64_t const turns_of_warp = std::max<int64_t>(2, bytes / (warps * kTurnBytes));
+  int64_t const bytes = std::max<int64_t>(1, shape.rows * row_bytes(shape));
+  int64_t const turns_of_warp =
+      quotient_above(bytes, warps * (is_wide ? kMostTurnBytes : kTurnBytes));
   int64_t const turn_bytes =
-      std::max<int64_t>(kStageBytes, quotient_above(bytes, warps * turns_of_warp));
+      std::max<int64_t>(kLeastTurnBytes, quotient_above(bytes, warps * turns_of_warp));
   plan.columns_per_turn = static_cast<int>(shape.length);
   if (row_bytes(shape) > kMostTurnBytes || row_bytes(shape) >= 2 * turn_bytes) {
-    int64_t const whole_stages = turn_bytes / kStageBytes * kStageBytes;
-    plan.columns_per_turn = static_cast<int>(whole_stages / shape.element_bytes);
+    int64_t const parts = quotient_above(row_bytes(shape), turn_bytes);
+    int64_t const lines = quotient_above(quotient_above(row_bytes(shape), parts), kLineBytes);
+    plan.columns_per_turn = static_cast<int>(lines * kLineBytes / shape.element_bytes);
     plan.turns_per_row = static_cast<int>(quotient_above(shape.length, plan.columns_per_turn));
   } else {
     plan.rows_per_turn = static_cast<int>(std::min({int64_t{kWarpThreads / plan.lanes_per_row},
                                                     quotient_above(turn_bytes, row_bytes(shape)),
                                                     std::max<int64_t>(1, shape.rows / warps)}));
+    int64_t const cover_bytes =
+        plan.rows_per_turn * row_bytes(shape) + (is_loose(shape) ? kChunkBytes : 0);
+    plan.is_staged = row_bytes(shape) <= kMostStagedRowBytes && cover_bytes <= kStageBytes;
   }
   int64_t const turns = quotient_above(shape.rows, plan.rows_per_turn) * plan.turns_per_row;
-  plan.blocks = blocks_of_device(device, blocks, quotient_above(turns, kWarpsPerBlock));
+  // Blocks of staged rows have shared memory.
+  int const block_bytes = kWarpsPerBlock * kStageBytes + kSystemSharedBytes;
+  int const resident =
+      plan.is_staged ? std::clamp(device.shared_bytes / block_bytes, 1, blocks) : blocks;
+  plan.blocks = blocks_of_device(device, resident, quotient_above(turns, kWarpsPerBlock));
   return plan;
 }
 
