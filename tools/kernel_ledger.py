@@ -301,8 +301,10 @@ def support_backward(scalar: str, length: int, k: int) -> Case:
     """Nothing but the result passes through memory: little is read. Rows that do not begin with
     chunks, parts of rows and what is no number are rare, and so are supports that are no chunk."""
     number = tuning()
-    is_staged = length * BYTES[scalar] <= number["kMostStagedRowBytes"]
-    turn_bytes = min(number["kTurnBytes"], WARP * length * BYTES[scalar])
+    row_bytes = length * BYTES[scalar]
+    is_staged = row_bytes <= k * number["kSectorBytes"] * number["kMostSectorsPerValue"]
+    most_bytes = number["kStageBytes"] if is_staged else number["kTurnBytes"]
+    turn_bytes = min(WARP, most_bytes // row_bytes) * row_bytes
     stores = turn_bytes / (WARP * number["kChunkBytes"])
     return Case(
         f"support_backward, {scalar}, values {'among' if is_staged else 'over'} zeros",

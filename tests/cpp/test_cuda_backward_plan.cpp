@@ -27,15 +27,22 @@ TEST(CudaBackwardPlan, MakesSeveralShortRowsInATurn) {
   EXPECT_EQ(plan.blocks, 132 * kBlocksOfZeros);
 }
 
-// Each with a lane of its own, and all of them in a stage.
-TEST(CudaBackwardPlan, StagesTheShortestRows) {
-  for (int64_t length : {1, 3, 8, 16, 31, 32}) {
-    BackwardPlan const plan = plan_from_support(dense_rows(1 << 22, length, 4, 3), kDevice);
+TEST(CudaBackwardPlan, StagesRowsOfManyValues) {
+  auto const plan_of = [](int64_t length, int64_t k) {
+    return plan_from_support(dense_rows(1 << 22, length, 4, k), kDevice);
+  };
+  for (int64_t length : {1, 3, 8, 16, 31, 32, 48}) {
+    BackwardPlan const plan = plan_of(length, 3);
     EXPECT_TRUE(plan.is_staged) << length;
-    EXPECT_EQ(plan.rows_per_turn, kWarpThreads) << length;
+    EXPECT_EQ(plan.rows_per_turn, length == 48 ? 21 : 32) << length;
     EXPECT_LE(plan.rows_per_turn * length * 4, kStageBytes) << length;
   }
-  EXPECT_FALSE(plan_from_support(dense_rows(1 << 22, 33, 4, 3), kDevice).is_staged);
+  EXPECT_FALSE(plan_of(49, 3).is_staged);
+  EXPECT_TRUE(plan_of(256, 32).is_staged);
+  EXPECT_EQ(plan_of(256, 32).rows_per_turn, 4);
+  EXPECT_FALSE(plan_of(1024, 8).is_staged);
+  EXPECT_TRUE(plan_of(1024, 128).is_staged);
+  EXPECT_FALSE(plan_of(1024, 129).is_staged);  // which lanes do not hold
 }
 
 TEST(CudaBackwardPlan, GivesALaneOnePlaceOfUpToFour) {

@@ -10,7 +10,8 @@ namespace zeta::rowwise::cuda {
 // What the hardware has: lanes of a warp, and bytes of the widest access of one of them.
 inline constexpr int kWarpThreads = 32;
 inline constexpr int kChunkBytes = 16;
-inline constexpr int kLineBytes = 128;  // that a cache keeps together
+inline constexpr int kSectorBytes = 32;  // that are read or written at least
+inline constexpr int kLineBytes = 128;   // that a cache keeps together
 
 // Short rows: blocks of so many warps, as PyTorch's softmax for rows up to 1024 columns.
 inline constexpr int kWarpsPerBlock = 4;
@@ -131,10 +132,10 @@ constexpr int blocks_of_zeros(int element_bytes, bool is_wide) {
   return element_bytes == 8 || is_wide ? 6 : 8;
 }
 
-// Up to this length of a row, the values are put among the zeros in shared memory. A value that is
-// written over zeros takes 32 bytes of the L2 cache's bandwidth, as 32 bytes of zeros do: with the
-// default k = 3 these would be three times 32 bytes beside 128.
-inline constexpr int kMostStagedRowBytes = 128;
+// A value that is written over zeros takes a sector of the L2 cache's bandwidth, as eight zeros of
+// float32 do. Where the values may have one for every so many of zeros, they are put among the
+// zeros in shared memory: with the default k = 3 in rows of up to 192 bytes.
+inline constexpr int kMostSectorsPerValue = 2;
 
 // The backward from the weights: chunks of a row that a lane holds at most, beside those of the
 // next row, and blocks of a multiprocessor by chunks. For more, the compiler spills registers, or

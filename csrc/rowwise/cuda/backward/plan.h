@@ -109,12 +109,13 @@ constexpr BackwardPlan plan_of_stages(Shape const& shape, Device const& device) 
     plan.columns_per_turn = static_cast<int>(lines * kLineBytes / shape.element_bytes);
     plan.turns_per_row = static_cast<int>(quotient_above(shape.length, plan.columns_per_turn));
   } else {
-    plan.rows_per_turn = static_cast<int>(std::min({int64_t{kWarpThreads / plan.lanes_per_row},
-                                                    quotient_above(turn_bytes, row_bytes(shape)),
-                                                    std::max<int64_t>(1, shape.rows / warps)}));
-    int64_t const cover_bytes =
-        plan.rows_per_turn * row_bytes(shape) + (is_loose(shape) ? kChunkBytes : 0);
-    plan.is_staged = row_bytes(shape) <= kMostStagedRowBytes && cover_bytes <= kStageBytes;
+    int64_t const stage_bytes = kStageBytes - (is_loose(shape) ? kChunkBytes : 0);
+    plan.is_staged = !is_wide && row_bytes(shape) <= stage_bytes &&
+                     row_bytes(shape) <= shape.k * kSectorBytes * kMostSectorsPerValue;
+    int64_t const most_bytes = plan.is_staged ? stage_bytes : kMostTurnBytes;
+    plan.rows_per_turn = static_cast<int>(std::min(
+        {int64_t{kWarpThreads / plan.lanes_per_row}, quotient_above(turn_bytes, row_bytes(shape)),
+         most_bytes / row_bytes(shape), std::max<int64_t>(1, shape.rows / warps)}));
   }
   int64_t const turns = quotient_above(shape.rows, plan.rows_per_turn) * plan.turns_per_row;
   // Blocks of staged rows have shared memory.
