@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "cuda_rows.h"
 #include "mappings/sparse_softmax.h"
@@ -360,6 +361,28 @@ TYPED_TEST(CudaBackward, TakesOneWeightThatIsNaN) {
                   cuda::backward_plan_for(regime, shape, kDevice), &stream),
               cudaSuccess);
     EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << name_of(regime);
+  }
+}
+
+// As a slice of a larger tensor may lie, of which no row can be read as a chunk.
+TYPED_TEST(CudaBackward, TakesASupportBetweenChunks) {
+  for (int64_t length : {16, 100}) {
+    BackwardCase const one = {35, length, 3, static_cast<uint64_t>(length)};
+    Given<TypeParam> given(one);
+    Expected<TypeParam> const expected(one, given);
+    Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
+    auto const geometry = geometry_of(one.rows, one.length, result, given.grads, given.support);
+    auto const entries = static_cast<size_t>(one.rows * given.support.row_stride);
+    std::vector<int32_t> memory(1 + entries);
+    std::copy_n(given.support.memory.data(), entries, memory.begin() + 1);
+    auto const shape = cuda::shape_of_result<TypeParam>(geometry, result.data(), one.k);
+    simt::Stream const stream = one.stream();
+    ASSERT_EQ(cuda::launch_support_backward<SparseSoftmax>(
+                  geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
+                  static_cast<int32_t const*>(memory.data() + 1), one.k,
+                  cuda::plan_from_support(shape, kDevice), &stream),
+              cudaSuccess);
+    EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << length;
   }
 }
 
