@@ -32,6 +32,8 @@ WORDS = {  # of template arguments
     "AmongZeros": "values among zeros",
     "OverZeros": "values over zeros",
     "OverZerosWide": "any capacity",
+    "AmongZerosOfChunks": "values among zeros, k = 3",
+    "OverZerosOfChunks": "values over zeros, k = 3",
 }
 SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
 NUMBERS = {  # among them, in order

@@ -299,7 +299,7 @@ def many(scalar: str, length: int, k: int) -> Case:
 
 def support_backward(scalar: str, length: int, k: int) -> Case:
     """Nothing but the result passes through memory: little is read. Rows that do not begin with
-    chunks, parts of rows and what is no number are rare, and so are supports that are no chunk."""
+    chunks, parts of rows and what is no number are rare."""
     number = tuning()
     row_bytes = length * BYTES[scalar]
     is_staged = row_bytes <= k * number["kSectorBytes"] * number["kMostSectorsPerValue"]
@@ -307,7 +307,7 @@ def support_backward(scalar: str, length: int, k: int) -> Case:
     turn_bytes = min(WARP, most_bytes // row_bytes) * row_bytes
     stores = turn_bytes / (WARP * number["kChunkBytes"])
     return Case(
-        f"support_backward, {scalar}, values {'among' if is_staged else 'over'} zeros",
+        f"support_backward, {scalar}, values {'among' if is_staged else 'over'} zeros, k = 3",
         *(scalar, length, k),
         entries=turn_bytes // BYTES[scalar],
         loop="^run: for",
@@ -317,7 +317,6 @@ def support_backward(scalar: str, length: int, k: int) -> Case:
                 r"^turn_of: .*\b(row|turn|turns_per_row)\b.* = ",
                 "^turn_of: return {row",
                 "^rows_of: .*columns",
-                "^load_columns: ",
             ),
             *RARE_BACKWARD,
         ),

@@ -32,41 +32,50 @@ struct SupportTurns {
   int rows_per_turn;
   int columns_per_turn;
   int turns_per_row;
-  bool is_one_chunk;  // each row of the support, with its count
 };
 
 // A lane's part of a turn: of one row.
-template <class Scalar>
+template <class Scalar, int Places>
 struct SupportPart {
   int64_t grads = 0;    // where the row of the gradient begins, in elements
   int64_t support = 0;  // and that of the support
   int listed = 0;       // count of the support, 0 where there is no row
-  GatheredPlaces<Scalar> places;
+  GatheredPlaces<Scalar, Places> places;
 };
 
-// How values get among the zeros. Of rows so short that the values would take as many writes as the
-// zeros, a turn is put together in shared memory, and written once.
-struct AmongZeros {
-  static constexpr bool kIsStaged = true;
-  static constexpr bool kIsWide = false;
-};
-// They are written over the zeros.
+// How values get among the zeros: they are written over them.
 struct OverZeros {
   static constexpr bool kIsStaged = false;
   static constexpr bool kIsWide = false;
+  static constexpr bool kIsOneChunk = false;
+  static constexpr int kPlaces = kPlacesPerLane;
 };
 // The same, of rows that may have more columns than their lanes hold.
-struct OverZerosWide {
-  static constexpr bool kIsStaged = false;
+struct OverZerosWide : OverZeros {
   static constexpr bool kIsWide = true;
 };
+// Of rows so short that the values would take as many writes as the zeros, a turn is put together
+// in shared memory, and written once.
+struct AmongZeros : OverZeros {
+  static constexpr bool kIsStaged = true;
+};
+
+// A row of the support is a chunk with its count, as for the default k = 3. A lane has it all.
+template <class Way>
+struct OfChunks : Way {
+  static constexpr bool kIsOneChunk = true;
+  static constexpr int kPlaces = kColumnsOfChunk;
+};
+struct OverZerosOfChunks : OfChunks<OverZeros> {};
+struct AmongZerosOfChunks : OfChunks<AmongZeros> {};
 
 template <class Mapping, class Scalar, class Way>
 class SupportBackward {
  public:
   using Real = widened_t<Scalar>;
   using Integers = typename mappings::WeightedMean<Real>::Integers;
-  using Part = SupportPart<Scalar>;
+  using Places = GatheredPlaces<Scalar, Way::kPlaces>;
+  using Part = SupportPart<Scalar, Way::kPlaces>;
   static constexpr bool kIsStaged = Way::kIsStaged;
   static constexpr bool kIsWide = Way::kIsWide;
 
@@ -78,7 +87,7 @@ class SupportBackward {
         turns_(turns),
         operands_(operands),
         integers_(integers),
-        lanes_(turns.lanes_per_row),
+        lanes_(Way::kIsOneChunk ? 1 : turns.lanes_per_row),
         lane_(static_cast<int>(threadIdx.x) % kWarpThreads),
         own_row_(lanes_.group()),
         length_(static_cast<int>(geometry.length)),
@@ -134,17 +143,18 @@ class SupportBackward {
       part.support = offsets[2];
       support += offsets[2];
     }
-    if (turns_.is_one_chunk) {
+    if constexpr (Way::kIsOneChunk) {
       if (exists) part.listed = part.places.load_chunk(support);
-      return;
+    } else {
+      if (exists) part.listed = support[0];
+      part.places.load_columns(lanes_, exists ? turns_.capacity : 0, support + 1);
     }
-    if (exists) part.listed = support[0];
-    part.places.load_columns(lanes_, exists ? turns_.capacity : 0, support + 1);
   }
 
   // How many columns the support has.
   __device__ int columns_of(Part const& part) const {
-    return part.listed < turns_.capacity ? part.listed : turns_.capacity;
+    int const capacity = Way::kIsOneChunk ? kColumnsOfChunk : turns_.capacity;
+    return part.listed < capacity ? part.listed : capacity;
   }
 
   __device__ void load_grads(Part& part) const {
@@ -156,16 +166,16 @@ class SupportBackward {
   template <class Visit>
   __device__ void for_each_other(Part const& part, Visit const& visit) const {
     if constexpr (!kIsWide) return;
-    constexpr int kHeld = kWarpThreads * kPlacesPerLane;
+    constexpr int kHeld = kWarpThreads * Way::kPlaces;
     int32_t const* const support = operands_.source + part.support + 1;
 #pragma unroll 1
     for (int first = kHeld; first < columns_of(part); first += kHeld) {
-      GatheredPlaces<Scalar> places;
+      Places places;
       places.load_columns(lanes_, columns_of(part) - first, support + first);
       places.load_grads(lanes_, columns_of(part) - first, operands_.grads + part.grads,
                         turns_.grads_stride, length_);
 #pragma unroll
-      for (int i = 0; i < kPlacesPerLane; ++i) {
+      for (int i = 0; i < Way::kPlaces; ++i) {
         if (places.columns[i] != places.kNone) visit(places.columns[i], places.grads[i]);
       }
     }
@@ -229,8 +239,8 @@ class SupportBackward {
   __device__ static void for_each_held(Part const& part, Visit const& visit) {
     auto const& [columns, grads] = part.places;
 #pragma unroll
-    for (int i = 0; i < kPlacesPerLane; ++i) {
-      if (columns[i] != GatheredPlaces<Scalar>::kNone) visit(columns[i], grads[i]);
+    for (int i = 0; i < Way::kPlaces; ++i) {
+      if (columns[i] != Places::kNone) visit(columns[i], grads[i]);
     }
   }
 

@@ -11,21 +11,22 @@ namespace zeta::rowwise::cuda {
 
 // Of a support that is a chunk with its count.
 inline constexpr int kColumnsOfChunk = kChunkBytes / static_cast<int>(sizeof(int32_t)) - 1;
+static_assert(kColumnsOfChunk <= kPlacesPerLane);  // so that plans give such a row one lane
 
 // Places of the support that a lane holds, of the first ones of the row. Which of them there are is
 // known once the gradient was read.
-template <class Scalar>
+template <class Scalar, int Places>
 struct GatheredPlaces {
   static constexpr int kNone = -1;
 
-  int columns[kPlacesPerLane] = {};
-  Scalar grads[kPlacesPerLane];  // 0 where there is no column
+  int columns[Places] = {};
+  Scalar grads[Places];  // 0 where there is no column
 
   // Reads those of the `places` from the first on, of a support that lies behind its count.
   __device__ void load_columns(Lanes const& lanes, int places, int32_t const* support) {
     int32_t const* const own = support + lanes.rank();
 #pragma unroll
-    for (int i = 0; i < kPlacesPerLane; ++i) {
+    for (int i = 0; i < Places; ++i) {
       bool const exists = i * lanes.threads() + lanes.rank() < places;
       columns[i] = exists ? own[i * lanes.threads()] : kNone;
     }
@@ -33,10 +34,8 @@ struct GatheredPlaces {
 
   // Reads a support of so many places that it is a chunk with its count, which is returned.
   __device__ int load_chunk(int32_t const* support) {
-    static_assert(kPlacesPerLane >= kColumnsOfChunk);
+    static_assert(Places == kColumnsOfChunk);
     Chunk const chunk = *reinterpret_cast<Chunk const*>(support);
-#pragma unroll
-    for (int i = kColumnsOfChunk; i < kPlacesPerLane; ++i) columns[i] = kNone;
     columns[0] = static_cast<int>(chunk.y);
     columns[1] = static_cast<int>(chunk.z);
     columns[2] = static_cast<int>(chunk.w);
@@ -47,7 +46,7 @@ struct GatheredPlaces {
   __device__ void load_grads(Lanes const& lanes, int places, Scalar const* row, int stride,
                              int length) {
 #pragma unroll
-    for (int i = 0; i < kPlacesPerLane; ++i) {
+    for (int i = 0; i < Places; ++i) {
       bool const is_listed = i * lanes.threads() + lanes.rank() < places;
       bool const is_column = static_cast<unsigned>(columns[i]) < static_cast<unsigned>(length);
       columns[i] = is_listed && is_column ? columns[i] : kNone;

@@ -38,22 +38,23 @@ template <template <class> class MappingOf, class Scalar, class Integers>
 cudaError_t launch_stages(RowGeometry<3> const& geometry, SupportOperands<Scalar> const& operands,
                           int64_t capacity, BackwardPlan const& plan, Integers const& integers,
                           cudaStream_t stream) {
-  int const places = static_cast<int>(std::min(capacity, geometry.length));
   SupportTurns const turns = {
       .count = quotient_above(geometry.rows, plan.rows_per_turn) * plan.turns_per_row,
-      .capacity = places,
+      .capacity = static_cast<int>(std::min(capacity, geometry.length)),
       .grads_stride = static_cast<int>(geometry.stride[1]),
       .lanes_per_row = plan.lanes_per_row,
       .rows_per_turn = plan.rows_per_turn,
       .columns_per_turn = plan.columns_per_turn,
-      .turns_per_row = plan.turns_per_row,
-      .is_one_chunk = is_one_chunk(geometry, operands.source, places)};
+      .turns_per_row = plan.turns_per_row};
   auto const launch_way = [&]<class Way>(Way) {
     return launch(support_backward_kernel<MappingOf, Scalar, Way>,
                   static_cast<unsigned>(plan.blocks), kThreadsOfWarps, stream, geometry, turns,
                   operands, integers);
   };
   if (turns.capacity > kWarpThreads * kPlacesPerLane) return launch_way(OverZerosWide());
+  if (is_one_chunk(geometry, operands.source, turns.capacity)) {
+    return plan.is_staged ? launch_way(AmongZerosOfChunks()) : launch_way(OverZerosOfChunks());
+  }
   return plan.is_staged ? launch_way(AmongZeros()) : launch_way(OverZeros());
 }
 
