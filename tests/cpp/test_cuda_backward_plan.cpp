@@ -31,16 +31,16 @@ TEST(CudaBackwardPlan, StagesRowsOfManyValues) {
   auto const plan_of = [](int64_t length, int64_t k) {
     return plan_from_support(dense_rows(1 << 22, length, 4, k), kDevice);
   };
-  for (int64_t length : {1, 3, 8, 16, 31, 32, 48}) {
+  for (int64_t length : {1, 3, 8, 16, 31, 32, 48, 96}) {
     BackwardPlan const plan = plan_of(length, 3);
     EXPECT_TRUE(plan.is_staged) << length;
-    EXPECT_EQ(plan.rows_per_turn, length == 48 ? 21 : 32) << length;
+    EXPECT_EQ(plan.rows_per_turn, length == 96 ? 10 : length == 48 ? 21 : 32) << length;
     EXPECT_LE(plan.rows_per_turn * length * 4, kStageBytes) << length;
   }
-  EXPECT_FALSE(plan_of(49, 3).is_staged);
+  EXPECT_FALSE(plan_of(97, 3).is_staged);
   EXPECT_TRUE(plan_of(256, 32).is_staged);
   EXPECT_EQ(plan_of(256, 32).rows_per_turn, 4);
-  EXPECT_FALSE(plan_of(1024, 8).is_staged);
+  EXPECT_FALSE(plan_of(1028, 32).is_staged);
   EXPECT_TRUE(plan_of(1024, 128).is_staged);
   EXPECT_FALSE(plan_of(1024, 129).is_staged);  // which lanes do not hold
 }

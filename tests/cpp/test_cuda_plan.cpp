@@ -50,7 +50,7 @@ TEST(CudaPlan, FindsManyInStages) {
   EXPECT_EQ(long_rows.lanes_per_row, 32);
   EXPECT_EQ(long_rows.rows_per_stage, 1);
   EXPECT_EQ(long_rows.stages_per_warp, kStages);
-  EXPECT_EQ(dense_plan(1 << 20, 1025, 4, 33).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(1 << 20, 1025, 4, 33).regime, Regime::kSegments);
   EXPECT_EQ(dense_plan(1 << 20, 1016, 4, 33).regime, Regime::kMany);
   EXPECT_EQ(dense_plan(1 << 20, 64, 8, 32).regime, Regime::kHeld);
   // The shortest rows of which more than eight entries can be taken.
@@ -114,7 +114,7 @@ TEST(CudaPlan, GivesLongerRowsTheWarpsOfABlock) {
 }
 
 TEST(CudaPlan, HoldsRowsThatAreNoWholeChunksOfStages) {
-  Plan const plan = dense_plan(10000, 4095, 4, 32);
+  Plan const plan = dense_plan(10000, 4095, 4, 3);
   EXPECT_EQ(plan.regime, Regime::kHeld);
   // With what shares chunks with the row, wherever it begins.
   EXPECT_EQ(plan.chunks_per_stage, 1026);
@@ -126,9 +126,15 @@ TEST(CudaPlan, HoldsRowsThatAreNoWholeChunksOfStages) {
   EXPECT_EQ(dense_plan(10000, 8193, 4, 3).regime, Regime::kSegments);
   EXPECT_EQ(dense_plan(10000, 4096, 8, 5000).regime, Regime::kHeld);
   // Those that fit a stage are moved there, unless that takes longer.
-  EXPECT_EQ(dense_plan(10000, 255, 4, 3).regime, Regime::kFew);
-  EXPECT_EQ(dense_plan(10000, 257, 4, 3).regime, Regime::kHeld);
-  EXPECT_EQ(dense_plan(10000, 257, 4, 32).regime, Regime::kMany);
+  EXPECT_EQ(dense_plan(10000, 511, 4, 3).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 513, 4, 4).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 513, 4, 5).regime, Regime::kFew);
+  EXPECT_EQ(dense_plan(10000, 513, 4, 32).regime, Regime::kMany);
+  // Longer ones are cut where k is larger.
+  EXPECT_EQ(dense_plan(10000, 4095, 4, 4).regime, Regime::kHeld);
+  EXPECT_EQ(dense_plan(10000, 4095, 4, 5).regime, Regime::kSegments);
+  EXPECT_EQ(dense_plan(10000, 4095, 4, 5).warps_per_row, 5);
+  EXPECT_EQ(dense_plan(10000, 4095, 4, 5).parts_per_row, 1);
 }
 
 TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {

@@ -87,10 +87,12 @@ inline constexpr int kEntriesPerSparseCandidate = 2;
 // takes random rows of 64 to 1024 entries 8 to 12 steps.
 inline constexpr int kMostMiddles = 12;
 
-// Of rows that fit a stage and do not begin with chunks, those longer than this are held if k is
-// small. They are not moved then, which took 1.8 to 3.4 times a copy on an H200
-// (benchmarks/results/cuda/prototypes.csv).
-inline constexpr int kMostLooseBytes = 1 << 10;
+// Of rows that do not begin with chunks, longer ones are held where k is small. On an H200, held
+// rows of 4 KB took 1.2 times a copy with k = 3, where few took 1.25 in float32 and 1.6 in
+// bfloat16, and 1.8 to 1.9 with k = 8, against 1.6 and 2.0; rows of 1 to 2 KB, twice as long as
+// with few. Larger k of rows beyond a stage: segments.
+inline constexpr int kMostLooseBytes = 2 << 10;
+inline constexpr int kMostHeldNonZeros = kFewSizes[1];
 
 // Rows that a warp holds whole, three of them at once: up to 32 KiB. On an H200 a prototype
 // took 1.1 times a copy for rows of 4 to 32 KiB (benchmarks/results/cuda/prototypes.csv).
@@ -122,7 +124,8 @@ inline constexpr int kSegmentsPerLane = 8;
 // turn reads many columns again; chunks that a lane writes between two tests; and blocks of a
 // multiprocessor, which leave 64 registers to a thread, or 80 where the compiler would spill some.
 // With 32 warps, 256 KiB of zeros are under way, which take 8 us to write on an H200; the support
-// and then the gradient come in 2 to 3 us meanwhile. Nobody measured these.
+// and then the gradient come in 2 to 3 us meanwhile. There, turns of 16 KiB took up to a quarter
+// longer.
 inline constexpr int kPlacesPerLane = 4;
 inline constexpr int kLeastTurnBytes = 4 << 10;
 inline constexpr int kTurnBytes = 8 << 10;
@@ -134,8 +137,9 @@ constexpr int blocks_of_zeros(int element_bytes, bool is_wide) {
 
 // A value that is written over zeros takes a sector of the L2 cache's bandwidth, as eight zeros of
 // float32 do. Where the values may have one for every so many of zeros, they are put among the
-// zeros in shared memory: with the default k = 3 in rows of up to 192 bytes.
-inline constexpr int kMostSectorsPerValue = 2;
+// zeros in shared memory: with the default k = 3 in rows of up to 384 bytes, of which 64 numbers in
+// float32 took 61 us for 128 MiB on an H200, and 87 us over zeros.
+inline constexpr int kMostSectorsPerValue = 4;
 
 // The backward from the weights: chunks of a row that a lane holds at most, beside those of the
 // next row, and blocks of a multiprocessor by chunks. For more, the compiler spills registers, or

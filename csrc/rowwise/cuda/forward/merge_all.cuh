@@ -25,36 +25,36 @@
 // that has too many is passed over again, by a team of blocks.
 namespace zeta::rowwise::cuda {
 
-// Copies them, in any order, if they have room: `count` says how many there are, or more than that.
-// False if a segment had too many.
+// Copies them, in any order. There are no more than have room.
 template <class Mapping, class Scalar>
-__device__ inline bool list_candidates(MergedRow<Mapping, Scalar> const& row, Scalar* entries,
-                                       int* columns, int& count) {
+__device__ inline int list_candidates(MergedRow<Mapping, Scalar> const& row, Scalar* entries,
+                                      int* columns) {
   ZETA_SHARED_ARRAY(int, listed, 1);
   auto const thread = static_cast<int>(threadIdx.x);
   if (thread == 0) listed[0] = 0;
-  bool const has_all = row.for_live_segments([&](int const* live, int segments) {
+  row.for_live_segments([&](int const* live, int segments) {
     for (int i = thread; i < segments * row.capacity(); i += kThreadsPerBlock) {
       auto const one = row.candidate(live[i / row.capacity()], i % row.capacity());
       if (!one.exists()) continue;
       int const place = atomicAdd(&listed[0], 1);
-      if (place >= kCandidatesPerBlock) continue;
       entries[place] = one.entry();
       columns[place] = one.column;
     }
   });
-  count = listed[0];
-  return has_all;
+  return listed[0];
 }
 
-// All candidates of a row where they lie, as the entries of a row.
+// Candidates of some segments where they lie, as the entries of a row.
 template <class Mapping, class Scalar>
 struct CandidatesOfSegments {
   MergedRow<Mapping, Scalar> const& row;
+  int first;
+  int last;
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
-    for (int segment = 0; segment < row.segments(); ++segment) {
+#pragma unroll 1
+    for (int segment = first; segment < last; ++segment) {
       int const count = row.count_of(segment);
       for (int place = group.rank(); place < count; place += group.threads()) {
         auto const one = row.candidate(segment, place);
@@ -64,21 +64,26 @@ struct CandidatesOfSegments {
   }
 };
 
-// A row with more candidates than have room in shared memory, by passes over their lists.
+// A row with more candidates than have room in shared memory, by passes of a team over their lists.
 template <class Mapping, class Scalar>
-__device__ inline void forward_listed_row(Block<kThreadsPerBlock> const& block,
+__device__ inline void forward_listed_row(Team const& team, Block<kThreadsPerBlock> const& block,
                                           MergedRow<Mapping, Scalar> const& merged,
                                           Mapping const& mapping, ForwardRow<Scalar> const& row,
                                           int64_t k) {
-  CandidatesOfSegments<Mapping, Scalar> const candidates = {merged};
-  auto const weigh =
-      find_weights<true>(block, mapping, candidates, merged.largest(), k, row.length);
+  auto const segment_of = [&](int part) {
+    return static_cast<int>(int64_t{merged.segments()} * part / team.blocks());
+  };
+  CandidatesOfSegments<Mapping, Scalar> const candidates = {merged, segment_of(team.number()),
+                                                            segment_of(team.number() + 1)};
+  auto const weigh = find_weights<true>(team, mapping, candidates, merged.largest(), k, row.length);
   auto const weights = row.weights();
   candidates.for_each(block, [&](int column, Scalar entry) {
     Scalar const weight = weigh(column, entry);
     if (widen(weight) != 0) weights[column] = weight;
   });
-  if (row.support.is_wanted()) row.support.list_nonzero(block, weights, row.length, true);
+  if (!row.support.is_wanted()) return;
+  team.synchronize();
+  if (team.number() == 0) row.support.list_nonzero(block, weights, row.length, true);
 }
 
 namespace detail {
@@ -170,13 +175,14 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     }
     Mapping const mapping(widen(merged.largest()), fixed);
     merged.raise_bound(mapping);
-    int count;
-    if (!list_candidates(merged, entries, columns, count)) {
+    int64_t const count = merged.count_all();
+    if (count < 0) {
       forward_crowded_row(team, block, mapping, row, has_buffer ? buffer : nullptr, k);
-    } else if (team.number() == 0 && count > kCandidatesPerBlock) {
-      forward_listed_row(block, merged, mapping, row, k);
+    } else if (count > kCandidatesPerBlock) {
+      forward_listed_row(team, block, merged, mapping, row, k);
     } else if (team.number() == 0) {
-      Candidates<Scalar, int> const candidates = {entries, columns, count, 1};
+      int const listed = list_candidates(merged, entries, columns);
+      Candidates<Scalar, int> const candidates = {entries, columns, listed, 1};
       auto const weights =
           find_weights(block, mapping, candidates, merged.largest(), k, row.length);
       candidates.write(block, row.weights(), weights, row.support);

@@ -40,6 +40,16 @@ struct RowBounds {
   }
 };
 
+struct CountOrTooMany {
+  int64_t value = 0;
+  int64_t too_many = 0;
+
+  __device__ void add(CountOrTooMany other) {
+    value += other.value;
+    too_many += other.too_many;
+  }
+};
+
 }  // namespace detail
 
 // A row's segments, as the first kernel left them.
@@ -77,28 +87,38 @@ class MergedRow {
     bounds_.add({kLeast<Key>, bound, INT64_MAX});
   }
 
+  // Candidates of all segments, some of which prove to be none, or -1: a segment had too many.
+  __device__ int64_t count_all() const {
+    detail::CountOrTooMany counts;
+    for (int i = block_.rank(); i < segments_; i += block_.threads()) {
+      int const count = count_of(i);
+      if (count == SegmentHeader<Key>::kTooMany) {
+        ++counts.too_many;
+      } else {
+        counts.value += count;
+      }
+    }
+    counts = block_.reduce(counts);
+    return counts.too_many > 0 ? -1 : counts.value;
+  }
+
   // Calls take(first, count) for parts of a list of the segments that have candidates, one after
-  // the other. True if these are all: no segment had too many.
+  // the other.
   template <class Take>
-  __device__ bool for_live_segments(Take const& take) const {
+  __device__ void for_live_segments(Take const& take) const {
     ZETA_SHARED_ARRAY(int, live, kSegmentsAtOnce);
     ZETA_SHARED_ARRAY(int, count, 1);
-    bool has_all = true;
     for (int first = 0; first < segments_; first += kSegmentsAtOnce) {
       if (block_.rank() == 0) count[0] = 0;
       block_.synchronize();
       int const last = segments_ - first < kSegmentsAtOnce ? segments_ : first + kSegmentsAtOnce;
       for (int i = first + block_.rank(); i < last; i += block_.threads()) {
-        auto const header = headers_[i];
-        if (!bounds_.includes(header.largest, i)) continue;
-        if (header.count == SegmentHeader<Key>::kTooMany) has_all = false;
-        if (header.count > 0) live[atomicAdd(&count[0], 1)] = i;
+        if (count_of(i) > 0) live[atomicAdd(&count[0], 1)] = i;
       }
       block_.synchronize();
       take(static_cast<int const*>(live), count[0]);
       block_.synchronize();
     }
-    return __syncthreads_and(has_all) != 0;
   }
 
   __device__ int segments() const { return segments_; }

@@ -14,18 +14,27 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-// Rows of up to a stage that are better not moved to where chunks begin.
+// Rows that do not begin with chunks, if they are better not moved to where chunks begin.
 bool is_better_held(Shape const& shape) {
   return is_loose(shape) && row_bytes(shape) > kMostLooseBytes &&
-         list_size(most_non_zeros(shape)) != 0;
+         most_non_zeros(shape) <= kMostHeldNonZeros;
+}
+
+// Rows that a warp could hold, if the warps of a block take less.
+bool is_better_cut(Shape const& shape) {
+  return shape.element_bytes <= 4 && row_bytes(shape) > kStageBytes &&
+         most_non_zeros(shape) > kMostHeldNonZeros;
 }
 
 Regime regime_for(Shape const& shape, Device const& device) {
-  bool const may_be_held = is_possible(Regime::kHeld, shape, device);
-  if (may_be_held && is_better_held(shape)) return Regime::kHeld;
-  for (auto const regime :
-       {Regime::kFew, Regime::kMany, Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
-    if (is_possible(regime, shape, device)) return regime;
+  auto const may_be = [&](Regime regime) { return is_possible(regime, shape, device); };
+  if (may_be(Regime::kHeld) && is_better_held(shape)) return Regime::kHeld;
+  for (Regime const regime : {Regime::kFew, Regime::kMany}) {
+    if (may_be(regime)) return regime;
+  }
+  if (may_be(Regime::kSegments) && is_better_cut(shape)) return Regime::kSegments;
+  for (Regime const regime : {Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
+    if (may_be(regime)) return regime;
   }
   return Regime::kPasses;
 }

@@ -50,6 +50,9 @@ class Team {
     return sum;
   }
 
+  // What one block has written is then seen by all.
+  __device__ void synchronize() const { sum_before(0); }
+
   // All blocks have the same reasons.
   __device__ bool any(bool flag) const { return flag; }
 
