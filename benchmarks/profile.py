@@ -21,8 +21,8 @@ from benchmarks.results import FOLDER, FOLDERS
 
 # Of long rows the kernel that reads them, not the one that merges what it finds.
 KERNELS = (
-    "regex:^(few|many|held|segments|columns|columns_few|forward_passes"
-    "|weights_backward|listed_backward|support_backward)_kernel"
+    "regex:^(few|many|few_of_block|many_of_block|held|segments|segments_few|segments_many"
+    "|columns|columns_few|forward_passes|weights_backward|listed_backward|support_backward)_kernel"
 )
 WARP = 32  # threads
 
