@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/find_row.cuh"
 #include "rowwise/row_geometry.h"
 
 // What a backward is given, and where a row of each begins.
@@ -16,17 +17,6 @@ struct BackwardOperands {
 
   __device__ BackwardOperands row(RowGeometry<3> const& geometry, int64_t number) const;
 };
-
-// Where a row begins in each operand, in elements. Most geometries have one batch dimension.
-__device__ inline void find_row(RowGeometry<3> const& geometry, int64_t row,
-                                int64_t (&offsets)[3]) {
-  if (geometry.batch_dimensions > 1) {
-    geometry.offsets(row, offsets);
-    return;
-  }
-#pragma unroll
-  for (int i = 0; i < 3; ++i) offsets[i] = row * geometry.batch_strides[0][i];
-}
 
 template <class Scalar, class Source>
 __device__ inline BackwardOperands<Scalar, Source> BackwardOperands<Scalar, Source>::row(

@@ -254,12 +254,23 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
   return {limit.low, above_low, Entries::behind_first(rows, least, limit.kept)};
 }
 
+// Writes zeros to the entries in the mask: where some lane has many of them, whole chunks.
+template <class Scalar, int Chunks, class Rows>
+__device__ inline void clear_entries(Rows const& rows, Chunk* row,
+                                     typename LaneEntries<Scalar, Chunks>::Mask mask) {
+  using Entries = LaneEntries<Scalar, Chunks>;
+  if (__any_sync(kAllLanes, Entries::count(mask) > kMostClearedOneByOne)) {
+    Entries::clear(rows, row, mask);
+  } else {
+    Entries::for_each(rows, row, mask, [](Scalar& entry, auto) { entry = narrow<Scalar>(0); });
+  }
+}
+
 // Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
 // All lanes of the row call it.
 template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
                                   typename Mapping::Fixed const& fixed) {
-  using Entries = LaneEntries<Scalar, Chunks>;
   RowWords<Scalar, Chunks> const words(rows, row, repeated(narrow<Scalar>(-INFINITY)));
   ChunkMaxima<Scalar, Chunks> const maxima(words);
   float const maximum = maxima.largest(rows);
@@ -274,8 +285,7 @@ __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
   if (!candidate_weights.are_dense()) {
     auto const low = repeated(candidates.low);
     words.map(rows, row, [&](auto word) { return zero_unless_above(word, low); });
-    Entries::for_each(rows, row, candidates.left_out,
-                      [](Scalar& entry, auto) { entry = narrow<Scalar>(0); });
+    clear_entries<Scalar, Chunks>(rows, row, candidates.left_out);
     __syncwarp();  // what was written as chunks is now read by entries
   }
   bool are_coarse = false;

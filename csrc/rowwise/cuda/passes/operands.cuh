@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "rowwise/cuda/find_row.cuh"
 #include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/cuda/passes/support_row.cuh"
 #include "rowwise/row_geometry.h"
@@ -45,7 +46,7 @@ struct ForwardOperands {
   __device__ ForwardRow<Scalar> row(RowGeometry<3> const& geometry, int64_t number) const {
     bool const exists = number < geometry.rows;
     int64_t offsets[3] = {0, 0, 0};
-    if (exists) geometry.offsets(number, offsets);
+    if (exists) find_row(geometry, number, offsets);
     return {weights + offsets[0],
             logits + offsets[1],
             geometry.stride[0],

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/row_geometry.h"
+
+namespace zeta::rowwise::cuda {
+
+// Where a row begins in each operand, in elements. Most geometries have one batch dimension.
+__device__ inline void find_row(RowGeometry<3> const& geometry, int64_t row,
+                                int64_t (&offsets)[3]) {
+  if (geometry.batch_dimensions > 1) {
+    geometry.offsets(row, offsets);
+    return;
+  }
+#pragma unroll
+  for (int i = 0; i < 3; ++i) offsets[i] = row * geometry.batch_strides[0][i];
+}
+
+}  // namespace zeta::rowwise::cuda
