@@ -17,11 +17,11 @@ backward = torch.ops.zeta._sparse_softmax_backward
 with_support = torch.ops.zeta._sparse_softmax_with_support
 support_backward = torch.ops.zeta._sparse_softmax_support_backward
 
-# For each way in which kernels treat rows, shapes that an H100 gives it to.
+# For each way in which kernels treat rows, shapes that an H100 gives it to, for some k and type.
 REGIMES = {
-    "few": [(3000, 8), (20000, 64), (700, 104), (300, 1024)],
-    "many": [(3000, 13), (20000, 33), (700, 200), (300, 1000)],
-    "held": [(700, 100), (600, 2500), (20, 5000), (300, 8192)],
+    "few": [(3000, 8), (20000, 64), (700, 104), (300, 1024), (300, 4096)],
+    "many": [(3000, 13), (20000, 33), (700, 200), (300, 1000), (600, 2504), (20, 5000), (60, 8192)],
+    "held": [(700, 100), (600, 2501), (20, 5003), (300, 8191)],
     "segments": [(900, 20000), (1, 50257), (3, 200000)],
     "columns": [(60, 5000), (700, 4300), (9000, 33), (3000, 1000)],
     "passes": [(40, 60), (2000, 9)],
