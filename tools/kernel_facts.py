@@ -38,6 +38,8 @@ WORDS = {  # of template arguments
 SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
 NUMBERS = {  # among them, in order
     "few": ("chunks", "list"),
+    "few_of_block": ("list",),
+    "segments_few": ("list",),
     "many": ("chunks",),
     "columns_few": ("list",),
     "weights_backward": ("chunks",),

@@ -212,6 +212,7 @@ RARE_BACKWARD = (
     *("mappings::power_of_two", "^find_row: geometry"),
 )
 WAITS = {"^wait: ": 0}  # what is loaded has come
+ONE_BATCH_DIMENSION = {"^offsets: .* / ": 0}  # whose rows need no division to be found
 
 
 class Stages(TypedDict):
@@ -222,11 +223,34 @@ class Stages(TypedDict):
 
 def of_stages(stages: int, stage_bytes: int, warps: int) -> Stages:
     """A launch whose warps have so many stages, of which one is not under way."""
+    number = tuning()
+    barrier_bytes = number["kBarrierBytes"] * (1 if warps <= number["kWarpsPerBlock"] else 2)
     return {
         "warps": warps,
         "bytes_ahead": (stages - 1) * stage_bytes,
-        "dynamic_bytes": tuning()["kBarrierBytes"] + warps * stages * stage_bytes,
+        "dynamic_bytes": barrier_bytes + warps * stages * stage_bytes,
     }
+
+
+class BlocksOfPipes(Stages):
+    most_blocks: int
+
+
+def of_pipes(warps: int) -> BlocksOfPipes:
+    """Blocks of so many warps, of which as many share a multiprocessor as of short rows."""
+    number = tuning()
+    return {
+        "most_blocks": number["kBlocksOfPipes"] * number["kWarpsPerBlock"] // warps,
+        **of_stages(number["kStages"], number["kStageBytes"], warps),
+    }
+
+
+def list_size(k: int) -> int:
+    return min(size for size in few_sizes() if k <= size)
+
+
+LISTS = "^insert: |^exchange: (Word|[ab] =)"  # of the largest numbers
+CONTAINED_IN_FEW = (LISTS, "^weights_of_terms: ", "^weigh_few: .*of<")
 
 
 def few(scalar: str, length: int, k: int) -> Case:
@@ -237,63 +261,194 @@ def few(scalar: str, length: int, k: int) -> Case:
     per_chunk = number["kChunkBytes"] // BYTES[scalar]
     chunks = min(length // per_chunk, number["kChunksPerLane"])
     lanes = length // per_chunk // chunks
-    size = min(size for size in few_sizes() if k <= size)
+    size = list_size(k)
     return Case(
         f"few, {scalar}, chunks: {chunks}, list: {size}",
         *(scalar, length, k),
         entries=number["kStageChunks"] * per_chunk,
         loop=STAGES,
-        rare=(
-            *(*RARE, r"^(to|from)_chunks: ", "^store_rows: "),
-            *("^where: ", "^clear: ", "^behind_first: "),
-            "^weigh_few: .*of<kFewer>" if size > 4 else "^weigh_few: .*of<K>",
-            *(("wide_weights",) if scalar != "float32" else ()),
-        ),
-        contains=("^insert: |^exchange: ", "^weights_of_terms: ", "^weigh_few: .*of<"),
+        rare=(*rare_of_few(scalar, size), r"^(to|from)_chunks: ", "^store_rows: "),
+        contains=CONTAINED_IN_FEW,
         trips={
             **WAITS,
             "^weigh_short_rows: for": number["kChunksPerLane"] // chunks,
             "^(merge_lanes|count_equal): for": log2(lanes),
+            "^sum_of_row: ": max(1, log2(lanes)),
         },
-        most_blocks=number["kBlocksOfPipes"],
-        **of_stages(number["kStages"], number["kStageBytes"], warps=number["kWarpsPerBlock"]),
+        **of_pipes(number["kWarpsPerBlock"]),
     )
 
 
+def few_of_block(scalar: str, length: int, k: int) -> Case:
+    """As few(), for rows of several stages."""
+    number = tuning()
+    size = list_size(k)
+    warps = length * BYTES[scalar] // number["kStageBytes"]
+    return Case(
+        f"few_of_block, {scalar}, list: {size}",
+        *(scalar, length, k),
+        entries=length // warps,
+        loop=STAGES,
+        rare=rare_of_few(scalar, size),
+        contains=CONTAINED_IN_FEW,
+        trips={**WAITS, **trips_of_blocks(warps)},
+        **of_pipes(warps),
+    )
+
+
+def rare_of_few(scalar: str, size: int) -> tuple[str, ...]:
+    return (
+        *(*RARE, "^where: ", "^clear: ", "^behind_first: "),
+        "^weigh_few: .*of<kFewer>" if size > 4 else "^weigh_few: .*of<K>",
+        *(("wide_weights",) if scalar != "float32" else ()),
+    )
+
+
+def trips_of_blocks(warps: int) -> dict[str, float]:
+    """Of what the warps of a block do to know of a whole row or segment."""
+    return {
+        r"^merge_lanes: .*\nmerge_over_row: .*\blists\b": log2(warps),
+        "^merge_lanes: ": log2(WARP),
+        "^merge_over_row: while": log2(warps),
+        "^sum_of_row: ": warps - 1,
+        "^(largest|counts)_of_row: ": warps,
+        "^running_sum: ": log2(WARP),
+    }
+
+
 def many(scalar: str, length: int, k: int) -> Case:
-    """Rows of N(0, 1). It is rare that candidates are more than k or many, or that half types need
-    integers."""
+    """Rows of N(0, 1)."""
     number = tuning()
     per_chunk = number["kChunkBytes"] // BYTES[scalar]
     chunks = min(length // per_chunk, number["kChunksPerLane"])
     lanes = length // per_chunk // chunks
-    rows = steps_of_normal_rows(length, per_chunk, chunks)
+    steps = steps_of_normal_rows(length, per_chunk, chunks)
     return Case(
         f"many, {scalar}, chunks: {chunks}",
         *(scalar, length, k),
         entries=number["kStageChunks"] * per_chunk,
         loop=STAGES,
-        rare=(
-            *(*RARE, r"^(to|from)_chunks: ", "^store_rows: "),
-            *("for_each_chunk", "find_limit", r"^where_above: .*\blimit\b"),
-            *(() if rows.is_short else (r"^find_candidates: bar = raised<.*\bwords\b",)),
-            *(("!are_coarse",) if scalar != "float32" else ()),
-        ),
+        rare=(*rare_of_many(scalar, steps), r"^(to|from)_chunks: ", "^store_rows: "),
         contains=("^excess_over: ", "^write_weights: "),
         trips={
             **WAITS,
             "^weigh_short_rows: for": number["kChunksPerLane"] // chunks,
-            "^largest: for": log2(lanes),
+            "^largest_of_row: for": log2(lanes),
             "^sum_of_row: ": max(1, log2(lanes)),
-            "^raised: ": rows.estimates,
-            "^weigh: ": rows.sums,
-            r"^for_each: while.*\nsum_of: ": rows.summed / rows.sums,
-            r"^for_each: while.*\nweigh: ": rows.compared / rows.sums,
-            r"^for_each: while.*\nwrite_weights: ": rows.weighed,
-            r"^for_each: while.*\nweigh_many: ": 0,
+            **trips_of_many(steps),
         },
-        most_blocks=number["kBlocksOfPipes"],
-        **of_stages(number["kStages"], number["kStageBytes"], warps=number["kWarpsPerBlock"]),
+        **of_pipes(number["kWarpsPerBlock"]),
+    )
+
+
+def many_of_block(scalar: str, length: int, k: int) -> Case:
+    """As many(), for rows of several stages."""
+    number = tuning()
+    warps = length * BYTES[scalar] // number["kStageBytes"]
+    per_chunk = number["kChunkBytes"] // BYTES[scalar]
+    steps = steps_of_normal_rows(length, per_chunk, number["kChunksPerLane"])
+    return Case(
+        f"many_of_block, {scalar}",
+        *(scalar, length, k),
+        entries=length // warps,
+        loop=STAGES,
+        rare=rare_of_many(scalar, steps),
+        contains=("^excess_over: ", "^write_weights: "),
+        trips={**WAITS, **trips_of_blocks(warps), **trips_of_many(steps)},
+        **of_pipes(warps),
+    )
+
+
+def rare_of_many(scalar: str, steps: "Steps") -> tuple[str, ...]:
+    """It is rare that candidates are more than k or many, or that half types need integers."""
+    return (
+        *(*RARE, "for_each_chunk", "find_limit", r"^find_candidates: .*\b(limit|least)\b"),
+        *(() if steps.is_short else (r"^find_candidates: bar = raised<.*\bwords\b",)),
+        *(("!are_coarse",) if scalar != "float32" else ()),
+    )
+
+
+def trips_of_many(steps: "Steps") -> dict[str, float]:
+    return {
+        "^raised: ": steps.estimates,
+        "^weigh: ": steps.sums,
+        r"^for_each: while.*\nsum_of: ": steps.summed / steps.sums,
+        r"^for_each: while.*\nweigh: ": steps.compared / steps.sums,
+        r"^for_each: while.*\nwrite_weights: ": steps.weighed,
+        r"^for_each: while.*\nweigh_many: ": 0,
+    }
+
+
+def segments_few(scalar: str, length: int, k: int) -> Case:
+    """Rows of N(0, 1). Ties at the limit are rare."""
+    size = list_size(k)
+    return of_segments(
+        f"segments_few, {scalar}, list: {size}",
+        *(scalar, length, k),
+        candidates=first_of_normal_rows(*segment_of(scalar), k),
+        rare=("^find_few: .*(above_last|left)",),
+        contains=(LISTS, "^find_few: found.mask = "),
+        trips={},
+    )
+
+
+def segments_many(scalar: str, length: int, k: int) -> Case:
+    """Rows of N(0, 1), k up to the lanes of a warp."""
+    entries, per_lane = segment_of(scalar)
+    chunks = tuning()["kChunksPerLane"]
+    steps = steps_of_normal_rows(entries, per_lane // chunks, chunks)
+    return of_segments(
+        f"segments_many, {scalar}",
+        *(scalar, length, k),
+        candidates=steps.candidates,
+        rare=(*rare_of_many(scalar, steps), "^write_all: "),
+        contains=("^excess_over: ",),
+        trips=trips_of_many(steps),
+    )
+
+
+def segment_of(scalar: str) -> tuple[int, int]:
+    """The entries of the longest one, and those of a lane."""
+    number = tuning()
+    entries = number["kStageBytes"] // BYTES[scalar]
+    return number["kMostWarpsPerRow"] * entries, entries // WARP
+
+
+def of_segments(
+    kernel: str,
+    scalar: str,
+    length: int,
+    k: int,
+    candidates: "Candidates",
+    rare: tuple[str, ...],
+    contains: tuple[str, ...],
+    trips: Mapping[str, float],
+) -> Case:
+    """Segments of rows that begin with chunks. Only one warp of a block orders the candidates."""
+    number = tuning()
+    warps = number["kMostWarpsPerRow"]
+    steps = number["kStageChunks"] // WARP
+    return Case(
+        kernel,
+        *(scalar, length, k),
+        entries=number["kStageBytes"] // BYTES[scalar],
+        loop=STAGES,
+        rare=(*RARE, *rare, "^store_rows: if .*entry"),
+        contains=(*contains, r"^write_ordered: lists_\.keys", "^fill: "),
+        trips={
+            **WAITS,
+            **trips_of_blocks(warps),
+            "^offsets: for": 1,
+            r"^for_each_place: .*\nwrite_ordered: ": candidates.of_lane,
+            "^write_ordered: for": candidates.of_row,
+            "^fill: for": (steps, "STS.128"),
+            **trips,
+        },
+        shares={
+            **ONE_BATCH_DIMENSION,
+            r"^write_ordered: (int const lane|One|if|own|rank|int rank|for|lists_)": 1 / warps,
+        },
+        **of_pipes(warps),
     )
 
 
@@ -407,38 +562,29 @@ def columns_few(scalar: str, length: int, k: int) -> Case:
 
 
 def held(scalar: str, length: int, k: int) -> Case:
-    return with_list("held", scalar, length, length, k, contains=("^fill: ", "^weight_of: "))
-
-
-def segments(scalar: str, length: int, k: int) -> Case:
-    part = tuning()["kMostSegmentBytes"] // BYTES[scalar]
-    return with_list("segments", scalar, length, part, k, contains=("^fill: ", "lists.keys.place"))
-
-
-def with_list(
-    kind: str, scalar: str, row: int, length: int, k: int, contains: tuple[str, ...]
-) -> Case:
-    """Stages of so many entries, of rows of N(0, 1). It is rare that the list of candidates is full."""
+    """Rows of N(0, 1) that begin between chunks. It is rare that the list of candidates is full."""
     number = tuning()
     per_chunk = number["kChunkBytes"] // BYTES[scalar]
-    steps = length // per_chunk // WARP
+    chunks = ceil(length / per_chunk)
+    steps = chunks // WARP
+    at_once = 8  # as lane_maximum() has
     lanes, rounds, candidates = candidates_of_normal_rows(length, per_chunk, k)
     return Case(
-        f"{kind}, {scalar}, small k",
-        *(scalar, row, k),
+        f"held, {scalar}, small k",
+        *(scalar, length, k),
         entries=length,
         loop=STAGES,
         rare=(
-            *(*RARE, "^add: keep_first", "^offsets: .* / ", "^included: "),
+            *(*RARE, "^add: keep_first", "^included: "),
             "^rank: rank_of<1>" if candidates > WARP else "^rank: rank_of<kCand",
             "^kth_of_lanes: (kth =|seen)" if k > number["kMostRounds"] else "^sorted_lanes: ",
         ),
-        contains=contains,
+        contains=("^append: ", "^fill: ", "^weight_of: "),
         trips={
             **WAITS,
             "^offsets: for": 1,
-            r"^lane_maximum: for \(; \(step \+": (steps, "LDS.128"),
-            r"^lane_maximum: for \(; step \*": 0,  # for what is left of other lengths
+            r"^lane_maximum: for \(; \(step \+": steps // at_once,
+            r"^lane_maximum: for \(; step \*": ceil(chunks / WARP) - steps // at_once * at_once,
             "^kth_of_lanes: ": k,
             "^list_into: for": lanes,
             "^list_chunks_of: for": ceil(steps / WARP),
@@ -446,8 +592,9 @@ def with_list(
             "^rank_of: for": candidates,
             "^fill: for": (steps, "STS.128"),
         },
+        shares=ONE_BATCH_DIMENSION,
         most_blocks=number["kMostBlocksOfMultiprocessor"],
-        **of_stages(number["kStages"], length * BYTES[scalar], warps=1),
+        **of_stages(number["kStages"], (chunks + 1) * number["kChunkBytes"], warps=1),
     )
 
 
@@ -476,10 +623,40 @@ def candidates_of_normal_rows(length: int, per_chunk: int, k: int) -> tuple[floa
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """Of rows or segments, on the average."""
+
+    of_row: float
+    of_lane: float  # of that lane of each warp that has most
+
+
+@cache
+def first_of_normal_rows(length: int, per_lane: int, k: int) -> Candidates:
+    """The k largest entries, as far as they may be in the support."""
+    generator = random.Random(0)
+    rows = []
+    for _ in range(32):
+        row = [generator.gauss(0, 1) for _ in range(length)]
+        bound = max(sorted(row, reverse=True)[k - 1], max(row) - 1)
+        parts = (row[i : i + per_lane] for i in range(0, length, per_lane))
+        rows.append([[x for x in part if x >= bound] for part in parts])
+    found = sum(len(lane) for row in rows for lane in row)
+    return Candidates(found / len(rows), most_of(rows))
+
+
+def most_of(rows: Iterable[list[list[float]]]) -> float:
+    """Of the numbers of entries that the lanes have of rows, the largest of a warp."""
+    counts = [len(lane) for row in rows for lane in row]
+    warps = [counts[i : i + WARP] for i in range(0, len(counts), WARP)]
+    return sum(map(max, warps)) / len(warps)
+
+
+@dataclass(frozen=True)
 class Steps:
     """Of warps whose lanes have rows of many_kernel, on the average. Turns of a loop are those of the
     lane that has most."""
 
+    candidates: Candidates
     is_short: bool  # all entries are looked at from the beginning
     estimates: float  # of Newton's method
     sums: float
@@ -496,10 +673,11 @@ def steps_of_normal_rows(length: int, per_chunk: int, chunks: int) -> Steps:
     is_short = per_lane <= tuning()["kMostEntriesAtOnce"]
     per_word = per_chunk // 4
     turns = 32
-    estimates = sums = summed = weighed = 0
+    found = listed = estimates = sums = summed = weighed = 0.0
     for _ in range(turns):
         rows = [
-            [generator.gauss(0, 1) for _ in range(length)] for _ in range(WARP * per_lane // length)
+            [generator.gauss(0, 1) for _ in range(length)]
+            for _ in range(ceil(WARP * per_lane / length))
         ]
         starts = range(0, length, per_chunk)
         maxima = [
@@ -516,9 +694,11 @@ def steps_of_normal_rows(length: int, per_chunk: int, chunks: int) -> Steps:
             [[x for x in row[i : i + per_lane] if x > bar] for i in range(0, length, per_lane)]
             for row, bar in zip(rows, bars, strict=True)
         ]
+        found += sum(len(lane) for row in lanes for lane in row) / len(rows)
+        listed += most_of(lanes)
         goes_on = True
         while goes_on:
-            most = max(len(lane) for row in lanes for lane in row)
+            most = most_of(lanes)
             sums += 1
             summed += most
             thresholds = [(sum(map(sum, row)) - 1) / sum(map(len, row)) for row in lanes]
@@ -534,7 +714,9 @@ def steps_of_normal_rows(length: int, per_chunk: int, chunks: int) -> Steps:
             ]
         weighed += most
     return Steps(
-        is_short, *(x / turns for x in (estimates, sums, summed, summed - weighed, weighed))
+        Candidates(found / turns, listed / turns),
+        is_short,
+        *(x / turns for x in (estimates, sums, summed, summed - weighed, weighed)),
     )
 
 
@@ -626,10 +808,12 @@ CASES = [
         for length in (8, 16, 32, 64, 256, 1024)
         if k < length or scalar == "bfloat16"
     ),
-    *(held(scalar, length, k) for scalar in BYTES for k in (3, 32) for length in (2048, 8192)),
-    *(held("float32", length, 8) for length in (512, 1024)),
-    *(segments(scalar, 1 << 17, k) for scalar in BYTES for k in (3, 32)),
+    *(few_of_block(scalar, 4096, k) for scalar in BYTES for k in (3, 8)),
+    held("float32", 4001, 3),
+    *(segments_few(scalar, 1 << 17, k) for scalar in BYTES for k in (3, 8)),
     *(many(scalar, length, k) for scalar in BYTES for length, k in ((16, 16), (64, 32), (256, 32))),
+    *(many_of_block(scalar, 4096, 32) for scalar in BYTES),
+    *(segments_many(scalar, 1 << 17, 32) for scalar in BYTES),
     *(support_backward(scalar, length, 3) for scalar in BYTES for length in (16, 256, 1024)),
     *(weights_backward(scalar, 256) for scalar in BYTES),
     *(columns_few(scalar, 4096, 3) for scalar in BYTES),

@@ -166,10 +166,7 @@ class Graph:
         are seldom.
         """
         is_rare = "|".join(rare) or "(?!)"
-        costs = {
-            b: sum(x.base == "CALL" or x.is_of(is_rare) for x in self.blocks[b])
-            for b in loop.blocks
-        }
+        costs = {b: cost_of(self.blocks[b], is_rare) for b in loop.blocks}
         patterns = list(contains)
         bits = {
             b: sum(
@@ -200,6 +197,13 @@ class Graph:
             for place, cost in to_end.items()
             if to_place[place] + cost - costs[place[0]] == least
         }
+
+
+def cost_of(block: list[Instruction], is_rare: str) -> int:
+    """Of what is rare, unless hardly any of the block is: an address that rare code needs as well may
+    be said to be of that."""
+    rare = sum(x.is_of(is_rare) for x in block)
+    return sum(x.base == "CALL" for x in block) + (rare if 6 * rare > len(block) else 0)
 
 
 def least_costs(

@@ -35,14 +35,13 @@ def test_kernels_of_stages_keep_to_their_means(scalar):
     kernels = [
         k for k in facts(scalar, "90") if k.title.startswith(("few", "many", "held", "segments"))
     ]
-    assert len(kernels) >= 14
+    assert len(kernels) >= 23
     for kernel in kernels:
         assert kernel.spilled_bytes == 0, kernel.title
         # Stages are loaded and stored whole.
         assert kernel.accesses["bulk copy"] >= 2, kernel.title
-        assert kernel.registers <= 128, (
-            kernel.title
-        )  # four blocks of four warps to a multiprocessor
+        # Sixteen warps to a multiprocessor: four blocks of four, or two of eight.
+        assert kernel.registers <= 128, kernel.title
 
 
 @pytest.mark.parametrize("scalar", ["float32", "bfloat16"])
