@@ -66,14 +66,15 @@ def test_kernels_of_the_backward_keep_to_their_means(scalar):
         for title, kernel in kernels.items()
         if title.startswith(("support_backward,", "weights_backward,", "listed_backward,"))
     }
-    assert len(fast) == 6
+    assert len(fast) == 9
     for title, kernel in fast.items():
         assert kernel.spilled_bytes == 0, title
         assert kernel.instructions <= 2500, title
-    # Five blocks of four warps to a multiprocessor.
-    stages = kernels[f"support_backward, {scalar}, small capacity"]
-    assert stages.registers <= 96
-    assert stages.accesses["bulk copy"] > 0
+    # Blocks of four warps to a multiprocessor: six where any capacity is taken, else eight.
+    for title, kernel in fast.items():
+        if title.startswith("support_backward"):
+            assert kernel.registers <= (80 if title.endswith("any capacity") else 64), title
+            assert kernel.accesses["store 128"] > 0, title
     for title, kernel in fast.items():
         if title.startswith("weights_backward"):
             assert kernel.accesses["load 128"] > 0, title
