@@ -52,11 +52,15 @@ struct SegmentLists {
   ZETA_HOST_DEVICE static bool is_ordered(int capacity) { return capacity <= kWarpThreads; }
 };
 
-// Candidates that a segment hands on: for k up to the lanes of a warp, the k first.
-constexpr int segment_list_capacity(int64_t k, int element_bytes) {
+// Candidates that a segment hands on: for k up to the lanes of a warp, the k first, else as many as
+// take a quarter of the segment's memory, within limits.
+constexpr int segment_list_capacity(int64_t k, int element_bytes, int64_t segment_bytes) {
   if (k <= kWarpThreads) return static_cast<int>(k);
   if (element_bytes == 8) return kCandidatesPerWarp;
-  return static_cast<int>(std::min<int64_t>(k, kCandidatesPerSegment));
+  constexpr int kCandidateBytes = 8;  // key and column
+  int64_t const of_quarter = segment_bytes / 4 / kCandidateBytes;
+  return static_cast<int>(
+      std::min(k, std::clamp<int64_t>(of_quarter, kCandidatesPerWarp, kCandidatesPerSegment)));
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -22,9 +22,13 @@ struct SegmentsWorkspace {
 
   SegmentsWorkspace(int64_t rows, int64_t k, Plan const& plan)
       : segments(rows * plan.parts_per_row),
-        capacity(segment_list_capacity(k, sizeof(Scalar))),
+        capacity(segment_list_capacity(k, sizeof(Scalar), bytes_of_segment(plan))),
         teams(plan.blocks_of_team == 1 ? 0 : plan.merging_blocks / plan.blocks_of_team),
         blocks_of_team(plan.blocks_of_team) {}
+
+  static int64_t bytes_of_segment(Plan const& plan) {
+    return int64_t{plan.part_length} * plan.warps_per_row * static_cast<int64_t>(sizeof(Scalar));
+  }
 
   int64_t bytes() const { return bytes_of_teams() + Lists::bytes(segments, capacity); }
   TeamMemory memory_of_teams(void* workspace) const { return {workspace, teams, blocks_of_team}; }
