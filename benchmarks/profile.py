@@ -8,7 +8,6 @@ import math
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 
@@ -26,31 +25,63 @@ KERNELS = (
 )
 WARP = 32  # threads
 
-# Length, k, dtype and family of rows that lie side by side.
+# Length, k, dtype and family of rows that are contiguous.
 FORWARD = (
+    (8, 3, "float32", "N(0,1)"),
     (16, 3, "float32", "N(0,1)"),
+    (16, 8, "float32", "N(0,1)"),
     (16, 16, "float32", "N(0,1)"),
+    (8, 3, "bfloat16", "N(0,1)"),
     (16, 3, "bfloat16", "N(0,1)"),
+    (16, 8, "bfloat16", "N(0,1)"),
+    (16, 16, "bfloat16", "N(0,1)"),
+    (64, 3, "float32", "N(0,1)"),
+    (64, 8, "float32", "N(0,1)"),
+    (64, 32, "float32", "N(0,1)"),
     (256, 3, "float32", "N(0,1)"),
+    (256, 32, "float32", "N(0,0.1)"),
     (256, 3, "bfloat16", "N(0,1)"),
+    (256, 8, "bfloat16", "N(0,1)"),
     (256, 32, "bfloat16", "N(0,1)"),
     (256, 32, "bfloat16", "N(0,0.01)"),
-    (256, 3, "float32", "equal"),
+    (256, 256, "float32", "equal"),
+    (64, 3, "bfloat16", "equal"),
+    (1024, 3, "float32", "N(0,1)"),
     (1024, 32, "float32", "N(0,1)"),
+    (1024, 32, "bfloat16", "N(0,0.1)"),
+    (1024, 1024, "float32", "N(0,0.01)"),
     (4096, 3, "float32", "N(0,1)"),
+    (4096, 32, "float32", "N(0,0.1)"),
     (4096, 3, "bfloat16", "N(0,1)"),
+    (4096, 1024, "bfloat16", "N(0,0.01)"),
     (32768, 3, "float32", "N(0,1)"),
+    (32768, 32, "float32", "N(0,1)"),
     (32768, 3, "bfloat16", "N(0,1)"),
     (32768, 3, "float32", "equal"),
+    (32768, 1024, "float32", "N(0,0.01)"),
     (1 << 20, 3, "float32", "N(0,1)"),
     (1 << 20, 3, "bfloat16", "N(0,1)"),
     (1 << 20, 3, "bfloat16", "N(0,0.01)"),
+    (1 << 20, 1024, "float32", "equal"),
+)
+# Shape, k and dtype of rows along dimension 0.
+COLUMNS = (
+    ((4096, 8192), 3, "float32"),
+    ((4096, 8192), 32, "float32"),
+    ((8192, 8192), 3, "bfloat16"),
+    ((8192, 8192), 32, "bfloat16"),
 )
 BACKWARD = (
     (16, 3, "float32", "N(0,1)"),
     (256, 3, "bfloat16", "N(0,1)"),
     (1024, 3, "float32", "N(0,1)"),
+    (64, 64, "float32", "N(0,1)"),
+    (1024, 1024, "float32", "N(0,1)"),
+    (4096, 4096, "float32", "N(0,1)"),
+    (4096, 3, "float32", "N(0,1)"),
+    (1 << 20, 3, "float32", "N(0,1)"),
 )
+FEW_ROWS = ((32, 128), (1, 50257), (1, 1 << 20))
 
 METRICS = {
     "microseconds": "gpu__time_duration.sum",
@@ -79,10 +110,13 @@ METRICS |= {
 
 
 def cases() -> list[Case]:
-    rows = [_case(Pass.FORWARD_OUT, *kind) for kind in FORWARD]
-    column = Case("profile", (4096, 8192), 3, "float32", "N(0,1)", ((Pass.FORWARD_OUT, ()),), dim=0)
-    backward = [_case(Pass.BACKWARD, *kind) for kind in BACKWARD]
-    return [*rows, column, replace(column, k=32), *backward]
+    forward = ((Pass.FORWARD_OUT, ()),)
+    return [
+        *(_case(Pass.FORWARD_OUT, *kind) for kind in FORWARD),
+        *(Case("profile", *kind, "N(0,1)", forward, dim=0) for kind in COLUMNS),
+        *(_case(Pass.BACKWARD, *kind) for kind in BACKWARD),
+        *(Case("profile", shape, 3, "float32", "N(0,1)", forward) for shape in FEW_ROWS),
+    ]
 
 
 def _case(operation: Pass, length: int, k: int, dtype: str, family: str) -> Case:

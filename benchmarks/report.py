@@ -73,9 +73,11 @@ def _describe(case: dict[str, object]) -> str:
 
 
 def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
-    verdicts = (judge(goal, measurements) for goal in goals)
+    verdicts = [judge(goal, measurements) for goal in goals]
+    has_first = any(verdict.goal.first_design is not None for verdict in verdicts)
+    head = ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict")
     return markdown(
-        ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict"),
+        (*head, *("first design",) * has_first),
         (
             (
                 verdict.goal.title,
@@ -86,6 +88,7 @@ def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
                 number(verdict.worst),
                 verdict.worst_case,
                 verdict,
+                *(verdict.goal.first_design,) * has_first,
             )
             for verdict in verdicts
         ),

@@ -79,6 +79,7 @@ class Goal(Selection):
     at_most: float | None = None
     at_least: float | None = None
     measure: str = "ratio"  # what is limited: a column of MEASURES
+    first_design: float | None = None  # what was measured of other kernels before
 
 
 def load_engine(folder: Path) -> pd.DataFrame:

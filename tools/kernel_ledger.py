@@ -363,6 +363,7 @@ def rare_of_many(scalar: str, steps: "Steps") -> tuple[str, ...]:
     """It is rare that candidates are more than k or many, or that half types need integers."""
     return (
         *(*RARE, "for_each_chunk", "find_limit", r"^find_candidates: .*\b(limit|least)\b"),
+        *("^clear: ", "Entries::clear"),
         *(() if steps.is_short else (r"^find_candidates: bar = raised<.*\bwords\b",)),
         *(("!are_coarse",) if scalar != "float32" else ()),
     )
@@ -375,7 +376,7 @@ def trips_of_many(steps: "Steps") -> dict[str, float]:
         r"^for_each: while.*\nsum_of: ": steps.summed / steps.sums,
         r"^for_each: while.*\nweigh: ": steps.compared / steps.sums,
         r"^for_each: while.*\nwrite_weights: ": steps.weighed,
-        r"^for_each: while.*\nweigh_many: ": 0,
+        r"^for_each: while.*\nclear_entries: ": 0,
     }
 
 
