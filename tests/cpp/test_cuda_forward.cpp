@@ -24,8 +24,12 @@ using cuda::Regime;
 using mappings::SparseSoftmax;
 using namespace cuda_rows;
 
+// The smallest one has room for five warps of a segment.
 cuda::Device device_of(Case const& one) {
-  return {1 + static_cast<int>(one.seed % 2), one.seed % 4 < 2 ? 228 << 10 : 100 << 10};
+  bool const is_small = one.regime == Regime::kSegments && one.seed % 5 == 0;
+  return {1 + static_cast<int>(one.seed % 2), is_small           ? 64 << 10
+                                              : one.seed % 4 < 2 ? 228 << 10
+                                                                 : 100 << 10};
 }
 
 Layout layout_of(Case const& one) {
@@ -62,6 +66,7 @@ void cut_finely(int chunks_per_segment, cuda::Shape const& shape, cuda::Device c
                 Plan& plan) {
   plan.part_length = chunks_per_segment * cuda::kChunkBytes / shape.element_bytes;
   plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
+  plan.warps_per_row = 1;
   plan.stages_per_warp = cuda::kStages;
   plan.merging_warps = 0;
   cuda::share_merging(shape, device, plan);
@@ -88,7 +93,8 @@ void check(Case const& one, int64_t full_length, int chunks_per_segment = 0) {
 
   if (chunks_per_segment > 0) cut_finely(chunks_per_segment, shape, device_of(one), plan);
 
-  bool const has_teams = one.k > cuda::kWarpThreads && one.length <= 3000 && one.seed % 3 != 0;
+  bool const is_cut = one.length <= 3000 || chunks_per_segment > 0;
+  bool const has_teams = one.k > cuda::kWarpThreads && is_cut && one.seed % 3 != 0;
   if (one.regime == Regime::kSegments && has_teams) {
     plan.blocks_of_team = 2 + static_cast<int>(one.seed % 2);
     plan.merging_blocks = static_cast<int>(one.rows) * plan.blocks_of_team;
@@ -150,8 +156,11 @@ std::vector<int64_t> lengths_of(Regime regime, int element_bytes) {
       return {1, 7, 100, 511, 512, 513, 1024, 2047, 3000, 4096, most / 2 + 3, most - 1, most};
     }
     case Regime::kSegments: {
+      // Around a warp of float64's, and a block's of the others.
       int const most = cuda::kMostSegmentBytes / element_bytes;
-      return {1, 1000, 3000, 10000, most, most + 1, 3 * most - 1, 70000, 140000};
+      int const of_block = cuda::kMostWarpsPerRow * cuda::kStageBytes / element_bytes;
+      return {1,        1000,         3000,  10000, most, most + 1, 3 * most - 1,
+              of_block, of_block + 1, 70000, 140000};
     }
     case Regime::kColumns:
       return {1, 2, 7, 15, 16, 17, 33, 64, 100, 257, 300, 511, 1500};
@@ -288,6 +297,20 @@ TYPED_TEST(CudaForwardOfSegments, MergesThousandsOfSegments) {
     int64_t const k = seed % 2 == 0 ? 3 : 32;
     check<TypeParam>({Regime::kSegments, 2, length, k, seed}, length, 1);
     if (this->HasFatalFailure()) return;
+  }
+}
+
+// More candidates than shared memory holds, none of whose lists is full.
+TYPED_TEST(CudaForwardOfSegments, PassesOverLongListsByTeams) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  constexpr int kChunks = 16;
+  constexpr int64_t kLength = 90 * kChunks * cuda::kChunkBytes / sizeof(TypeParam);
+  static_assert(kLength > cuda::kCandidatesPerBlock);
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    for (int64_t k : {int64_t{200}, kLength}) {
+      check<TypeParam>({Regime::kSegments, kFamilies, kLength, k, seed}, kLength, kChunks);
+      if (this->HasFatalFailure()) return;
+    }
   }
 }
 

@@ -7,6 +7,7 @@
 
 #include "plan_shapes.h"
 #include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/forward/plan_blocks.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -144,12 +145,17 @@ TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {
         for (int64_t k : {3, 40}) {
           Plan const plan = plan_for(dense_rows(100000, length, bytes, k), device);
           bool const has_short_rows = plan.regime == Regime::kFew || plan.regime == Regime::kMany;
-          int const warps = has_short_rows ? kWarpsPerBlock : 1;
+          bool const is_of_block =
+              plan.warps_per_row > 1 || (plan.regime == Regime::kSegments && bytes <= 4);
+          int const warps = is_of_block ? plan.warps_per_row : has_short_rows ? kWarpsPerBlock : 1;
           int const stage_bytes =
-              has_short_rows ? kStageBytes : plan.chunks_per_stage * kChunkBytes;
-          int const shared_bytes = kBarrierBytes + warps * plan.stages_per_warp * stage_bytes;
+              is_of_block || has_short_rows ? kStageBytes : plan.chunks_per_stage * kChunkBytes;
+          int const shared_bytes =
+              barrier_bytes(warps) + warps * plan.stages_per_warp * stage_bytes;
+          int const other_bytes = is_of_block ? kOtherBytesOfBlock : kSystemSharedBytes;
           EXPECT_LE(shared_bytes, plan.most_shared_bytes) << length << ", " << bytes;
-          EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - kSystemSharedBytes);
+          EXPECT_LE(plan.most_shared_bytes, device.shared_bytes - other_bytes);
+          EXPECT_LE(plan.warps_per_row, most_warps_of_block(device));
         }
       }
     }

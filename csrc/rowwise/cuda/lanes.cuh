@@ -8,9 +8,9 @@
 // Groups of threads that work on one row together: some lanes of a warp, a block, a team of blocks,
 // or those threads of a block that have parts of one row. A group has reduce(), which adds up
 // values of a type whose add() has no order, and any(), which says whether a loop goes on;
-// entries_of_thread() says how many entries of a row a thread has at most. All but teams have
-// running_sum(), last() and synchronize(). All threads that a group shares its barriers with, those
-// of the warp, the block or the team, call each of these at the same point.
+// entries_of_thread() says how many entries of a row a thread has at most; and
+// synchronize(). All but teams have running_sum() and last(). All threads that a group shares its
+// barriers with, those of the warp, the block or the team, call each of these at the same point.
 namespace zeta::rowwise::cuda {
 
 inline constexpr unsigned kAllLanes = 0xffffffffU;

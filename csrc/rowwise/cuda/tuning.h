@@ -4,7 +4,7 @@
 
 #include "mappings/host_device.h"
 
-// The numbers that the kernels' shapes come from. None was measured for these kernels.
+// The numbers that the kernels' shapes come from.
 namespace zeta::rowwise::cuda {
 
 // What the hardware has: lanes of a warp, and bytes of the widest access of one of them.
@@ -117,8 +117,9 @@ inline constexpr int kLeastSegmentBytes = 2 << 10;
 // Segments that a block looks at before it takes their candidates.
 inline constexpr int kSegmentsAtOnce = 1024;
 
-// k up to the lanes of a warp: candidates of a row that a warp reads at once, and warps of a block
-// that each do. Of more segments a block has a row, and a lane so many first candidates under way.
+// k up to the lanes of a warp. A row that has up to so many candidates is merged by a warp, of
+// which a block has so many; else by a block, whose lanes read the first candidates of so many
+// segments at once.
 inline constexpr int kMostMergedCandidates = 256;
 inline constexpr int kMostMergingWarps = 4;
 inline constexpr int kSegmentsPerLane = 8;

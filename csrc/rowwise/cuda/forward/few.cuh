@@ -16,10 +16,10 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// Rows of up to a stage, small k: the largest values of a row by insertion, without their columns,
-// and their weights; each entry then takes the weight of the value that it equals. Only where
-// values tie at the limit do columns matter. What this takes does not depend on how the logits are
-// spread.
+// Rows of up to a stage, or of several ones of a block's warps, small k: the largest values of a
+// row by insertion, without their columns, and their weights; each entry then takes the weight of
+// the value that it equals. Only where values tie at the limit do columns matter. What this takes
+// does not depend on how the logits are spread.
 namespace zeta::rowwise::cuda {
 
 // The weights of a row, given its K largest values in both halves of words.
@@ -82,7 +82,7 @@ class FewWeights {
 };
 
 // Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
-// All lanes of the row call it.
+// All lanes of the warp, or threads of the block, call it.
 template <class Mapping, class Scalar, int Chunks, int K, class Rows>
 __device__ inline bool weigh_few(Rows const& rows, Chunk* row, int k,
                                  typename Mapping::Fixed const& fixed) {

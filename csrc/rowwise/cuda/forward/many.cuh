@@ -17,10 +17,10 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// Rows of up to a stage, any k: Newton's method in float raises a bar to just below the support,
-// which leaves its entries and hardly more. If these are more than k, counting finds the k-th
-// largest. The terms of what is left are summed exactly, and what proves not to be in the support
-// is left out, until nothing does.
+// Rows of up to a stage, or of several ones of a block's warps, any k: Newton's method in float
+// raises a bar to just below the support, which leaves its entries and hardly more. If these are
+// more than k, counting finds the k-th largest. The terms of what is left are summed exactly, and
+// what proves not to be in the support is left out, until nothing does.
 namespace zeta::rowwise::cuda {
 
 // By how much numbers lie above a bar, in all, and how many do.
@@ -53,7 +53,8 @@ __device__ inline Excess excess_over(Rows const& rows, Words const& words, float
 
 // Raises a bar below the threshold of some of a row's numbers until it is close to it, which is
 // never above the row's. Newton's method: each step leads to the threshold of the numbers above the
-// bar. `rounding` is that of the mapping's terms. All lanes of the row call it.
+// bar. `rounding` is that of the mapping's terms. All lanes of the warp, or threads of the block,
+// call it.
 template <class Mapping, class Scalar, class Rows, class Words>
 __device__ inline float raised(float bar, Rows const& rows, Words const& words, float rounding) {
   bool goes_on;
@@ -90,7 +91,7 @@ class CandidateWeights {
   __device__ bool are_dense() const { return are_dense_; }
 
   // Writes the weights of the row, unless its terms need another form. Where candidates are not
-  // dense, all else is 0 already. All lanes of the row call it.
+  // dense, all else is 0 already. All lanes of the warp, or threads of the block, call it.
   template <class Terms>
   __device__ bool weigh(Terms const& terms, typename Terms::Fixed const& fixed) {
     typename Terms::Level level;
@@ -220,7 +221,8 @@ struct StagedCandidates {
   Mask left_out = 0;
 };
 
-// At most k, and hardly more than the support has. All lanes of the row call it.
+// At most k, and hardly more than the support has. All lanes of the warp, or threads of the block,
+// call it.
 template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
     Rows const& rows, RowWords<Scalar, Chunks> const& words,
@@ -267,7 +269,7 @@ __device__ inline void clear_entries(Rows const& rows, Chunk* row,
 }
 
 // Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
-// All lanes of the row call it.
+// All lanes of the warp, or threads of the block, call it.
 template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
                                   typename Mapping::Fixed const& fixed) {

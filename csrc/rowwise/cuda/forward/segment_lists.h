@@ -13,7 +13,7 @@ namespace zeta::rowwise::cuda {
 // How rows are cut.
 struct Segments {
   int per_row;
-  int length;  // of all but the last of a row
+  int length;  // of the part of each warp, but of the last of a row
 };
 
 // Of one segment whose candidates are in no order.

@@ -19,8 +19,8 @@
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows, of which a warp holds one segment after another: it writes zeros in its place and
-// lists the candidates for the support. A second kernel (merge_few.cuh, merge_first.cuh,
+// Long rows of float64, of which a warp holds one segment after another: it writes zeros in its
+// place and lists the candidates for the support. A second kernel (merge_few.cuh, merge_first.cuh,
 // merge_all.cuh) makes weights of those of a row.
 namespace zeta::rowwise::cuda {
 

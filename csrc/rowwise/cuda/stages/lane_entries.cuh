@@ -60,7 +60,8 @@ class LaneEntries {
     return mask;
   }
 
-  // Of the row's entries in the mask, all but the first `kept`. All lanes of the row call it.
+  // Of the row's entries in the mask, all but the first `kept`. All lanes of the warp, or threads
+  // of the block, call it.
   template <class Rows>
   __device__ static Mask behind_first(Rows const& rows, Mask mask, int kept) {
     kept -= counts_of_row(rows, count(mask)).before;
@@ -110,7 +111,8 @@ class LaneEntries {
   }
 
   // Writes a row's support as rowwise/saved_support.h has it: the columns of its weights that are
-  // not zero, `support` being null for what is no row. All lanes of the row call it.
+  // not zero, `support` being null for what is no row. All lanes of the warp, or threads of the
+  // block, call it.
   template <class Rows>
   __device__ static void list_support(Rows const& rows, Chunk const* row, bool is_ordinary,
                                       int32_t* support, int capacity) {

@@ -59,7 +59,7 @@ struct LimitBracket {
 }  // namespace detail
 
 // Of a row that has `count` > k entries above `low`, one of the type's numbers. For other rows all
-// that lie above `low` are kept. All lanes of the row call it.
+// that lie above `low` are kept. All lanes of the warp, or threads of the block, call it.
 template <class Scalar, int Chunks, class Rows>
 __device__ inline RowLimit<Scalar> find_limit(Rows const& rows,
                                               RowWords<Scalar, Chunks> const& words, Scalar low,
