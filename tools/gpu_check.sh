@@ -87,8 +87,10 @@ for plan in few many held segments columns passes; do
   step "tests-of-plan-$plan" 240 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${few[@]}" \
     tests/python/test_cuda.py -k "regime or anywhere" &
 done
-# One shape of each regime, in one type. Without torch's cache every tensor is memory of its own.
-some='every_regime and float32 and (3000x8 or 700x200 or 20x5000 or 20x5003 or 3x200000 or 60x5000 or 40x60)'
+# One shape of each regime in one type, and those whose kernels differ most in others. Without torch's
+# cache every tensor is memory of its own.
+some='float32 and (3000x8 or 700x200 or 20x5000 or 20x5003 or 3x200000 or 60x5000 or 40x60)'
+some="every_regime and ($some or bfloat16 and (20x5000 or 3x200000) or float64 and 3x200000)"
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck initcheck synccheck; do
     step "sanitizer-$tool" 120 env PYTORCH_NO_CUDA_MEMORY_CACHING=1 \
