@@ -110,7 +110,7 @@ class FewOfColumns {
     List const own = memory_.list(static_cast<int>(threadIdx.x), row);
 #pragma unroll
     for (int i = 0; i < K; ++i) second_word(own, i) = static_cast<uint32_t>(first.columns[i]);
-    bool const is_ordinary = first.values[0] < INFINITY && first.values[0] > -INFINITY;
+    bool const is_ordinary = is_finite(first.values[0]);
     float weights[K];
     Mapping::template weights_of_few<kDigits<Scalar>>(first.values, k_, fixed_, weights,
                                                       narrowed_to_float<Scalar>);
@@ -271,7 +271,7 @@ __device__ inline void write_listed(ColumnMemory<Scalar> const& memory,
       state = kCrowdedList;
     } else {
       Real const maximum = scalar_of<Real>(candidates.key_of_maximum(warp));
-      if (maximum < INFINITY && maximum > -INFINITY) {
+      if (is_finite(maximum)) {
         Mapping const mapping(maximum, fixed);
         auto const weights =
             find_weights(warp, mapping, candidates, narrow<Scalar>(maximum), k, tile.length());

@@ -36,7 +36,7 @@ class FewWeights {
     for (int i = 0; i < K; ++i) values[i] = number(largest[i], 0);
     support_ = Mapping::template weights_of_few<kDigits<Scalar>>(values, k, fixed, weights,
                                                                  narrowed_to_float<Scalar>);
-    is_ordinary_ = values[0] < INFINITY && values[0] > -INFINITY;
+    is_ordinary_ = is_finite(values[0]);
     is_limited_ = is_ordinary_ && support_ == k;
     last_ = largest[0];
 #pragma unroll

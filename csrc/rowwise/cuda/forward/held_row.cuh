@@ -192,7 +192,7 @@ template <class Real>
 __device__ inline bool find_maximum(Real lane_maximum, Real& maximum) {
   if (__any_sync(kAllLanes, lane_maximum != lane_maximum)) return false;
   maximum = scalar_of<Real>(largest_of_lanes(selection_key(lane_maximum)));
-  return maximum < INFINITY && maximum > -INFINITY;
+  return is_finite(maximum);
 }
 
 namespace detail {

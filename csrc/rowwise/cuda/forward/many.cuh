@@ -276,7 +276,7 @@ __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
   RowWords<Scalar, Chunks> const words(rows, row, repeated(narrow<Scalar>(-INFINITY)));
   ChunkMaxima<Scalar, Chunks> const maxima(words);
   float const maximum = maxima.largest(rows);
-  bool const is_ordinary = maximum < INFINITY && maximum > -INFINITY;
+  bool const is_ordinary = is_finite(maximum);
   auto const rounding = static_cast<float>(Mapping::rounding(fixed));
   auto const candidates =
       find_candidates(rows, words, maxima, Mapping(maximum, fixed), rounding, is_ordinary, k);

@@ -40,16 +40,6 @@ struct RowBounds {
   }
 };
 
-struct CountOrTooMany {
-  int64_t value = 0;
-  int64_t too_many = 0;
-
-  __device__ void add(CountOrTooMany other) {
-    value += other.value;
-    too_many += other.too_many;
-  }
-};
-
 }  // namespace detail
 
 // A row's segments, as the first kernel left them.
@@ -89,17 +79,15 @@ class MergedRow {
 
   // Candidates of all segments, some of which prove to be none, or -1: a segment had too many.
   __device__ int64_t count_all() const {
-    detail::CountOrTooMany counts;
+    EntryCount all;
+    bool has_all = true;
     for (int i = block_.rank(); i < segments_; i += block_.threads()) {
       int const count = count_of(i);
-      if (count == SegmentHeader<Key>::kTooMany) {
-        ++counts.too_many;
-      } else {
-        counts.value += count;
-      }
+      has_all = has_all && count != SegmentHeader<Key>::kTooMany;
+      all.value += count;
     }
-    counts = block_.reduce(counts);
-    return counts.too_many > 0 ? -1 : counts.value;
+    if (__syncthreads_and(has_all) == 0) return -1;
+    return block_.reduce(all).value;
   }
 
   // Calls take(first, count) for parts of a list of the segments that have candidates, one after

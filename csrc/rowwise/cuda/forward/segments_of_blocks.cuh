@@ -95,12 +95,6 @@ struct FoundCandidates {
   Scalar bound{};  // what is not above it is none
 };
 
-namespace detail {
-
-__device__ inline bool is_finite(float x) { return x < INFINITY && x > -INFINITY; }
-
-}  // namespace detail
-
 // The k largest entries within the mapping's reach, k up to the length of a list, of equal ones the
 // first. All threads of the block call it.
 template <class Mapping, class Scalar, int K>
@@ -114,7 +108,7 @@ __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk 
   merge_over_row(rows, largest, fill);
   if constexpr (kPerWord<Scalar> == 2) largest.merge_halves();
   FoundCandidates<Scalar> found = {number(largest[0], 0)};
-  if (!detail::is_finite(found.maximum)) return found;
+  if (!is_finite(found.maximum)) return found;
   float last = found.maximum;
 #pragma unroll
   for (int i = 1; i < K; ++i) last = i < k ? number(largest[i], 0) : last;
@@ -136,7 +130,7 @@ __device__ inline FoundCandidates<Scalar> find_many(BlockRows const& rows, Chunk
   RowWords<Scalar, kChunksPerLane> const words(rows, part, repeated(narrow<Scalar>(-INFINITY)));
   ChunkMaxima<Scalar, kChunksPerLane> const maxima(words);
   FoundCandidates<Scalar> found = {maxima.largest(rows)};
-  if (!detail::is_finite(found.maximum)) return found;
+  if (!is_finite(found.maximum)) return found;
   auto const rounding = static_cast<float>(Mapping::rounding(fixed));
   auto const candidates =
       find_candidates(rows, words, maxima, Mapping(found.maximum, fixed), rounding, true, k);
@@ -191,7 +185,7 @@ class SegmentWriter {
   __device__ void write_all(FoundCandidates<Scalar> const& found) const {
     auto [place, count] = counts_of_row(rows_, Entries::count(found.mask));
     SegmentHeader<Key> header = {largest_key<Scalar>(found.maximum), kLeast<Key>, count};
-    if (detail::is_finite(found.maximum)) header.bound = selection_key(found.bound);
+    if (is_finite(found.maximum)) header.bound = selection_key(found.bound);
     if (count > lists_.capacity) {
       header.count = SegmentHeader<Key>::kTooMany;
     } else {

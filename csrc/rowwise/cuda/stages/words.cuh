@@ -149,6 +149,12 @@ __device__ inline Pair<Scalar> larger_or_nan(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
+// Neither infinite nor NaN.
+template <class Real>
+__device__ inline bool is_finite(Real x) {
+  return x < INFINITY && x > -INFINITY;
+}
+
 // 1 where the numbers are equal, else 0.
 __device__ inline float one_where_equal(float a, float b) {
 #ifdef __CUDA_ARCH__
