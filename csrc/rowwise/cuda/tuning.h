@@ -93,8 +93,9 @@ inline constexpr int kMostMiddles = 12;
 
 // Of rows that do not begin with chunks, longer ones are held where k is small. On an H200, held
 // rows of 4 KB took 1.2 times a copy with k = 3, where few took 1.25 in float32 and 1.6 in
-// bfloat16, and 1.8 to 1.9 with k = 8, against 1.6 and 2.0; rows of 1 to 2 KB, twice as long as
-// with few. Larger k of rows beyond a stage: segments.
+// bfloat16, and 1.8 to 1.9 with k = 8, against 1.6 and 2.0; rows of half a KB took 7 to 8 times a
+// copy with k = 3, and few 2 to 3 (benchmarks/results/cuda/plans.csv). Larger k of rows beyond a
+// stage: segments.
 inline constexpr int kMostLooseBytes = 2 << 10;
 inline constexpr int kMostHeldNonZeros = kFewSizes[1];
 
