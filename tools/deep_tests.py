@@ -1,6 +1,7 @@
 """Runs the tests that take long, and writes tests/REPORT.md: python -m tools.deep_tests [--only NAME...]
 
-Each leaves its log in build/deep. What is not run again keeps its last result.
+Each leaves its log in build/deep. Results are kept in tests/report.json: what is not run again keeps
+its last one.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from benchmarks.report import markdown
 
 ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "deep"
-RESULTS = LOGS / "results.json"
+RESULTS = ROOT / "tests" / "report.json"
 REPORT = ROOT / "tests" / "REPORT.md"
 HEAD = """# What the long tests said
 
@@ -173,7 +174,14 @@ def main() -> None:
             f"{step.name}: {'passed' if result.passed else 'FAILED'}, {result.seconds} s",
             flush=True,
         )
-        RESULTS.write_text(json.dumps({name: asdict(kept) for name, kept in results.items()}))
+        RESULTS.write_text(
+            json.dumps(
+                {name: asdict(kept) for name, kept in results.items()},
+                indent=2,
+                ensure_ascii=False,
+            )
+            + "\n"
+        )
         REPORT.write_text(report(results))
     if not all(results[name].passed for name in only):
         raise SystemExit(f"deep_tests: something failed; the logs are in {LOGS}")
