@@ -136,7 +136,13 @@ class Suite:
 
 ENGINE = [
     f"rowwise/cpu/{name}.cpp"
-    for name in ["capability", "huge_pages", "sparse_softmax_kernels", "sparse_softmax"]
+    for name in [
+        "capability",
+        "huge_pages",
+        "thread_memory",
+        "sparse_softmax_kernels",
+        "sparse_softmax",
+    ]
 ]
 ENGINE_TESTS = ["test_ordered_key", "test_bits", "test_cpu_backward", "test_cpu_forward"]
 MAPPINGS = Suite("mappings", ["test_mappings"], flags=("-O0",))

@@ -20,11 +20,11 @@ bool requested_use() {
   return value == "1";
 }
 
-FromEnvironment<bool> const requested(&requested_use);
+FromEnvironment<bool> const in_use(&requested_use);
 
 }  // namespace
 
-bool uses_huge_pages() { return requested.value(); }
+bool uses_huge_pages() { return in_use.value(); }
 
 void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] int64_t bytes) {
   if (!uses_huge_pages()) return;
