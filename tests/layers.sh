@@ -1,6 +1,7 @@
 #!/bin/sh
 # Fails if a layer includes one above it: the engine (csrc/rowwise) and the maths (csrc/mappings)
-# know nothing of Torch, and the maths nothing of the engine.
+# know nothing of Torch, and the maths nothing of the engine. Within the CPU engine no folder
+# includes one above it, and nothing beside the folders but the tuning numbers.
 cd "$(dirname "$0")/../csrc" || exit 1
 
 check() {
@@ -14,3 +15,11 @@ check() {
 
 check rowwise 'torch|ATen|c10|ops/|zeta/'
 check mappings 'torch|ATen|c10|ops/|zeta/|rowwise/|cu'
+
+cpu=rowwise/cpu
+beside='[a-su-z][a-z_]*\.h'  # all but tuning.h
+check $cpu/vectors "$cpu/(rows/|lanes/|forward/|backward/|$beside)"
+check $cpu/rows "$cpu/(lanes/|forward/|backward/|$beside)"
+check $cpu/lanes "$cpu/(forward/|backward/|$beside)"
+check $cpu/forward "$cpu/(backward/|$beside)"
+check $cpu/backward "$cpu/(lanes/|forward/|$beside)"

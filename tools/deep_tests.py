@@ -93,7 +93,11 @@ STEPS = (
         "100 such changes of `csrc/rowwise`, by chance. The goal, less than 5 % that no test "
         "notices, is met by those that change a result, and short if what is explained counts: much "
         "of the engine is choices between ways to the same bits",
-        (*MUTATE, "--files", "rowwise/*.h", "rowwise/cpu/*.h", "rowwise/cpu/*.cpp", "--sample=100"),
+        (
+            *MUTATE,
+            *("--files", "rowwise/*.h", "rowwise/cpu/**/*.h", "rowwise/cpu/**/*.cpp"),
+            "--sample=100",
+        ),
         MUTANTS,
     ),
 )

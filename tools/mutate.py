@@ -29,7 +29,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "csrc"
 EXPLAINED = ROOT / "tests" / "mutants.toml"
-FILES = ["mappings/*.h", "rowwise/*.h", "rowwise/cpu/*.h", "rowwise/cpu/*.cpp"]
+FILES = ["mappings/*.h", "rowwise/*.h", "rowwise/cpu/**/*.h", "rowwise/cpu/**/*.cpp"]
 # What is chosen by them is the way to a result, not the result.
 LEFT_OUT = {"tuning.h", "huge_pages.h", "huge_pages.cpp", "capability.h", "capability.cpp"}
 SCALARS = ["float", "double", "Float16", "BFloat16"]
@@ -139,7 +139,7 @@ ENGINE = [
     for name in [
         "capability",
         "huge_pages",
-        "thread_memory",
+        "rows/thread_memory",
         "sparse_softmax_kernels",
         "sparse_softmax",
     ]

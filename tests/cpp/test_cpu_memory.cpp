@@ -176,9 +176,9 @@ struct Case {
 constexpr int64_t kManyRows = 5 * 32;
 constexpr int64_t kRows = 2 * 16;
 constexpr int64_t kRest = 3;
-constexpr int64_t kBlock = 8192;  // of forward_row.h
+constexpr int64_t kBlock = 8192;  // of forward/row.h
 
-// For forward_lanes.h, forward_sorted.h, forward_group.h, and forward_row.h with a list and
+// For each kernel of rowwise/cpu/forward: lanes.h, sorted.h, group.h, and row.h with a list and
 // without.
 std::vector<Case> cases() {
   std::vector<Case> result;

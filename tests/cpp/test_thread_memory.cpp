@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "../simt/sanitizer.h"
-#include "rowwise/cpu/scratch.h"
-#include "rowwise/cpu/thread_memory.h"
+#include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/thread_memory.h"
 #include "rowwise/cpu/tuning.h"
 
 namespace {

@@ -1,11 +1,11 @@
 // Compiled once for each instruction set.
 #include "mappings/sparse_softmax.h"
-#include "rowwise/cpu/backward.h"
-#include "rowwise/cpu/forward.h"
-#include "rowwise/cpu/forward_with_support.h"
+#include "rowwise/cpu/backward/from_support.h"
+#include "rowwise/cpu/backward/from_weights.h"
+#include "rowwise/cpu/forward/any_strides.h"
+#include "rowwise/cpu/forward/split_row.h"
+#include "rowwise/cpu/forward/with_support.h"
 #include "rowwise/cpu/kernels.h"
-#include "rowwise/cpu/split_row.h"
-#include "rowwise/cpu/support_backward.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 

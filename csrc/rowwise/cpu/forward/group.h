@@ -1,0 +1,218 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+
+#include "rowwise/cpu/forward/group_bounds.h"
+#include "rowwise/cpu/forward/group_candidates.h"
+#include "rowwise/cpu/forward/wide_rows.h"
+#include "rowwise/cpu/lanes/list_weights.h"
+#include "rowwise/cpu/rows/row_vectors.h"
+#include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/streamed_lines.h"
+#include "rowwise/cpu/rows/write_sparse.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/cpu/vectors/vector.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// As many rows as a vector of floats has lanes, which follow each other without a gap, for any k.
+// Each row is read along its entries, which leaves a few that may be in its support; these are then
+// taken one row to a lane, and their weights put back where they came from. Rows with many
+// candidates are left to WideRows or RowForward.
+template <template <class> class MappingOf, class Scalar>
+class GroupForward {
+ public:
+  using Mapping = MappingOf<float>;
+  static constexpr int kRows = kLanes<float>;
+
+  GroupForward(typename Mapping::Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : length_(length),
+        k_(static_cast<int32_t>(k)),
+        streams_(streams),
+        may_be_wide_(kMayBeWide &&
+                     length <= std::min(tuning::kLongestWideRow, k * tuning::kWideRowPerLimit) &&
+                     fixed.unit() <= Mapping::WideTerms::kSmallestUnit),
+        rows_(length),
+        bounds_(rows_, k),
+        candidates_(rows_, k),
+        weights_(fixed, k) {
+    block_.reserve(2 * length + kLine + kCount);
+    write_zeros(block_.data(), 2 * length + kLine + kCount);
+  }
+
+  // `readable` entries from the first on may be read. Returns the rows that it left, a bit for
+  // each.
+  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+    if (groups_to_leave_ > 0) {
+      --groups_to_leave_;
+      return kAllRows;
+    }
+    rows_.set_readable(logits + readable);
+    has_next_ = readable >= 2 * kRows * length_;
+    bounds_.find(logits);
+    is_wide_ = prefers_wide_ && find_wide(logits);
+    int64_t const longest = is_wide_ ? 0 : collect(logits);
+    if (longest < 0) {
+      is_wide_ = find_wide(logits);
+      if (!is_wide_) {
+        groups_to_leave_ = tuning::kGroupsToLeave;
+        return kAllRows;
+      }
+    }
+    if (is_wide_) {
+      write(logits, weights);
+      return wide_->fine_rows();
+    }
+    candidates_.gather(longest);
+    bool const has_limit = weights_.weigh(candidates_.columns(), static_cast<int>(longest),
+                                          bounds_.maxima(), bounds_.thresholds()) ||
+                           candidates_.has_dropped_ties();
+    bool const is_long = longest > k_ + k_ / 2 + tuning::kBeyondLimit;
+    limits_ = bounds_.may_limit() && has_limit && (limits_ || is_long);
+    prefers_wide_ = longest * tuning::kWidePart > length_;
+    candidates_.scatter(longest);
+    write(logits, weights);
+    return 0;
+  }
+
+ private:
+  using Numbers = typename RowVectors<Scalar>::Numbers;
+  using Element = typename Numbers::Element;
+  using Wide = WideRows<Mapping, Scalar>;
+  static constexpr bool kMayBeWide = sizeof(Scalar) == 2;
+  static constexpr int kCount = kLanes<Element>;  // entries in a vector
+  static constexpr uint64_t kAllRows = (uint64_t{1} << kRows) - 1;
+  static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
+
+  // Finds the supports without lists of candidates, if that is known to be exact.
+  bool find_wide(Scalar const* logits) {
+    if constexpr (kMayBeWide) {
+      if (!may_be_wide_) return false;
+      if (!wide_) wide_.emplace(rows_, k_);
+      wide_->find(logits, bounds_.maxima(), bounds_.thresholds());
+      prefers_wide_ = wide_->most() * 2 * tuning::kWidePart > length_;
+      return true;
+    }
+    return false;
+  }
+
+  // Returns how many candidates a row has at most, or -1 if one has too many.
+  int64_t collect(Scalar const* logits) {
+    if (limits_) bounds_.limit();
+    int64_t const longest = candidates_.collect(logits, bounds_.bounds());
+    if (longest >= 0 || limits_ || !bounds_.may_limit()) return longest;
+    bounds_.limit();
+    return candidates_.collect(logits, bounds_.bounds());
+  }
+
+  RowAhead<Scalar> ahead(Scalar const* logits, int row) const {
+    return {logits + (has_next_ ? (kRows + row) * length_ : 0), has_next_};
+  }
+
+  // Asks for the rows of the next group meanwhile.
+  [[gnu::noinline]] void write(Scalar const* logits, Scalar* weights) {
+    if (streams_ && !(is_whole_lines(weights, length_) && !bounds_.has_nan())) {
+      return write_lines(logits, weights);
+    }
+    if (streams_) return stream_rows(logits, weights);
+    for (int row = 0; row < kRows; ++row) {
+      Scalar* const to = weights + row * length_;
+      if (row < kRows - 1 || !rows_.has_rest()) {
+        write_row(row, to, ahead(logits, row));
+      } else {
+        write_row(row, block_.data(), ahead(logits, row));
+        std::copy_n(block_.data(), length_, to);
+        write_zeros(block_.data(), length_ + kCount);
+      }
+    }
+    if (bounds_.has_nan()) fill_with_nan(weights);
+  }
+
+  // The vectors of a row, of which the last extends beyond it.
+  void write_row(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
+    if constexpr (kMayBeWide) {
+      if (is_wide_) return wide_->template write<false>(row, weights, ahead);
+    }
+    if (candidates_.is_crowded(row)) {
+      return candidates_.template expand_all<false>(row, weights, ahead);
+    }
+    four_by_four(rows_.count(), [&](int64_t i) {
+      ahead.prefetch(i);
+      store(weights + i * kCount, Vector<Element>{});
+    });
+    candidates_.expand_marked(row, weights);
+  }
+
+  // Around the caches, for rows of whole lines. Each is put among zeros while the one before is
+  // written from there: what was just stored can be loaded in the same pieces only.
+  void stream_rows(Scalar const* logits, Scalar* weights) {
+    if constexpr (kMayBeWide) {
+      for (int row = 0; is_wide_ && row < kRows; ++row) {
+        wide_->template write<true>(row, weights + row * length_, ahead(logits, row));
+      }
+      if (is_wide_) return;
+    }
+    Scalar* const blocks[2] = {block_.data(), block_.data() + length_};
+    for (int row = 0; row <= kRows; ++row) {
+      if (row < kRows && !candidates_.is_crowded(row)) {
+        candidates_.expand_marked(row, blocks[row % 2]);
+      }
+      if (row == 0) continue;
+      int const before = row - 1;
+      stream_row(before, weights + before * length_, blocks[before % 2], ahead(logits, before));
+    }
+  }
+
+  void stream_row(int row, Scalar* weights, Scalar* block, RowAhead<Scalar> ahead) {
+    if (candidates_.is_crowded(row)) {
+      return candidates_.template expand_all<true>(row, weights, ahead);
+    }
+    four_by_four(rows_.count(), [&](int64_t i) {
+      ahead.prefetch(i);
+      stream(weights + i * kCount, load<int32_t>(block + i * kCount));
+    });
+    candidates_.clear_marked(row, block);
+  }
+
+  // Around the caches, where rows do not begin with lines.
+  void write_lines(Scalar const* logits, Scalar* weights) {
+    StreamedLines<Scalar> lines(weights, block_.data());
+    for (int row = 0; row < kRows; ++row) {
+      if (bounds_.is_nan(row)) {
+        std::fill_n(lines.next(), length_, narrow<Scalar>(NAN));
+      } else {
+        write_row(row, lines.next(), ahead(logits, row));
+      }
+      lines.write(length_);
+    }
+    lines.write_rest();
+    write_zeros(block_.data(), length_ + kLine + kCount);
+  }
+
+  void fill_with_nan(Scalar* weights) const {
+    for (int row = 0; row < kRows; ++row) {
+      if (bounds_.is_nan(row)) std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+    }
+  }
+
+  int64_t length_;
+  int32_t k_;
+  bool streams_;
+  bool may_be_wide_;
+  bool is_wide_ = false;       // whether wide_ has found the supports
+  bool prefers_wide_ = false;  // for what the group before was
+  bool has_next_ = false;      // another group after this one
+  bool limits_ = false;        // since k was less than the candidates of rows before
+  int groups_to_leave_ = 0;
+  RowVectors<Scalar> rows_;
+  GroupBounds<Scalar> bounds_;
+  GroupCandidates<Scalar> candidates_;
+  ListWeights<Mapping, Scalar> weights_;
+  std::optional<Wide> wide_;  // whose memory most rows do without
+  Scratch<Scalar> block_;     // a row, which is zero between writes
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -1,0 +1,159 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cpu/lanes/limits.h"
+#include "rowwise/cpu/lanes/supports.h"
+#include "rowwise/cpu/rows/row_vectors.h"
+#include "rowwise/cpu/rows/scan.h"
+#include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/cpu/vectors/sort_lanes.h"
+#include "rowwise/cpu/vectors/transpose.h"
+#include "rowwise/cpu/vectors/vector.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// Maxima of the rows of a group, and bounds below which no support lies, from one pass over them.
+template <class Scalar>
+class GroupBounds {
+ public:
+  static constexpr int kRows = kLanes<float>;
+
+  // The rows have to outlive this.
+  GroupBounds(RowVectors<Scalar>& rows, int64_t k)
+      : rows_(rows),
+        k_(static_cast<int32_t>(k)),
+        may_limit_(kRows / 2 < k &&
+                   k <= static_cast<int64_t>(kDelegates * tuning::kLimitPerDelegate)) {
+    if (!may_limit_) return;
+    delegates_.reserve(kRows * kAbreast);
+    columns_.reserve(kDelegates);
+  }
+
+  // Finds the rows' maxima and, from the largest entries of the lanes of their vectors, thresholds
+  // and bounds at or below which no support lies.
+  [[gnu::noinline]] void find(Scalar const* logits) {
+    auto of_group = broadcast<Element>(Numbers::kLowest);
+    typename Numbers::Seen seen[kSeen];
+    Floats largest[kRows];
+    for (int row = 0; row < kRows; ++row) {
+      auto const of_row = scan(row, logits + row * rows_.length(), seen);
+      of_group = larger(of_group, of_row);
+      largest[row] = Numbers::largest_floats(of_row);
+    }
+    for (int i = 1; i < kSeen; ++i) seen[0].add(seen[i]);
+    transpose_square<float>(largest);
+    maxima_ = largest[0];
+    for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
+    // What was seen is that of all rows, so it does not tell of a row that holds -inf alone.
+    has_nan_ = false;
+    if (any_lane(seen[0].suspects(of_group)) || any_lane(maxima_ == -INFINITY)) check_rows(logits);
+    thresholds_ =
+        raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
+    bounds_ = maxima_ + thresholds_;
+    if (k_ <= kRows) {
+      sort_lanes(largest);
+      bounds_ = larger(largest[k_ - 1], bounds_);  // in this order a bound of NaN stays
+    }
+  }
+
+  // Raises the bounds to the k-th largest of a row's delegates, or near it: the largest entries of
+  // the lanes of so many vectors.
+  [[gnu::noinline]] void limit() {
+    Floats* const columns = columns_.data();
+    for (int i = 0; i < kAbreast; ++i) {
+      Floats square[kRows];
+      for (int row = 0; row < kRows; ++row) square[row] = delegates_of(row, i);
+      transpose_square<float>(square);
+      std::copy_n(square, kRows, columns + i * kRows);
+    }
+    Keys const is_open = count_at_least(columns, kDelegates, bounds_) >= k_;
+    LaneLimits limits(columns, kDelegates, k_, is_open, bounds_, maxima_);
+    limits.halve(tuning::kHalvingsForBound);
+    bounds_ = larger(limits.low(), bounds_);
+  }
+
+  // Whether there are enough delegates for that, and the largest entries of lanes alone do not
+  // bound the k-th as well.
+  bool may_limit() const { return may_limit_; }
+
+  // NaN for rows that are not ordinary, so that no comparison holds in them.
+  Floats maxima() const { return maxima_; }
+  bool has_nan() const { return has_nan_; }
+  bool is_nan(int row) const { return maxima_[row] != maxima_[row]; }
+
+  // At or below those of the rows, relative to the maxima.
+  Floats thresholds() const { return thresholds_; }
+
+  Floats bounds() const { return bounds_; }
+
+ private:
+  using Numbers = typename RowVectors<Scalar>::Numbers;
+  using Element = typename Numbers::Element;
+  static constexpr int kCount = kLanes<Element>;  // entries in a vector
+  static constexpr int kAbreast = 4;              // vectors that need not wait in turn
+  static constexpr int kDelegates = kAbreast * kRows;
+  // What has been seen of all rows: sums of floats, which take longer, in turns.
+  static constexpr int kSeen = kCount == kRows ? kAbreast : 1;
+
+  // The largest entries of the lanes of a row's vectors.
+  [[gnu::always_inline]] Vector<Element> scan(int row, Scalar const* entries,
+                                              typename Numbers::Seen (&seen)[kSeen]) {
+    Vector<Element> largest[kAbreast];
+    std::fill_n(largest, kAbreast, broadcast<Element>(Numbers::kLowest));
+    typename Numbers::Seen of_row[kSeen];
+    std::copy_n(seen, kSeen, of_row);
+    auto const add = [&](int i, Vector<Element> numbers) {
+      largest[i] = larger(largest[i], numbers);
+      of_row[i % kSeen].add(numbers);
+    };
+    int64_t const count = rows_.whole() / kCount;
+    int64_t vector = 0;
+    for (; vector + kAbreast <= count; vector += kAbreast) {
+#pragma GCC unroll 4
+      for (int i = 0; i < kAbreast; ++i) add(i, Numbers::of(entries + (vector + i) * kCount));
+    }
+    if (vector < count) add(0, Numbers::of(entries + vector * kCount));
+    if (vector + 1 < count) add(1, Numbers::of(entries + (vector + 1) * kCount));
+    if (vector + 2 < count) add(2, Numbers::of(entries + (vector + 2) * kCount));
+    if (rows_.has_rest()) add(3, rows_.load_rest(entries));
+    std::copy_n(of_row, kSeen, seen);
+    if (may_limit_) std::copy_n(largest, kAbreast, delegates_.data() + row * kAbreast);
+    return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+  }
+
+  [[gnu::noinline]] void check_rows(Scalar const* logits) {
+    for (int row = 0; row < kRows; ++row) {
+      auto const range = range_of(logits + row * rows_.length(), rows_.length());
+      maxima_[row] = range.is_ordinary() ? range.maximum() : NAN;
+      has_nan_ = has_nan_ || !range.is_ordinary();
+    }
+  }
+
+  Floats delegates_of(int row, int i) const {
+    auto const* const of_row = delegates_.data() + row * kAbreast;
+    if constexpr (kCount == kRows) {
+      return Numbers::largest_floats(of_row[i]);
+    } else {
+      auto const both = larger(of_row[i / 2], of_row[i / 2 + 2]);
+      alignas(kVectorBytes) float floats[kCount];
+      Numbers::widen_to(floats, both);
+      return load<float>(floats + i % 2 * kRows);
+    }
+  }
+
+  RowVectors<Scalar>& rows_;
+  int32_t k_;
+  bool may_limit_;
+  bool has_nan_ = false;
+  Floats maxima_;
+  Floats thresholds_;
+  Floats bounds_;
+  Scratch<Vector<Element>> delegates_;  // of each row
+  Scratch<Floats> columns_;             // of delegates
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -1,0 +1,135 @@
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "rowwise/cpu/lanes/sorted_weights.h"
+#include "rowwise/cpu/rows/lane_numbers.h"
+#include "rowwise/cpu/rows/scan.h"
+#include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/short_rows.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/cpu/vectors/sort_lanes.h"
+#include "rowwise/cpu/vectors/vector.h"
+#include "rowwise/float16.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// As many rows as a vector has lanes of their type, which follow each other without a gap, of 5 to
+// kLongest entries, for any k. Each row lies in a lane and a copy of it is sorted, so that no step
+// but the end of a walk down it depends on how its entries lie.
+template <template <class> class MappingOf, class Scalar>
+class SortedForward {
+ public:
+  using Fixed = typename MappingOf<float>::Fixed;
+  static constexpr int kRows = ShortRows<Scalar>::kRows;
+  static constexpr int64_t kLongest =
+      sizeof(Scalar) == 2 ? tuning::kLongestSortedRowOfShorts : tuning::kLongestSortedRow;
+
+  SortedForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
+      : length_(static_cast<int>(length)),
+        k_(static_cast<int>(k)),
+        rows_(length, streams),
+        weights_(fixed, length_, k_) {
+    if (length > kMostOnStack) {
+      columns_.reserve(2 * std::bit_ceil(static_cast<uint64_t>(length)));
+    }
+  }
+
+  // `readable` entries from the first on may be read. Returns the rows that it left: none.
+  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+    forward_at_most<8, 16, 24, 32, 48, 64>(logits, weights, readable);
+    return 0;
+  }
+
+ private:
+  using Numbers = ShortNumbers<Scalar>;
+  using Entries = Vector<typename Numbers::Element>;
+  using Bits = typename ShortRows<Scalar>::Bits;
+
+  // The least of these counts that is not below the length.
+  template <int Count, int... Others>
+  void forward_at_most(Scalar const* logits, Scalar* weights, int64_t readable) {
+    if constexpr (Count < kLongest && sizeof...(Others) > 0) {
+      if (length_ > Count) return forward_at_most<Others...>(logits, weights, readable);
+    }
+    forward<Count>(logits, weights, readable);
+  }
+
+  // Rows of up to `Count` entries. What registers cannot hold is in scratch, since stacks may be
+  // small.
+  template <int Count>
+  void forward(Scalar const* logits, Scalar* weights, int64_t readable) {
+    constexpr int kColumns = std::bit_ceil(static_cast<unsigned>(Count));
+    if constexpr (Count <= kMostOnStack) {
+      Bits columns[kColumns];
+      Entries sorted[Count];
+      forward(columns, sorted, logits, weights, readable);
+    } else {
+      forward(reinterpret_cast<Bits(&)[kColumns]>(*columns_.data()),
+              reinterpret_cast<Entries(&)[Count]>(*(columns_.data() + kColumns)), logits, weights,
+              readable);
+    }
+  }
+
+  // As many entries are added as are missing, lower than any.
+  template <int Columns, int Count>
+  [[gnu::always_inline]] void forward(Bits (&columns)[Columns], Entries (&sorted)[Count],
+                                      Scalar const* logits, Scalar* weights, int64_t readable) {
+    rows_.load(logits, readable, columns);
+    for (int i = length_; i < Count; ++i) columns[i] = Numbers::bits(lowest());
+    typename Numbers::Seen seen;
+#pragma GCC unroll 32
+    for (int i = 0; i < Count; ++i) {
+      sorted[i] = Numbers::of_bits(columns[i]);
+      seen.add(sorted[i]);
+    }
+    sort_lanes(sorted);
+    uint64_t const suspects = lanes_where(seen.suspects(sorted[0]));
+    if (k_ < length_) keep_largest(sorted, columns);
+    weights_.weigh(sorted, columns);
+    bool const has_next = readable >= 2 * kRows * length_;
+    rows_.store(columns, weights, has_next ? logits + kRows * length_ : logits);
+    for_each_lane(suspects, [&](int row) {
+      if (range_of(logits + row * length_, length_).is_ordinary()) return;
+      std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
+    });
+  }
+
+  // Leaves the k largest entries of each row. Of those that equal the last of them, which may be
+  // more than there is room for, the first ones stay.
+  [[gnu::noinline]] void keep_largest(Entries* sorted, Bits* columns) const {
+    Entries const last = sorted[k_ - 1];
+    auto const has_ties = (last == sorted[k_]) & (last > Numbers::kLowest);
+    if (lanes_where(has_ties) != 0) {
+      auto room = has_ties & 0;
+      for (int i = 0; i < k_; ++i) room -= sorted[i] == last;
+      for (int i = 0; i < length_; ++i) {
+        auto const is_tie = has_ties & (Numbers::of_bits(columns[i]) == last);
+        room += is_tie;
+        columns[i] = (is_tie & (room < 0)) ? Numbers::bits(lowest()) : columns[i];
+      }
+    }
+    std::fill(sorted + k_, sorted + length_, lowest());
+  }
+
+  static Entries lowest() { return broadcast(Numbers::kLowest); }
+
+  template <class Comparison>
+  static uint64_t lanes_where(Comparison comparison) {
+    using Lane = key_t<Scalar>;
+    return lanes_at_least<Lane>(broadcast<Lane>(-1), comparison);
+  }
+
+  static constexpr int kMostOnStack = 16;
+
+  int length_;
+  int k_;
+  Scratch<Bits> columns_;  // and then the sorted ones
+  ShortRows<Scalar> rows_;
+  SortedWeights<MappingOf<float>, Scalar> weights_;
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

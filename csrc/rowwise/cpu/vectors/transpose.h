@@ -1,0 +1,160 @@
+#pragma once
+
+#include <cstdint>
+#include <utility>
+
+#include "rowwise/cpu/vectors/vector.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// Entries of the blocks of 16 bytes within which most instructions move entries.
+template <class Element>
+inline constexpr int kBlockOf = 16 / static_cast<int>(sizeof(Element));
+
+namespace detail {
+
+// a0 b0 a1 b1 ... of the lower or of the upper halves of blocks of `Block` lanes.
+template <int Block, bool Upper, class VectorType, int... Lane>
+inline VectorType interleave(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
+  constexpr int kCount = sizeof...(Lane);
+  constexpr int kFirst = Upper ? Block / 2 : 0;
+  return __builtin_shufflevector(
+      a, b, (Lane % 2 * kCount + Lane / Block * Block + kFirst + Lane % Block / 2)...);
+}
+
+// Shuffles blocks of 16 bytes. As numbers of 8 bytes they are moved by one instruction.
+template <class VectorType, int... Lane>
+inline VectorType move_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
+  return reinterpret_cast<VectorType>(__builtin_shufflevector(
+      reinterpret_cast<Vector<int64_t>>(a), reinterpret_cast<Vector<int64_t>>(b), Lane...));
+}
+
+// The even or the odd blocks of 16 bytes of a and then those of b.
+template <bool Odd, class VectorType, int... Lane>
+inline VectorType take_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
+  return move_blocks(a, b,
+                     std::integer_sequence<int, (Lane / 2 * 4 + (Odd ? 2 : 0) + Lane % 2)...>());
+}
+
+// The blocks of 16 bytes of the lower or of the upper halves of a and b, by turns.
+template <bool Upper, class VectorType, int... Lane>
+inline VectorType interleave_blocks(VectorType a, VectorType b,
+                                    std::integer_sequence<int, Lane...>) {
+  constexpr int kCount = sizeof...(Lane);
+  constexpr int kFirst = Upper ? kCount / 2 : 0;
+  return move_blocks(
+      a, b,
+      std::integer_sequence<int, (Lane / 2 % 2 * kCount + kFirst + Lane / 4 * 2 + Lane % 2)...>());
+}
+
+// Puts first(a, b) and second(a, b) in the place of any two vectors whose numbers differ in `bit`.
+template <class Element, int Count, class First, class Second>
+[[gnu::always_inline]] inline void combine_pairs(Vector<Element> (&vectors)[Count], int bit,
+                                                 First const& first, Second const& second) {
+#pragma GCC unroll 32
+  for (int i = 0; i < Count; ++i) {
+    if ((i & bit) != 0) continue;
+    auto const a = vectors[i];
+    auto const b = vectors[i | bit];
+    vectors[i] = first(a, b);
+    vectors[i | bit] = second(a, b);
+  }
+}
+
+// Each square of which a row is the block of 16 bytes at one place of a vector: processors
+// interleave fastest within such blocks.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void transpose_blocks(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<Element>>;
+#pragma GCC unroll 4
+  for (int bit = kBlock / 2; bit >= 1; bit /= 2) {
+    combine_pairs<Element>(
+        vectors, bit, [](auto a, auto b) { return interleave<kBlock, false>(a, b, Lanes()); },
+        [](auto a, auto b) { return interleave<kBlock, true>(a, b, Lanes()); });
+  }
+}
+
+}  // namespace detail
+
+// Vectors that hold a matrix of `Rows` rows one after the other then hold its transpose. Each stage
+// moves the uppermost bit of an entry's place, which is its row's and then its column's, to the
+// end.
+template <class Element, int Rows, int Count>
+[[gnu::always_inline]] inline void transpose(Vector<Element> (&vectors)[Count]) {
+  constexpr int kCount = kLanes<Element>;
+  using Lanes = std::make_integer_sequence<int, kCount>;
+  if constexpr (Count > 1) {
+#pragma GCC unroll 8
+    for (int stage = 1; stage < Rows; stage *= 2) {
+      Vector<Element> next[Count];
+#pragma GCC unroll 16
+      for (int i = 0; i < Count / 2; ++i) {
+        next[2 * i] =
+            detail::interleave<kCount, false>(vectors[i], vectors[i + Count / 2], Lanes());
+        next[2 * i + 1] =
+            detail::interleave<kCount, true>(vectors[i], vectors[i + Count / 2], Lanes());
+      }
+#pragma GCC unroll 16
+      for (int i = 0; i < Count; ++i) vectors[i] = next[i];
+    }
+  }
+}
+
+// Vectors that hold rows of `Count` entries, a power of two, one after the other then hold their
+// columns. Lane by lane these have the rows that row_of_lane() says. Each stage exchanges one bit
+// of a vector's number for one of a column.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void rows_to_columns(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<int64_t>>;
+  if constexpr (Count < kBlock) {
+    transpose<Element, kLanes<Element>>(vectors);
+  } else {
+    detail::transpose_blocks<Element>(vectors);
+#pragma GCC unroll 4
+    for (int bit = kBlock; bit < Count; bit *= 2) {
+      detail::combine_pairs<Element>(
+          vectors, bit, [](auto a, auto b) { return detail::take_blocks<false>(a, b, Lanes()); },
+          [](auto a, auto b) { return detail::take_blocks<true>(a, b, Lanes()); });
+    }
+  }
+}
+
+// The inverse.
+template <class Element, int Count>
+[[gnu::always_inline]] inline void columns_to_rows(Vector<Element> (&vectors)[Count]) {
+  constexpr int kBlock = kBlockOf<Element>;
+  using Lanes = std::make_integer_sequence<int, kLanes<int64_t>>;
+  if constexpr (Count == kLanes<Element>) {
+    rows_to_columns<Element>(vectors);
+  } else if constexpr (Count < kBlock) {
+    transpose<Element, Count>(vectors);
+  } else {
+    detail::transpose_blocks<Element>(vectors);
+#pragma GCC unroll 4
+    for (int bit = Count / 2; bit >= kBlock; bit /= 2) {
+      detail::combine_pairs<Element>(
+          vectors, bit,
+          [](auto a, auto b) { return detail::interleave_blocks<false>(a, b, Lanes()); },
+          [](auto a, auto b) { return detail::interleave_blocks<true>(a, b, Lanes()); });
+    }
+  }
+}
+
+template <class Element, int Count>
+constexpr int row_of_lane(int lane) {
+  constexpr int kBlock = kBlockOf<Element>;
+  constexpr int kRows = kLanes<Element> / Count;  // in a vector
+  if (Count < kBlock) return lane;
+  int const block = lane / kBlock;
+  return (block / kRows * kBlock + lane % kBlock) * kRows + block % kRows;
+}
+
+// The same for as many rows as lanes, of as many entries, which is its own inverse.
+template <class Element>
+[[gnu::always_inline]] inline void transpose_square(Vector<Element> (&rows)[kLanes<Element>]) {
+  rows_to_columns<Element>(rows);
+}
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
