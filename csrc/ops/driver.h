@@ -37,6 +37,23 @@ struct EngineScalar<at::BFloat16> {
   using type = rowwise::BFloat16;
 };
 
+// Calls launch.operator()<Scalar>(), where Scalar is the engine's type for the dtype.
+template <class Launch>
+void dispatch(at::ScalarType dtype, Launch const& launch) {
+  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, dtype, "zeta", [&] {
+    launch.template operator()<typename EngineScalar<scalar_t>::type>();
+  });
+}
+
+template <class Scalar>
+Scalar const* data_of(at::Tensor const& tensor) {
+  return static_cast<Scalar const*>(tensor.const_data_ptr());
+}
+template <class Scalar>
+Scalar* mutable_data_of(at::Tensor const& tensor) {
+  return static_cast<Scalar*>(tensor.mutable_data_ptr());
+}
+
 // Memory for a result, not written yet.
 inline at::Tensor fresh_like(at::Tensor const& tensor, at::ScalarType dtype) {
   if (!tensor.is_cpu()) return at::empty_like(tensor, tensor.options().dtype(dtype));
@@ -60,10 +77,8 @@ void launch_forward(at::Tensor const& weights, at::Tensor const& logits, int64_t
   if (weights.numel() == 0) return;
   auto geometry = row_geometry<2>({weights, logits}, dim);
   geometry.full_length = full_length.value_or(geometry.length);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
-    using Scalar = typename EngineScalar<scalar_t>::type;
-    launch(geometry, static_cast<Scalar*>(weights.mutable_data_ptr()),
-           static_cast<Scalar const*>(logits.const_data_ptr()), k);
+  dispatch(weights.scalar_type(), [&]<class Scalar>() {
+    launch(geometry, mutable_data_of<Scalar>(weights), data_of<Scalar>(logits), k);
   });
 }
 
@@ -109,11 +124,9 @@ at::Tensor run_backward(char const* name, at::Tensor const& grad_output, at::Ten
   if (grad_input.numel() != 0) {
     auto geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
     geometry.full_length = full_length.value_or(geometry.length);
-    AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, output.scalar_type(), "zeta", [&] {
-      using Scalar = typename EngineScalar<scalar_t>::type;
-      launch(geometry, static_cast<Scalar*>(grad_input.mutable_data_ptr()),
-             static_cast<Scalar const*>(grad_output.const_data_ptr()),
-             static_cast<Scalar const*>(output.const_data_ptr()));
+    dispatch(output.scalar_type(), [&]<class Scalar>() {
+      launch(geometry, mutable_data_of<Scalar>(grad_input), data_of<Scalar>(grad_output),
+             data_of<Scalar>(output));
     });
   }
   return converted(grad_input, input_dtype);
@@ -131,11 +144,9 @@ std::tuple<at::Tensor, at::Tensor> run_forward_with_support(char const* name, at
   if (weights.numel() == 0) return {weights, support.zero_()};
   at::Tensor const logits = converted(z, arguments.dtype);
   auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, weights.scalar_type(), "zeta", [&] {
-    using Scalar = typename EngineScalar<scalar_t>::type;
-    launch(geometry, static_cast<Scalar*>(weights.mutable_data_ptr()),
-           static_cast<Scalar const*>(logits.const_data_ptr()), support.mutable_data_ptr<int32_t>(),
-           k);
+  dispatch(weights.scalar_type(), [&]<class Scalar>() {
+    launch(geometry, mutable_data_of<Scalar>(weights), data_of<Scalar>(logits),
+           support.mutable_data_ptr<int32_t>(), k);
   });
   return {weights, support};
 }
@@ -150,13 +161,10 @@ at::Tensor run_support_backward(char const* name, at::Tensor const& grad_output,
   if (grad_input.numel() != 0) {
     auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
     int64_t const capacity = support.size(row_dim) - 1;
-    AT_DISPATCH_FLOATING_TYPES_AND2(
-        at::kHalf, at::kBFloat16, grad_output.scalar_type(), "zeta", [&] {
-          using Scalar = typename EngineScalar<scalar_t>::type;
-          launch(geometry, static_cast<Scalar*>(grad_input.mutable_data_ptr()),
-                 static_cast<Scalar const*>(grad_output.const_data_ptr()),
-                 support.const_data_ptr<int32_t>(), capacity);
-        });
+    dispatch(grad_output.scalar_type(), [&]<class Scalar>() {
+      launch(geometry, mutable_data_of<Scalar>(grad_input), data_of<Scalar>(grad_output),
+             support.const_data_ptr<int32_t>(), capacity);
+    });
   }
   return converted(grad_input, input_dtype);
 }
@@ -170,10 +178,9 @@ at::Tensor run_largest(char const* name, at::Tensor const& z, int64_t k, int64_t
   if (columns.numel() == 0) return columns;
   auto geometry = row_geometry<2>({columns, z}, row_dim);
   geometry.length = z.size(row_dim);
-  AT_DISPATCH_FLOATING_TYPES_AND2(at::kHalf, at::kBFloat16, z.scalar_type(), "zeta", [&] {
-    using Scalar = typename EngineScalar<scalar_t>::type;
-    launch(geometry, columns.mutable_data_ptr<int64_t>(),
-           static_cast<Scalar const*>(z.const_data_ptr()), columns.size(row_dim));
+  dispatch(z.scalar_type(), [&]<class Scalar>() {
+    launch(geometry, columns.mutable_data_ptr<int64_t>(), data_of<Scalar>(z),
+           columns.size(row_dim));
   });
   return columns;
 }
