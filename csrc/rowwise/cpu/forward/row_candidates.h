@@ -1,0 +1,131 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "rowwise/cpu/forward/candidates.h"
+#include "rowwise/cpu/rows/scan.h"
+#include "rowwise/cpu/rows/write_sparse.h"
+#include "rowwise/cpu/tuning.h"
+#include "rowwise/ordered_key.h"
+
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// Lists the candidates of a row, or of a part of one, in one pass over its keys.
+template <class Mapping, class Scalar>
+class RowCandidates {
+ public:
+  using Fixed = typename Mapping::Fixed;
+  using Threshold = typename Mapping::Threshold;
+  using Extremes = LaneExtremes<Scalar>;
+
+  RowCandidates(Fixed const& fixed, int64_t length, int64_t k)
+      : fixed_(fixed),
+        length_(length),
+        k_(k),
+        list_(fixed, k, capacity()),
+        of_lanes_(fixed, k, Extremes::kCount) {}
+
+  Candidates<Mapping, Scalar>& list() { return list_; }
+
+  // The most candidates that make a list. Of more, passes over the row are faster.
+  int64_t most() const { return is_short() ? length_ : length_ / tuning::kDensePart; }
+
+  int64_t capacity() const {
+    return is_short() ? short_list(k_) : std::min(length_, most() + kMostAtOnce);
+  }
+
+  // Raises the list's bound to what the largest entries of lanes show. Returns a threshold that is
+  // not above that of the row.
+  Threshold raise_bound(Mapping const& mapping, Extremes const& extremes) {
+    of_lanes_.begin_row(mapping);
+    extremes.for_each_at_least(
+        list_.bound(), [&](key_t<Scalar> key) { of_lanes_.add(widen(scalar_of<Scalar>(key)), 0); });
+    auto const threshold = of_lanes_.begin_again();
+    list_.raise_bound(of_lanes_.bound());
+    return threshold;
+  }
+
+  // Lists the candidates from `first` to before `last`. Returns whether there were few.
+  bool collect(Scalar const* logits, int64_t first, int64_t last) {
+    return visit_at_least(
+        logits + first, last - first, [&] { return list_.bound(); },
+        [&](uint64_t mask, int64_t column) {
+          list_.add(mask, logits + first + column, first + column);
+          return list_.size() <= most();
+        });
+  }
+
+  // Lists the candidates of a part of a row and writes zeros to it, block by block: a block is in
+  // the nearest cache when its candidates are listed, and zeros are on their way while it is read.
+  void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams) {
+    StreamedZeros zeros(weights + first, weights + (streams ? last : first));
+    range_ = KeyRange<Scalar>::empty();
+    has_list_ = true;
+    bool is_begun = begin_by_sample(logits + first, last - first);
+    for (int64_t end; first < last; first = end) {
+      end = first + tuning::kBlock;
+      if (end + kShortestBlock > last) end = last;
+      Extremes const extremes(logits + first, end - first, [&] { zeros.write(kLinesPerStep); });
+      if (!streams) write_zeros(weights + first, end - first);
+      range_.add(extremes.range());
+      if (!range_.is_ordinary() || !has_list_) continue;
+      Mapping const mapping(range_.maximum(), fixed_);
+      is_begun ? list_.raise_maximum(mapping) : list_.begin_row(mapping);
+      is_begun = true;
+      raise_bound(mapping, extremes);
+      has_list_ = collect(logits, first, end);
+    }
+    zeros.write_rest();
+  }
+
+  // Takes in the part of the row that comes after.
+  void add_part(RowCandidates const& later) {
+    bool const has_room = is_short() || list_.size() + later.list_.size() <= capacity();
+    has_list_ = has_list_ && later.has_list_ && has_room;
+    range_.add(later.range_);
+    if (!has_list_ || !range_.is_ordinary()) return;
+    list_.raise_maximum(Mapping(range_.maximum(), fixed_));
+    list_.add(later.list_);
+  }
+
+  // What the parts hold, and whether all of their candidates are in the list.
+  KeyRange<Scalar> const& range() const { return range_; }
+  bool has_list() const { return has_list_; }
+
+ private:
+  using Key = key_t<Scalar>;
+
+  static constexpr int64_t kMostAtOnce = 64;  // candidates that collect() adds
+  static constexpr int64_t kShortestBlock = kLanes<Key>;
+  static constexpr int kLinesPerStep =
+      Extremes::kCount * static_cast<int>(sizeof(Scalar)) / kLineBytes;
+
+  static int64_t short_list(int64_t k) { return std::max<int64_t>(tuning::kSmallestList, 4 * k); }
+
+  // Whether a list of candidates can be kept short, however many there are.
+  bool is_short() const { return short_list(k_) < length_ / 2; }
+
+  // Begins a list with a bound from a sample of a long part, so that not each block of an ascending
+  // row holds candidates. Returns whether it did.
+  bool begin_by_sample(Scalar const* logits, int64_t length) {
+    if (length < tuning::kSampledPart) return false;
+    auto const extremes = Extremes::of_sample(logits, length, tuning::kSampledVectors);
+    range_.add(extremes.range());
+    if (!range_.is_ordinary()) return false;
+    Mapping const mapping(range_.maximum(), fixed_);
+    list_.begin_row(mapping);
+    raise_bound(mapping, extremes);
+    return true;
+  }
+
+  Fixed fixed_;
+  int64_t length_;
+  int64_t k_;
+  Candidates<Mapping, Scalar> list_;
+  Candidates<Mapping, Scalar> of_lanes_;  // the largest entry of each lane
+  KeyRange<Scalar> range_;
+  bool has_list_ = true;
+};
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY
