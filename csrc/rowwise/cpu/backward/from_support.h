@@ -59,7 +59,7 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
   static_assert(MappingOf<widened_t<Scalar>>::slope(0.25) == 1);
   auto const slope = [](int64_t) { return 1.0; };
   SupportGradient<Scalar> gradient(Integers<Scalar>(geometry.full_length), capacity);
-  SparseRows<Scalar> result(length, capacity);
+  RowWriter<Scalar> result(length, capacity);
   for (int64_t row = first_row; row < last_row; ++row) {
     int64_t offsets[3];
     if (row + kRowsAhead < last_row) {

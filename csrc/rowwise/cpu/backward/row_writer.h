@@ -14,10 +14,10 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 // Results of the operators' own are written through the caches at any size: large memory is new,
 // and the system has just cleared its pages there.
 template <class Scalar>
-class SparseRows {
+class RowWriter {
  public:
   // Each row has at most `most_entries` that are not zero.
-  SparseRows(int64_t length, int64_t most_entries)
+  RowWriter(int64_t length, int64_t most_entries)
       : length_(length), rows_together_(std::max<int64_t>(1, kTogether / length)) {
     columns_.reserve(rows_together_ * most_entries);
     values_.reserve(rows_together_ * most_entries);

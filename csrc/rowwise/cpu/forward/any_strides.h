@@ -21,8 +21,9 @@ void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar con
                      int64_t k, int64_t first_row, int64_t last_row, bool streams) {
   int64_t const length = geometry.length;
   int64_t const rows_together = RowCopies<Scalar>::rows_for(length);
-  DenseForward<MappingOf, Scalar> forward_dense(fixed_of<MappingOf, Scalar>(geometry), length, k,
-                                                /*streams=*/false);
+  ContiguousForward<MappingOf, Scalar> forward_contiguous(fixed_of<MappingOf, Scalar>(geometry),
+                                                          length, k,
+                                                          /*streams=*/false);
   RowCopies<Scalar> weight_copies(length, geometry.stride[0], rows_together, streams);
   RowCopies<Scalar> logit_copies(length, geometry.stride[1], rows_together);
   Scratch<int64_t> offsets;
@@ -36,7 +37,7 @@ void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar con
       offsets.data()[rows_together + i] = of_operands[1];
     }
     logit_copies.load(logits, offsets.data() + rows_together, rows);
-    forward_dense(logit_copies.data(), weight_copies.data(), rows, rows * length);
+    forward_contiguous(logit_copies.data(), weight_copies.data(), rows, rows * length);
     weight_copies.store(weights, offsets.data(), rows);
   }
   if (streams) stream_fence();
@@ -50,10 +51,10 @@ void forward_rows(RowGeometry<2> const& geometry, Scalar* weights, Scalar const*
     return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row, streams);
   }
   int64_t const length = geometry.length;
-  DenseForward<MappingOf, Scalar> forward_dense(fixed_of<MappingOf, Scalar>(geometry), length, k,
-                                                streams);
-  forward_dense(logits + first_row * length, weights + first_row * length, last_row - first_row,
-                (geometry.rows - first_row) * length);
+  ContiguousForward<MappingOf, Scalar> forward_contiguous(fixed_of<MappingOf, Scalar>(geometry),
+                                                          length, k, streams);
+  forward_contiguous(logits + first_row * length, weights + first_row * length,
+                     last_row - first_row, (geometry.rows - first_row) * length);
 }
 
 template <template <class> class MappingOf, class Scalar>

@@ -19,11 +19,11 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Rows that follow each other without a gap.
 template <template <class> class MappingOf, class Scalar>
-class DenseForward {
+class ContiguousForward {
  public:
   using Fixed = typename MappingOf<widened_t<Scalar>>::Fixed;
 
-  DenseForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
+  ContiguousForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
       : fixed_(fixed), length_(length), k_(std::min(k, length)), streams_(streams) {}
 
   // `readable` entries from the first on may be read.
