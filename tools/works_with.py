@@ -1,7 +1,8 @@
 """Writes what works, from the reports of test runs: python -m tools.works_with BUILD...
 
 Each BUILD is a folder that `make test` left its reports in. tests/works_with.toml says which tests
-show what. The table goes to docs/works_with.md and into the README.
+show what. The table goes to docs/works_with.md and into the README; and tests/README.md gets the devices
+that its tests run on.
 """
 
 import argparse
@@ -11,6 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from benchmarks.report import markdown, quote
+from tools.collected_tests import TESTS, collect, with_devices
 
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = ROOT / "tests" / "works_with.toml"
@@ -102,6 +104,8 @@ def main() -> None:
     runs = [Run.load(build) for build in parser.parse_args().build]
     TABLE.write_text(table(load_rows(), runs))
     quote(ROOT / "README.md", TABLE, COMMAND)
+    readme = TESTS / "README.md"
+    readme.write_text(with_devices(readme.read_text(), collect()))
 
 
 if __name__ == "__main__":
