@@ -102,9 +102,12 @@ fuzz: $(zeta)
 test-deep: $(zeta)
 	$(python) -m tools.deep_tests $(if $(ONLY),--only $(ONLY))
 
-# Of the runs of `make test` with both versions.
-works-with: $(packages)
-	$(python) -m tools.works_with $(build) build/torch-2.11.0-cuda-OFF
+# Of the runs of `make test` with both versions and of `make gpu-check` that left reports here. Where
+# none did, the table is that of the kept results.
+works-with: $(zeta)
+	$(python) -m tools.works_with \
+	  $(sort $(dir $(wildcard $(build)/pytest.xml build/torch-2.11.0-cuda-OFF/pytest.xml \
+	  build/gpu-check/cuda.xml)))
 
 $(stamps)/bench: $(packages)
 	$(pip) install torch==$(TORCH) --group bench

@@ -15,6 +15,7 @@ cd "$(dirname "$0")/.."
 results=$(realpath -m "${1:-build/gpu-check}")
 python=${PYTHON:-python3}
 mkdir -p "$results"
+rm -f "$results/cuda.xml"  # a run that is stopped writes none
 
 stop() { echo "gpu_check: $1" >&2; exit 1; }
 
@@ -81,8 +82,8 @@ else
 fi
 [ ! -e "$work/failed" ] || stop "without a build there is nothing to check"
 
-# All tests side by side.
-step tests 260 "${tests[@]}" "${many[@]}" tests/python -k cuda &
+# All tests side by side. tools/works_with.py reads cuda.xml.
+step tests 260 "${tests[@]}" "${many[@]}" --junit-xml="$results/cuda.xml" tests/python -k cuda &
 for plan in few many held segments columns passes; do
   step "tests-of-plan-$plan" 240 env ZETA_CUDA_PLAN="$plan" "${tests[@]}" "${few[@]}" \
     tests/python/test_cuda.py -k "regime or anywhere" &

@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,8 +25,14 @@ def seed() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
-def report_versions(record_testsuite_property) -> None:
+def report_what_was_tested(record_testsuite_property) -> None:
+    """For tools/works_with.py."""
+    command = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty"]
+    described = subprocess.run(command, check=False, capture_output=True, text=True)
+    record_testsuite_property("commit", described.stdout.strip() or "unknown")
     record_testsuite_property("torch", torch.__version__)
+    if torch.cuda.is_available():
+        record_testsuite_property("gpu", torch.cuda.get_device_name())
 
 
 @pytest.fixture(params=["cpu", "cuda"])
