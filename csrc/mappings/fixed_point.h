@@ -5,8 +5,8 @@
 
 #include "mappings/host_device.h"
 
-// Numbers of a row as integers. Integer addition has no order, so a sum over the support has the
-// same bits for any kernel, instruction set, thread count or device.
+// Converts the numbers of a row to integers. The order of integer additions does not matter, so a
+// sum over the support has the same bits for any kernel, instruction set, thread count or device.
 namespace zeta::mappings {
 
 __extension__ typedef __int128 int128;
@@ -42,28 +42,27 @@ ZETA_HOST_DEVICE constexpr double power_of_two(int exponent) {
   return result;
 }
 
-// Fraction bits of one integer: 50 keeps every conversion from double exact in one addition
-// (round_to_integer), and fewer for long rows keep a sum of `length` integers below 2^62.
+// Returns how many fraction bits an integer has: at most 50, so that round_to_integer() works for
+// numbers of up to 2 in magnitude, and fewer for long rows, so that the sum of `length` integers of
+// at most 1 does not exceed 2^62.
 ZETA_HOST_DEVICE constexpr int fraction_bits(int64_t length) {
   int bits = 50;
   while (bits > 1 && length > (int64_t{1} << (62 - bits))) --bits;
   return bits;
 }
 
-// 1.5 * 2^52. Added to |x| <= 2^51 it leaves no bit for a fraction.
+// The magic-number bias, 1.5 * 2^52: added to |x| <= 2^51 it leaves no bit for a fraction.
 inline constexpr double kRoundingShift = 6755399441055744.0;
 
-// The nearest integer, ties to even. Unlike rint this is one instruction everywhere and vectorises
-// without SSE4.1.
+// Returns the nearest integer, ties to even. Unlike rint, this vectorises without SSE4.1.
 template <class Doubles>
 ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
   return (x + kRoundingShift) - kRoundingShift;
 }
 
-// The quotient rounded towards minus infinity, for a positive divisor. The first form is for
+// Divides by a positive divisor and rounds towards minus infinity. The overload for int64_t takes
 // quotients of at most 2^50 in magnitude: there double division is off by a quarter at most, so the
-// integer nearest to it is the floor or the one above. Unlike integer division it is fast and can
-// be done in vectors.
+// integer nearest to it is the floor or the one above. Unlike integer division, it vectorises.
 ZETA_HOST_DEVICE constexpr int64_t floor_divide(int64_t dividend, int64_t divisor) {
   auto const nearest = static_cast<int64_t>(
       round_to_integer(static_cast<double>(dividend) / static_cast<double>(divisor)));
@@ -78,12 +77,12 @@ ZETA_HOST_DEVICE constexpr int128 floor_divide(int128 dividend, int64_t divisor)
 // Quotients in the lanes of vectors.
 template <class Doubles>
 struct Quotients {
-  Doubles integer;   // displaced, see FixedPoint<float>
-  Doubles fraction;  // a part of 1, not of the unit
+  Doubles integer;   // with the bias of FixedPoint<float>::displaced()
+  Doubles fraction;  // as a number, not in units
 };
 
-// FixedPoint<Real> holds integers in units of 2^-F: F = bits for float, which also serves float16
-// and bfloat16, and F = 2 * bits for double, as two limbs.
+// Converts numbers to integers in units of 2^-F. For float, which also serves float16 and bfloat16,
+// F is fraction_bits(length); for double it is twice that, and an integer has two limbs.
 template <class Real>
 class FixedPoint;
 
@@ -92,7 +91,7 @@ class FixedPoint<float> {
  public:
   using Integer = int64_t;
 
-  // A number of [-1, 1], or the sum of at most `length` of them.
+  // Holds a number of [-1, 1], or the sum of at most `length` such numbers.
   struct Number {
     int64_t value = 0;
 
@@ -100,8 +99,8 @@ class FixedPoint<float> {
     ZETA_HOST_DEVICE constexpr Number times(int64_t factor) const { return {value * factor}; }
   };
 
-  // An integer and a fraction of [0, 1) of its unit: an exact quotient, up to the rounding of the
-  // fraction to double.
+  // Holds a quotient as its floor and a fraction in [0, 1), both in units. Only the fraction is
+  // rounded, to double.
   struct Quotient {
     int64_t integer = 0;
     double fraction = 0;
@@ -138,24 +137,25 @@ class FixedPoint<float> {
     return x.value > quotient.integer;
   }
 
-  // A number some units below the quotient, exact in double.
+  // Returns a number a few units below the quotient. It is exact in double.
   ZETA_HOST_DEVICE constexpr double below(Quotient const& quotient) const {
     return static_cast<double>(quotient.integer - 4) * unit_;
   }
 
-  // The largest integer that is not above x of [-2, 1].
+  // Returns the floor of x in units, with fraction 0, for x in [-2, 1].
   ZETA_HOST_DEVICE constexpr Quotient floor(double x) const {
     double const nearest = round_to_integer(x * scale_);
     return {static_cast<int64_t>(nearest > x * scale_ ? nearest - 1 : nearest), 0};
   }
 
-  // x - quotient, rounded once.
+  // Returns x - quotient, rounded once.
   ZETA_HOST_DEVICE constexpr double minus(Number x, Quotient quotient) const {
     return (static_cast<double>(x.value - quotient.integer) - quotient.fraction) * unit_;
   }
 
-  // The same for several numbers, in the lanes of vectors of double. Each is displaced, so that its
-  // rounding is that of one addition and its last bits are those of the integer.
+  // The functions below do the same for several numbers at once, in the lanes of vectors of double.
+  // There a number carries the magic-number bias, 1.5 * 2^52 units: adding it rounds the number to
+  // a multiple of the unit, and the last bits of the sum are those of the integer.
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr Doubles displaced(Doubles const& x) const {
     return x + displacement_;
@@ -165,12 +165,12 @@ class FixedPoint<float> {
   }
   ZETA_HOST_DEVICE constexpr double displacement() const { return displacement_; }
 
-  // The number of which x is the displaced one: one difference of integers, and no conversion.
+  // Takes the bias off x, by one difference of integers and no conversion.
   ZETA_HOST_DEVICE Number from_displaced(double x) const {
     return {static_cast<int64_t>(detail::bits_of(x) - detail::bits_of(displacement_))};
   }
 
-  // As divide(). Comparisons of vectors are 0 or -1.
+  // Does the same as divide(). A comparison of vectors gives 0 or -1 in each lane.
   template <class Doubles, class Integers>
   ZETA_HOST_DEVICE constexpr Quotients<Doubles> divide_lanes(Integers const& dividends,
                                                              Integers const& divisors) const {
@@ -183,7 +183,7 @@ class FixedPoint<float> {
             remainder / divisor * unit_};
   }
 
-  // The nearest multiples of the unit.
+  // Returns the nearest multiples of the unit.
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr Doubles rounded(Doubles const& x) const {
     return (x + displacement_) - displacement_;
@@ -203,7 +203,7 @@ class FixedPoint<double> {
 
   struct Number {
     int64_t high = 0;  // in units of 2^-bits
-    int64_t low = 0;   // in units of 2^-2bits, about as large as half a unit of `high`
+    int64_t low = 0;   // in units of 2^-2bits; about half a unit of `high` at most
 
     ZETA_HOST_DEVICE constexpr void add(Number other) {
       high += other.high;
@@ -227,7 +227,7 @@ class FixedPoint<double> {
   ZETA_HOST_DEVICE constexpr Integer one() const { return int128{1} << (2 * bits_); }
 
   ZETA_HOST_DEVICE constexpr Number difference(double a, double b) const {
-    // Knuth's two-sum: high + low is a - b exactly.
+    // This is Knuth's two-sum: high + low is a - b exactly.
     double const high = a - b;
     double const b_part = high - a;
     double const low = (a - (high - b_part)) - (b + b_part);
@@ -257,7 +257,7 @@ class FixedPoint<double> {
     return static_cast<double>(quotient.integer.high - 4) / scale_;
   }
 
-  // A quotient that is not above x of [-2, 1], by less than 2^(1 - bits).
+  // Returns a quotient that is at most x and above x - 2^(1 - bits), for x in [-2, 1].
   ZETA_HOST_DEVICE constexpr Quotient floor(double x) const {
     double const nearest = round_to_integer(x * scale_);
     return {{static_cast<int64_t>(nearest > x * scale_ ? nearest - 1 : nearest), 0}, 0};

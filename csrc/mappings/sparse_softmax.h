@@ -13,16 +13,18 @@ namespace zeta::mappings {
 // The Euclidean projection of a row z on the probability simplex restricted to at most k non-zeros
 // (Kyrillidis, Becker, Cevher, Koch, "Sparse projections onto the simplex", ICML 2013):
 //
-//   p_i = z_i - tau on the support, 0 elsewhere,    tau = (sum of z over the support - 1) /
-//   |support|
+//   p_i = z_i - tau on the support, 0 elsewhere
+//   tau = (sum of z over the support - 1) / |support|
 //
-// in units of 2^-F below the row's maximum, so that with D_i = rint((z_i - max) * 2^F) an entry is
-// in the support when D_i > (S - 2^F) / |support|, S being the sum of D over the support.
+// It is computed relative to the row's maximum, in units of 2^-F: with the terms
+// D_i = rint((z_i - max) * 2^F) and their sum S over the support, an entry is in the support when
+// D_i > (S - 2^F) / |support|.
 //
-// A mapping gives the engine: how far below the maximum its support can reach, the term of a logit,
+// A mapping tells the engine how far below the maximum its support can reach, the term of a logit,
 // an exact sum of terms, the threshold that a sum implies, which terms lie above a threshold, and
-// the weight of those that do. Raising the threshold and summing again what stays above it ends at
-// the support, from any set that contains it and in any order.
+// the weight of those that do. From any set of entries that contains the support, the engine gets
+// to the support by raising the threshold to that of the set's sum, keeping what is above it, and
+// summing again. The order of the entries does not matter.
 template <class Real>
 class SparseSoftmax {
  public:
@@ -51,7 +53,7 @@ class SparseSoftmax {
   ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, int64_t length)
       : SparseSoftmax(maximum, Fixed(length)) {}
 
-  // The integers of rows of one length are made once for all of them.
+  // `fixed` can be made once for all rows of one length.
   ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, Fixed const& fixed)
       : fixed_(fixed), maximum_(maximum), lower_bound_(maximum - 1) {}
 
@@ -61,24 +63,24 @@ class SparseSoftmax {
   // representable logit that lies above it.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound_; }
 
-  // No logit below this is in the support, if the threshold is that of some of the row's entries
-  // below a maximum that need not be the row's: roundings keep order, and those of the terms, which
-  // a higher maximum changes, are a few units at most.
+  // A safe bound for pruning: even if maximum() and the threshold came from a subset of the row, no
+  // logit below the bound is in the row's support. Terms relative to a higher maximum round
+  // differently, by a few units at most, which below() allows for, and rounding keeps order.
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
     return static_cast<Real>(maximum_ + below(threshold));
   }
 
-  // A number below the threshold, by a few units, relative to the maximum.
+  // Returns a number a few units below the threshold, relative to the maximum.
   ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {
     return fixed_.below(threshold);
   }
 
-  // The term of a logit at or above lower_bound().
+  // Returns the term of a logit at or above lower_bound().
   ZETA_HOST_DEVICE constexpr Term term(Real logit) const {
     return fixed_.difference(logit, maximum_);
   }
 
-  // The threshold below which no support lies.
+  // The lowest threshold that a row can have: that of its maximum alone.
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const {
     return fixed_.divide(-fixed_.one(), 1);
   }
@@ -95,9 +97,9 @@ class SparseSoftmax {
     return fixed_.minus(term, threshold);
   }
 
-  // The same for several logits, in the lanes of vectors of double. Terms are displaced there, as
-  // FixedPoint says; the bits of a sum of them are those of the sum and of as many terms of the
-  // maximum, which is 0.
+  // The functions below do the same for several logits at once, in the lanes of vectors of double.
+  // Terms carry the bias of FixedPoint<float>::displaced(). To sum them, add their bits as integers
+  // and subtract those of term_of_maximum(), a term of 0, as many times as there are terms.
   ZETA_HOST_DEVICE static constexpr double term_of_maximum(Fixed const& fixed) {
     return fixed.displacement();
   }
@@ -116,7 +118,7 @@ class SparseSoftmax {
     return (terms - fixed_.displaced(threshold)) - threshold.fraction * fixed_.unit();
   }
 
-  // The same where each lane is of a row of its own, and all rows have the integers `fixed`.
+  // The overloads below take a row in each lane. All rows share `fixed`.
   template <class Doubles>
   using Thresholds = Quotients<Doubles>;
 
@@ -142,11 +144,12 @@ class SparseSoftmax {
     return (terms - thresholds.integer) - thresholds.fraction;
   }
 
-  // The same for logits of half types that are multiples of the unit of ShortTerms, in float.
+  // The functions below do the same in float, for logits of half types that are multiples of
+  // ShortTerms::kUnit.
   //
-  // The weights of kappa logits are rest / kappa and how far they lie above the least of them, z,
-  // where rest = 1 - sum(z_i - z). All of a set are above its threshold, z - rest / kappa, when the
-  // rest is above 0; so a set that contains the support then is the support.
+  // Let z be the least of kappa logits, and rest = 1 - sum(z_i - z). Their threshold is
+  // z - rest / kappa, so the weight of z_i is (z_i - z) + rest / kappa. If the rest is above 0, all
+  // of them lie above the threshold. A set of logits that contains the support is then the support.
   template <class Floats>
   struct ShortLevels {
     Floats least;
@@ -158,7 +161,8 @@ class SparseSoftmax {
                                                          Floats const& maxima) {
     return ShortTerms::integers<Integers>(logits - maxima);
   }
-  // In units, given the sum of the terms and the least of them. Sums may wrap around.
+  // Returns the rests in units, given the sums, counts and least ones of the terms. Sums may wrap
+  // around.
   template <class Integers>
   ZETA_HOST_DEVICE static constexpr Integers short_rests(Integers const& sums,
                                                          Integers const& counts,
@@ -171,7 +175,7 @@ class SparseSoftmax {
                                                                      Floats const& counts) {
     return {least, ShortQuotients<Floats>::of(rests, counts)};
   }
-  // The bits of the weights of a support's logits, rounded to odd, and 0 for lower ones.
+  // Returns the bits of the weights, rounded to odd: 0 for logits below the least of the support.
   template <class Integers, class Floats>
   ZETA_HOST_DEVICE static constexpr Integers short_weights(Floats const& logits,
                                                            ShortLevels<Floats> const& levels) {
@@ -180,17 +184,18 @@ class SparseSoftmax {
     return logits >= levels.least ? bits : Integers{};
   }
 
-  // The same in integers, for supports of any size.
+  // WideTerms does the same in 32-bit integers, for supports of any size.
   using WideTerms = mappings::WideTerms;
 
-  // The supports of rows whose logits are given one by one, larger first. Terms may have any
-  // origin, or be the logits themselves, if they are multiples of a unit and differences up to 1
-  // are exact.
+  // Finds the supports of rows, one in each lane, whose logits are given one by one in descending
+  // order. Terms may be differences from any number, or the logits themselves, as long as they are
+  // multiples of a unit and differences of up to 1 are exact.
   //
-  // The first i logits belong to the support if their rest, as said of short_levels(), is above 0.
-  // With the i-th, the i - 1 before it lie higher above the least, so the rest falls by i - 1 times
-  // as much. As long as it may stay above 0, the rest, that product and their difference are at
-  // most 1, so they are exact; else rounding leaves the rest at 0 or below. It never rises.
+  // The first i logits are in the support if their rest, defined above ShortLevels, is above 0. The
+  // i-th logit is the new least one. The i - 1 logits before it then lie further above the least,
+  // so the rest falls by i - 1 times the step from the (i-1)-th logit to the i-th. While the rest
+  // can stay above 0, the rest, that product and their difference are at most 1 and so are exact.
+  // If it cannot, rounding leaves the rest at 0 or below. The rest never rises.
   template <class Numbers>
   class Descent {
    public:
@@ -222,7 +227,7 @@ class SparseSoftmax {
     Numbers least_ = {};
   };
 
-  // As thresholds(), given the least term of each support and its rest.
+  // Returns the same as thresholds(), given the least term, the rest and the count of each support.
   template <class Doubles>
   ZETA_HOST_DEVICE static constexpr Thresholds<Doubles> thresholds_below(Doubles const& least_terms,
                                                                          Doubles const& rests,
@@ -233,17 +238,18 @@ class SparseSoftmax {
     return {least_terms - share, (share * counts - rests) / counts};
   }
 
-  // The threshold of some logits, about, given the sum of them below the maximum.
+  // Estimates the threshold of some logits relative to the maximum, given the sum of their
+  // differences from it.
   ZETA_HOST_DEVICE static constexpr float estimated_threshold(float sum, float count) {
     return estimated_quotient(sum - 1, count);
   }
 
-  // A threshold that is not above a number of [-2, 1], and close to it.
+  // Returns a threshold that is close to x in [-2, 1], and not above it.
   ZETA_HOST_DEVICE constexpr Threshold threshold_below(double x) const { return fixed_.floor(x); }
 
-  // The weights of the K <= 4 largest logits of a row, larger first, which may be those of several
-  // rows in the lanes of vectors. So few integers of 50 bits, and their multiples by 4, are exact
-  // in double.
+  // Computes the weights of the K <= 4 largest logits of a row, given in descending order. Vectors
+  // hold a row in each lane. Sums of so few integers of 50 bits, and 4 times as much, are exact in
+  // double.
   template <int K, class Doubles>
   ZETA_HOST_DEVICE static void weights_of_largest(Doubles const (&logits)[K], Fixed const& fixed,
                                                   Doubles (&weights)[K]) {
@@ -257,8 +263,8 @@ class SparseSoftmax {
     Doubles const nearest = fixed.rounded(support.quotient(support.dividend));
     Doubles const floor =
         support.dividend < nearest * support.kappa ? nearest - fixed.unit() : nearest;
-    // The remainder is 0, 1 or 2 units where it is not divided by a power of two, so its quotient
-    // is the nearest number.
+    // Unless kappa is a power of two, it is 3 and the remainder is 0, 1 or 2 units. Either way the
+    // quotient is the nearest number.
     Doubles const fraction = support.quotient(support.dividend - floor * support.kappa);
     for (int i = 0; i < K; ++i) {
       Doubles const weight = (terms[i] - floor) - fraction;
@@ -266,14 +272,14 @@ class SparseSoftmax {
     }
   }
 
-  // The same in float, for logits of up to 12 digits: floats that are rounded to so many digits as
-  // the weights would be, as said of weights_of_terms(). Returns in which rows they are: where each
-  // logit within 1 of the maximum is a multiple of a unit of which float holds all multiples up to
-  // K in magnitude.
+  // Does the same in float, for logits of up to 12 digits. When the floats are rounded to so many
+  // digits, they give what the exact weights give, see weights_of_terms(). Returns the lanes whose
+  // rows this is true of: those where each logit within 1 of the maximum is a multiple of
+  // kUnitOfFew.
   template <int K, class Floats>
   ZETA_HOST_DEVICE static auto weights_of_largest(Floats const (&logits)[K], Floats (&weights)[K]) {
-    // Of so few digits, only a small number can be none, and that the sum shows.
-    constexpr float kShift = 0x1.8p23F * kUnitOfFew<K>;  // see kRoundingShift
+    // A logit of so few digits that is no multiple of the unit is so small that the bias rounds it.
+    constexpr float kShift = 0x1.8p23F * kUnitOfFew<K>;  // as kRoundingShift, for float
     auto const is_multiple = [](Floats x) { return (x + kShift) - kShift == x; };
     Floats terms[K] = {};
     auto is_exact = is_multiple(logits[0]);
@@ -292,21 +298,21 @@ class SparseSoftmax {
     return is_exact;
   }
 
-  // Whether that form may be used.
+  // Whether rows with the integers `fixed` may use that form: `fixed` must hold all multiples of
+  // kUnitOfFew.
   template <int K>
   ZETA_HOST_DEVICE static bool has_weights_in_float(Fixed const& fixed) {
     return fixed.unit() <= kUnitOfFew<K>;
   }
 
-  // The weights of the K largest logits of a row that has a support of at most k <= K, larger
-  // first, and how many of them are in the support. A weight is the nearest float, or one that is
-  // rounded to the Digits bits of the logits' type as the weight itself would be. `logits` may hold
-  // more than K.
+  // Computes the weights of the K largest logits of a row, given in descending order, and returns
+  // how many of them are in the support, at most k <= K. A weight is the nearest float, or a float
+  // that gives what the exact weight gives when rounded to the Digits bits of the logits' type.
+  // `logits` may hold more than K. `narrowed` converts a weight from double to float.
   //
-  // So few integers of 50 bits, and their multiples by up to 8, are exact in double, so the
-  // numerator of a weight is, kappa * t - (sum - 1). Logits of up to 12 digits that are multiples
-  // of 2^-22 are exact in float (of 2^-20 for K > 4, since sums are twice as large). `narrowed`
-  // makes a float of a weight in double.
+  // The numerator of a weight, kappa * t - (sum - 1), is exact in double, as sums of so few
+  // integers of 50 bits and 8 times as much are. It is exact in float if the logits have up to 12
+  // digits and are multiples of 2^-22, or of 2^-20 for K > 4, where sums are larger.
   template <int Digits, int K, int N, class Narrowed>
   ZETA_HOST_DEVICE static int weights_of_few(float const (&logits)[N], int k, Fixed const& fixed,
                                              float (&weights)[K], Narrowed const& narrowed) {
@@ -336,13 +342,14 @@ class SparseSoftmax {
     return count;
   }
 
-  // By how much roundings of the terms can move a threshold, about.
+  // Returns about how far roundings of the terms can move a threshold.
   ZETA_HOST_DEVICE static constexpr double rounding(Fixed const& fixed) { return 2 * fixed.unit(); }
 
-  // The terms of a row's logits one by one, their sum, and what it says of each of them. There are
-  // two forms, which give the same weights. A sum is of `count` logits at or above lower_bound().
+  // The next two classes add up the terms of a row's logits one by one, and tell from the sum which
+  // logits are above the threshold and what they weigh. Both give the same weights. A sum is over
+  // `count` logits at or above lower_bound().
   //
-  // In integers, for any logits.
+  // IntegerTerms computes in integers, for any logits.
   class IntegerTerms {
    public:
     using Fixed = SparseSoftmax::Fixed;
@@ -383,10 +390,10 @@ class SparseSoftmax {
     double maximum_;
   };
 
-  // In float, for logits of up to 12 digits that are multiples of a unit of 2^-24 * (count + 1) or
-  // more: float holds multiples of it up to count + 1 in magnitude exactly, which terms, their
-  // sums, and kappa * t - (sum - 1), the numerator of a weight, are. The quotient is the nearest
-  // float, as said of weights_of_terms().
+  // CoarseTerms computes in float, for logits of up to 12 digits that are multiples of a unit of at
+  // least 2^-24 * (count + 1). Float holds multiples of that unit exactly up to count + 1 in
+  // magnitude, and terms, their sums and the numerator of a weight, kappa * t - (sum - 1), are such
+  // multiples. The quotient is the nearest float, see weights_of_terms().
   class CoarseTerms {
    public:
     using Fixed = SparseSoftmax::Fixed;
@@ -405,12 +412,13 @@ class SparseSoftmax {
 
     ZETA_HOST_DEVICE CoarseTerms(float maximum, Fixed const&) : maximum_(maximum) {}
 
-    // Whether `count` logits of so many digits are such multiples, if none is smaller in magnitude.
-    // 0 always is, but not worth an instruction for each logit.
+    // Whether `count` logits of so many digits are such multiples if none of them is smaller in
+    // magnitude than least_magnitude. A logit of 0 always is one, but counts as too small here: to
+    // tell it apart would take another instruction for each logit.
     template <int Digits>
     ZETA_HOST_DEVICE static bool is_exact(float least_magnitude, int count, Fixed const& fixed) {
       static_assert(Digits <= 12);
-      // The unit is a power of two, so that of count + 1 or up to twice as much.
+      // The unit has to be a power of two, so it is this or up to twice as much.
       float const unit = static_cast<float>(count + 1) * 0x1p-24F;
       return fixed.unit() <= unit && least_magnitude >= unit * (2 << (Digits - 1));
     }
@@ -439,19 +447,19 @@ class SparseSoftmax {
   }
 
  private:
-  // Float holds multiples of it up to 4 or 16 in magnitude.
+  // Float holds multiples of it exactly up to 4 in magnitude for K <= 4, and up to 16 for larger K.
   template <int K>
   static constexpr float kUnitOfFew = K <= 4 ? 0x1p-22F : 0x1p-20F;
 
-  // What K terms say of the threshold: the sum of those in the support minus 1, and how many they
-  // are.
+  // Holds the threshold of K terms as the quotient of `dividend`, the sum of the terms in the
+  // support minus 1, by `kappa`, their number.
   template <int K, class Numbers>
   struct FewTerms {
     Numbers dividend;
     Numbers kappa;
-    Numbers reciprocal;
+    Numbers reciprocal;  // of kappa
 
-    // By kappa. For up to 4 a product is rounded as weights_of_terms() says; 7 * (1 / 7) is not.
+    // Divides by kappa. For kappa up to 4 a product serves as the quotient, see weights_of_terms().
     ZETA_HOST_DEVICE Numbers quotient(Numbers x) const {
       if constexpr (K <= 4) {
         return x * reciprocal;
@@ -461,8 +469,8 @@ class SparseSoftmax {
     }
   };
 
-  // Of terms of [-1, 0], larger first, that are exact as are K of them together. One that is not in
-  // the support leaves no place there for those after it.
+  // Finds the support of K terms in [-1, 0], given in descending order. The terms and their sums
+  // must be exact. After a term that is not in the support, no other one is.
   template <int K, class Numbers>
   ZETA_HOST_DEVICE static FewTerms<K, Numbers> support_of_terms(Numbers const (&terms)[K]) {
     Numbers const one = Numbers{} + 1;
@@ -480,7 +488,7 @@ class SparseSoftmax {
     return support;
   }
 
-  // A quotient to about 22 bits.
+  // Returns a quotient that is right to about 22 bits.
   ZETA_HOST_DEVICE static constexpr float estimated_quotient(float dividend, float divisor) {
 #ifdef __CUDA_ARCH__
     return __fdividef(dividend, divisor);
@@ -489,19 +497,21 @@ class SparseSoftmax {
 #endif
   }
 
-  // The nearest number to a quotient, given the one to 1 / divisor.
+  // Returns the number nearest to a quotient, given the number nearest to 1 / divisor.
   template <class Number>
   ZETA_HOST_DEVICE static Number divided(Number dividend, Number divisor, Number reciprocal) {
     Number const quotient = dividend * reciprocal;
     return std::fma(std::fma(-divisor, quotient, dividend), reciprocal, quotient);
   }
 
-  // Of terms that are exact in Number, as are K of them together.
+  // Computes the weights of terms that are exact in Number, as sums of K of them are, and returns
+  // how many are in the support.
   //
-  // An exact quotient N / kappa lies at least 1 / kappa units from the midpoint between two numbers
-  // of half the digits, and from that of two of all digits if it is no midpoint itself. For kappa
-  // up to 4 the product with the rounded reciprocal is off by less; for more, a step of division
-  // makes it the nearest number.
+  // The caller may round a weight again, to half the digits of Number. An exact quotient N / kappa
+  // is either a midpoint between two numbers of half the digits, or at least 1 / kappa units away
+  // from any. For K up to 4 the product with the rounded reciprocal is off by less, so it is
+  // rounded to the same number. For larger K, a step of division makes the quotient the number
+  // nearest to the exact one.
   template <int K, class Number>
   ZETA_HOST_DEVICE static int weights_of_terms(Number const (&terms)[K], int k,
                                                Number (&weights)[K]) {

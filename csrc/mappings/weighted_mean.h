@@ -7,8 +7,8 @@
 #include "mappings/host_device.h"
 
 // The gradient of every mapping is slope * (g - mean), with mean = sum(slope * g) / sum(slope).
-// Here the mean is a quotient of exact sums: the products are taken as integers relative to the
-// largest of them, so their order does not matter.
+// Here both sums are exact: the products are converted to integers relative to the largest product,
+// so the order in which they are added does not matter.
 namespace zeta::mappings {
 
 namespace detail {
@@ -16,7 +16,7 @@ namespace detail {
 inline constexpr int kExponentBias = 1023;
 inline constexpr int kFractionBits = 52;
 
-// As mappings::power_of_two, by its bits where it is a normal number.
+// Returns the same as mappings::power_of_two(), but makes a normal number from its bits.
 ZETA_HOST_DEVICE double power_of_two(int exponent) {
   int const biased = exponent + kExponentBias;
   if (biased <= 0) return mappings::power_of_two(exponent);
@@ -49,9 +49,9 @@ struct Mean<double> {
   }
 };
 
-// What a first pass over the row finds: the scale of the products.
+// A first pass over the row finds the scale of the products.
 struct ProductScale {
-  double largest = 0;      // of the finite products, in magnitude
+  double largest = 0;      // the largest magnitude of a finite product
   double non_finite = 0;   // sum of the infinite and NaN ones
   bool nan_slope = false;  // the row's weights are NaN, and so is its gradient
 
@@ -88,7 +88,7 @@ class WeightedMean {
     }
   };
 
-  // The integers of rows of one length.
+  // What the integers of all rows of one length have in common.
   struct Integers {
     ZETA_HOST_DEVICE explicit Integers(int64_t length)
         : products(length), slopes(length), slope_bits(fraction_bits(length)) {}
@@ -101,7 +101,7 @@ class WeightedMean {
   ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, int64_t length)
       : WeightedMean(scale, Integers(length)) {}
 
-  // The integers are made once for all rows of their length.
+  // `integers` can be made once for all rows of one length.
   ZETA_HOST_DEVICE WeightedMean(ProductScale const& scale, Integers const& integers)
       : integers_(integers),
         exponent_(exponent_above(scale.largest)),
@@ -112,7 +112,7 @@ class WeightedMean {
     return term(integers_, inverse_scale_, slope, product);
   }
 
-  // The same, for several rows whose scales are kept apart from what they share.
+  // Does the same for callers that keep the scales of several rows apart from what the rows share.
   ZETA_HOST_DEVICE static Sum term(Integers const& integers, double inverse_scale, double slope,
                                    double product) {
     // No integer stands for infinity or NaN.
@@ -127,7 +127,8 @@ class WeightedMean {
   ZETA_HOST_DEVICE Mean<Real> mean(Sum const& sum) const;
 
  private:
-  // The e with 2^(e-1) <= x < 2^e, but at least such that 2^-e is a number, of x >= 0. 0 for 0.
+  // Returns the e with 2^(e-1) <= x < 2^e for x > 0, and 0 for x = 0. It is never so low that 2^-e
+  // would be infinite.
   ZETA_HOST_DEVICE static int exponent_above(double x) {
     int const biased = static_cast<int>(detail::bits_of(x) >> detail::kFractionBits);
     int const exponent = x == 0 ? 0 : biased - (detail::kExponentBias - 1);
@@ -155,7 +156,7 @@ template <>
 ZETA_HOST_DEVICE Mean<double> WeightedMean<double>::mean(Sum const& sum) const {
   if (non_finite_ != 0) return {non_finite_, 0};
   if (sum.slopes.value == 0) return {0, 0};
-  // Long division, with dividend and divisor as pairs of doubles.
+  // This is a long division, with dividend and divisor as pairs of doubles.
   int128 const dividend = integers_.products.integer(sum.products);
   auto const dividend_high = static_cast<double>(dividend);
   auto const dividend_low = static_cast<double>(dividend - static_cast<int128>(dividend_high));

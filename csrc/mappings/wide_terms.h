@@ -6,17 +6,17 @@
 #include "mappings/host_device.h"
 #include "mappings/short_terms.h"
 
-// Terms of rows of float16 or bfloat16 as integers of 32 bits, for supports of any size. Vectors
-// hold entries of one row, or a number of each of several rows.
+// Computes terms of float16 or bfloat16 rows as 32-bit integers, for supports of any size. The
+// lanes of a vector hold entries of one row, or one number for each of several rows.
 namespace zeta::mappings {
 
-// An exact quotient: its floor, and the rest, of [0, 1), which is rounded.
+// Holds a quotient as its floor, which is exact, and the rest in [0, 1), which is rounded.
 template <class Doubles>
 struct WideQuotients {
   Doubles floor;
   Doubles fraction;
 
-  // Of integers by integers, of which no quotient is above 2^50.
+  // Divides integers by integers. No quotient may exceed 2^50 in magnitude.
   ZETA_HOST_DEVICE static constexpr WideQuotients of(Doubles const& dividends,
                                                      Doubles const& divisors) {
     Doubles const nearest = round_to_integer(dividends / divisors);
@@ -25,9 +25,9 @@ struct WideQuotients {
   }
 };
 
-// The unit is 2^-24, or less if all thresholds of some rows are so near to the maxima that terms
-// above them have no more than 24 bits: the smaller it is, the fewer bfloat16 are no multiples of
-// it.
+// The unit is 2^-24, or smaller for a group of rows whose thresholds all lie so near to the maxima
+// that the terms above them still have no more than 24 bits. The smaller the unit is, the fewer
+// bfloat16 numbers fail to be multiples of it.
 class WideTerms {
  public:
   static constexpr float kSmallestUnit = 0x1p-30F;
@@ -39,10 +39,10 @@ class WideTerms {
 
   ZETA_HOST_DEVICE constexpr float unit() const { return 1 / scale_; }
 
-  // A bfloat16 that is not 0 is a multiple of the unit if it is no smaller in magnitude.
+  // A bfloat16 is a multiple of the unit if its magnitude is at least this.
   ZETA_HOST_DEVICE constexpr float least_bfloat16() const { return 128 / scale_; }
 
-  // Terms of logits far below every threshold become kLowest, and kHighest is above all.
+  // Terms of logits far below every threshold become kLowest. kHighest is above all terms.
   static constexpr int32_t kLowest = -(1 << 30);
   static constexpr int32_t kHighest = 1 << 30;
   template <class Integers, class Floats>
@@ -50,7 +50,7 @@ class WideTerms {
     return in_units<Integers>(logits - maximum);
   }
 
-  // The same of a number relative to the maximum. What is not whole is rounded towards 0.
+  // Converts differences from the maximum to integers in units, rounded towards 0.
   template <class Integers, class Floats>
   ZETA_HOST_DEVICE constexpr Integers in_units(Floats const& differences) const {
     Floats const units = differences * scale_;
@@ -58,15 +58,16 @@ class WideTerms {
     return __builtin_convertvector(units > lowest ? units : lowest, Integers);
   }
 
-  // The thresholds of so many terms, given their sums. Terms above the floor are in the support.
+  // Returns the thresholds of sets of terms, given their sums and counts. A term is above the
+  // threshold if it is above its floor.
   template <class Doubles>
   ZETA_HOST_DEVICE constexpr WideQuotients<Doubles> thresholds(Doubles const& sums,
                                                                Doubles const& counts) const {
     return WideQuotients<Doubles>::of(sums - static_cast<double>(scale_), counts);
   }
 
-  // The weights of terms of a row, given the threshold: rounded to odd, as sum_rounded_to_odd()
-  // says, for supports of up to ShortTerms::kMost terms. In larger ones those of bfloat16 that are
+  // Returns the weights of a row's terms, given its threshold. They are rounded to odd, see
+  // sum_rounded_to_odd(). In supports of more than ShortTerms::kMost terms, bfloat16 weights of
   // kFew units or less may be off.
   template <class Integers, class Floats>
   ZETA_HOST_DEVICE constexpr Floats weights(Integers const& terms, int32_t floor,
@@ -76,11 +77,12 @@ class WideTerms {
     return reinterpret_cast<Floats>(terms > floor ? bits : Integers{}) * unit();
   }
 
-  // So many units are 2^e with e >= 8: from there on no kappa below 2^24 brings a weight nearer to
-  // a midpoint than its fraction in float is off.
+  // For bfloat16 weights of at least 2^8 units, the midpoints m that sum_rounded_to_odd() speaks of
+  // are integers. A weight that is not m then differs from it by at least 1 / kappa, which for
+  // kappa below 2^24 is more than what rounding the fraction to float changes.
   static constexpr int32_t kFew = 256;
 
-  // The weight of a term, which is so many units above the floor.
+  // Returns the weight of a term that is `above` units above the floor.
   ZETA_HOST_DEVICE constexpr double weight(int32_t above, double fraction) const {
     return (above - fraction) * static_cast<double>(unit());
   }
