@@ -8,17 +8,17 @@
 
 namespace zeta::rowwise {
 
-// The value of a variable of the environment. An empty one is none: what starts a program often
-// hands on variables that are not set as empty ones.
+// Returns the value of an environment variable. An empty one counts as unset, since programs that
+// start others often pass on unset variables as empty ones.
 inline std::optional<std::string_view> environment_variable(char const* name) {
   char const* const value = std::getenv(name);
   if (value == nullptr || *value == '\0') return std::nullopt;
   return value;
 }
 
-// What `read` makes of the environment when this is made, or the error that it throws, which then
-// every use throws. At namespace scope it is made as the library is loaded, so that what a program
-// does to its environment later changes nothing.
+// Reads a setting when it is constructed. If `read` throws, every use of the value throws the same
+// error. At namespace scope it is constructed as the library is loaded, so later changes of the
+// environment have no effect.
 template <class Value>
 class FromEnvironment {
  public:

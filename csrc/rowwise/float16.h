@@ -39,8 +39,8 @@ ZETA_HOST_DEVICE uint32_t bits_of(float x) {
 #endif
 }
 
-// The float next to x in the direction of zero that is not exact in x, with an odd last bit. A
-// second rounding to fewer bits then gives what one rounding of x would have given.
+// Rounds x to odd: if x is no float, it becomes the next float towards 0, with its last bit set to
+// 1. A second rounding to fewer bits then gives what one rounding of x would have given.
 ZETA_HOST_DEVICE float round_to_odd(double x) {
 #ifdef __CUDA_ARCH__
   float const towards_zero = __double2float_rz(x);
@@ -58,7 +58,7 @@ ZETA_HOST_DEVICE float round_to_odd(double x) {
 #endif
 }
 
-// The same for positive numbers that float has without loss of digits, by their bits.
+// Does the same by the bits of x, for positive numbers in the range of normal floats.
 ZETA_HOST_DEVICE float truncated_to_odd(double x) {
 #ifdef __CUDA_ARCH__
   auto const bits = static_cast<uint64_t>(__double_as_longlong(x));

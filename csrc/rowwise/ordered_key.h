@@ -8,9 +8,9 @@
 #include "mappings/host_device.h"
 #include "rowwise/float16.h"
 
-// Floating-point numbers as integers of the same order. Integers compare and reduce without
-// branches in vectors and warps, and a NaN, which every floating-point comparison passes over,
-// lies beyond the infinity of its sign.
+// A key is an integer for a floating-point number, and keys have the order of their numbers.
+// Vectors and warps compare and reduce integers without branches. The key of a NaN, which compares
+// false with every number, lies beyond that of the infinity of its sign.
 namespace zeta::rowwise {
 
 template <class Scalar>
@@ -34,8 +34,8 @@ struct KeyOf<double> {
 template <class Scalar>
 using key_t = typename KeyOf<Scalar>::type;
 
-// The least and the greatest of the integers, which are keys of NaN. Device code may use a
-// constant, but not the functions that it comes from.
+// The least and the greatest key, which are those of NaNs. They are constants because device code
+// cannot call the functions of numeric_limits.
 template <class Key>
 inline constexpr Key kLeast = std::numeric_limits<Key>::min();
 template <class Key>
@@ -71,7 +71,7 @@ ZETA_HOST_DEVICE double from_signed_bits<double>(int64_t bits) {
 #endif
 }
 
-// Its own inverse: negative numbers have their magnitude's order reversed.
+// Reverses the order of the magnitudes of negative numbers. It is its own inverse.
 template <class Key>
 ZETA_HOST_DEVICE constexpr Key reorder(Key bits) {
   constexpr int kSignShift = 8 * sizeof(Key) - 1;
@@ -91,14 +91,15 @@ ZETA_HOST_DEVICE Scalar scalar_of(key_t<Scalar> key) {
   return detail::from_signed_bits<Scalar>(detail::reorder(key));
 }
 
-// As key_of, but -0.0 equals +0.0.
+// Returns the same as key_of, but one key for -0.0 and +0.0.
 template <class Scalar>
 ZETA_HOST_DEVICE key_t<Scalar> selection_key(Scalar x) {
   auto const key = key_of(x);
   return key == -1 ? key_t<Scalar>{0} : key;
 }
 
-// x, but NaN of either sign as the one whose key is the greatest.
+// Returns x, but for a NaN of negative sign the NaN with the greatest key. So the key of every
+// returned NaN is above that of infinity.
 template <class Scalar>
 ZETA_HOST_DEVICE Scalar with_greatest_nan(Scalar x) {
   key_t<Scalar> const minus_infinity = key_of(narrow<Scalar>(-static_cast<double>(INFINITY)));
@@ -111,7 +112,7 @@ struct KeyRange {
   key_t<Scalar> smallest;
   key_t<Scalar> largest;
 
-  // Of no number at all.
+  // The range of no keys.
   ZETA_HOST_DEVICE static KeyRange empty() {
     return {kGreatest<key_t<Scalar>>, kLeast<key_t<Scalar>>};
   }
@@ -126,7 +127,7 @@ struct KeyRange {
     largest = other.largest > largest ? other.largest : largest;
   }
 
-  // No NaN of either sign, no +inf, and not all of it -inf.
+  // Whether the row has no NaN, no +inf and an entry other than -inf.
   ZETA_HOST_DEVICE bool is_ordinary() const {
     key_t<Scalar> const infinity = key_of(narrow<Scalar>(static_cast<double>(INFINITY)));
     key_t<Scalar> const minus_infinity = key_of(narrow<Scalar>(-static_cast<double>(INFINITY)));

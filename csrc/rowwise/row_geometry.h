@@ -6,27 +6,27 @@
 
 #include "mappings/host_device.h"
 
-// Where the rows of a few tensors of one shape lie. A row is a slice along one dimension; the other
-// dimensions, merged where memory allows, are the batch.
+// Tells where the rows of a few tensors of one shape lie in memory. A row is a slice along one
+// dimension. The other dimensions are the batch; those whose strides allow it are merged.
 namespace zeta::rowwise {
 
-// Dimensions of size 1 are left out, so 62 of them already hold more rows than 63 bits count.
+// Dimensions of size 1 are left out. 63 larger ones would hold more rows than int64_t can count.
 inline constexpr int kMaxBatchDimensions = 62;
 
 template <int Operands>
 struct RowGeometry {
   int64_t rows = 1;
   int64_t length = 1;
-  // Of the rows that these are some entries of, which may be these themselves. Sums are scaled by
-  // it, so that the entries that matter have the bits that they have in the whole row.
+  // Length of the full row. It differs from `length` only when each row holds some entries of a
+  // longer one. It sets how sums are scaled, so that their bits are those of the full row's sums.
   int64_t full_length = 1;
   int64_t stride[Operands] = {};  // between neighbours in a row, in elements
 
-  int batch_dimensions = 0;  // innermost first
+  int batch_dimensions = 0;  // the number of sizes and strides below, innermost first
   int64_t batch_sizes[kMaxBatchDimensions] = {};
   int64_t batch_strides[kMaxBatchDimensions][Operands] = {};
 
-  // Where row `row` begins in each operand, in elements.
+  // Sets `result` to where row `row` begins in each operand, in elements.
   ZETA_HOST_DEVICE void offsets(int64_t row, int64_t (&result)[Operands]) const {
     for (int operand = 0; operand < Operands; ++operand) result[operand] = 0;
     ZETA_KEEP_LOOP
@@ -41,8 +41,8 @@ struct RowGeometry {
     }
   }
 
-  // How many rows from `row` on are batch_strides[0] apart, each from the one before, in every
-  // operand.
+  // Returns how many rows, from `row` on, follow each other at a distance of batch_strides[0] in
+  // every operand.
   ZETA_HOST_DEVICE int64_t evenly_spaced_rows(int64_t row) const {
     return batch_dimensions == 0 ? 1 : batch_sizes[0] - row % batch_sizes[0];
   }
@@ -57,8 +57,8 @@ struct RowGeometry {
   }
 };
 
-// The geometry of some of the operands or of more, with the same numbers for rows. Strides of
-// operands that the given one lacks are 0.
+// Returns the same geometry for fewer or more operands. The numbers of the rows stay. Operands that
+// are added have strides of 0.
 template <int Kept, int Operands>
 ZETA_HOST_DEVICE RowGeometry<Kept> with_operands(RowGeometry<Operands> const& geometry) {
   constexpr int kShared = Kept < Operands ? Kept : Operands;
@@ -142,8 +142,8 @@ class RowGeometryBuilder {
   int64_t length_ = 1;
   Strides stride_ = {};
   int count_ = 0;
-  // By their stride in operand 0. Not cleared, which takes longer than the rest of a call's
-  // geometry.
+  // Sorted by their stride in operand 0. They are not initialised, since that takes longer than
+  // building the geometry.
   std::array<Dimension, kMaxBatchDimensions + 1> dimensions_;
 };
 

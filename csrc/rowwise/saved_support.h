@@ -2,9 +2,9 @@
 
 #include <cstdint>
 
-// The support of a row as the forward hands it to the backward: the count of its non-zero weights,
-// then their columns in increasing order, then kNoColumn up to the capacity, the most that any row
-// can have. Taken after the weights were rounded.
+// The support of a row as the forward hands it to the backward: the count of non-zero weights, then
+// their indices in the row in increasing order, then kNoColumn up to the capacity, which is the
+// most that any row can have. A weight that was rounded to 0 is not in it.
 namespace zeta::rowwise {
 
 inline constexpr int32_t kNoColumn = -1;
