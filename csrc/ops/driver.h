@@ -18,12 +18,12 @@
 #include "rowwise/cpu/huge_pages.h"
 #include "rowwise/float16.h"
 
-// What every device's kernel does around its launch, in one order: check, device guard, allocate,
-// return if empty, dtype dispatch, launch. A launch takes a row geometry and one pointer for each
-// of its operands, the written one first.
+// What the operators of every device do around a launch, in this order: check the arguments, set
+// the device, allocate, return if there is nothing to write, dispatch on the dtype, launch. A
+// launch takes a row geometry and one pointer for each of its operands, the written one first.
 namespace zeta::ops {
 
-// The engine's name for a type of c10, of the same bits.
+// The engine's type with the same bits as a c10 type.
 template <class Scalar>
 struct EngineScalar {
   using type = Scalar;
@@ -54,10 +54,10 @@ Scalar* mutable_data_of(at::Tensor const& tensor) {
   return static_cast<Scalar*>(tensor.mutable_data_ptr());
 }
 
-// Memory for a result, not written yet.
+// Allocates a result without initialising it.
 inline at::Tensor fresh_like(at::Tensor const& tensor, at::ScalarType dtype) {
   if (!tensor.is_cpu()) return at::empty_like(tensor, tensor.options().dtype(dtype));
-  // What empty_like comes to, without the way there through the dispatcher.
+  // This is what empty_like ends in, without its way through the dispatcher.
   at::Tensor result =
       tensor.is_non_overlapping_and_dense()
           ? at::Tensor(at::detail::empty_strided_cpu(tensor.sizes(), tensor.strides(), dtype))
@@ -70,7 +70,7 @@ inline at::Tensor converted(at::Tensor const& tensor, at::ScalarType dtype) {
   return tensor.scalar_type() == dtype ? tensor : tensor.to(dtype);
 }
 
-// `full_length` is that of the rows which these are entries of, if that is not their own.
+// `full_length` is the length of the full rows, if each row here holds only some entries of one.
 template <class Launch>
 void launch_forward(at::Tensor const& weights, at::Tensor const& logits, int64_t k, int64_t dim,
                     Launch const& launch, std::optional<int64_t> full_length = std::nullopt) {

@@ -16,7 +16,8 @@
 namespace zeta::ops {
 namespace {
 
-// Elements of a storage from the first to the last of a tensor, in units of the dtype.
+// The first and the last element of its storage that a tensor uses, counted in elements of its
+// dtype.
 struct Extent {
   int64_t first;
   int64_t last;
@@ -27,8 +28,8 @@ struct Extent {
   }
 };
 
-// A map marks the elements of an extent, at a byte each. Where it would be larger than a list of
-// where the elements are, these lists are compared.
+// Shared elements are found by a map, which has a byte for each element of an extent, or by lists
+// of where the elements are. The smaller of the two is used.
 bool is_map_smaller(int64_t extent, int64_t elements) {
   return extent <= static_cast<int64_t>(sizeof(int64_t)) * elements;
 }
@@ -37,7 +38,7 @@ at::Tensor marked(at::Tensor const& map, at::Tensor const& tensor, int64_t first
   return map.as_strided(tensor.sizes(), tensor.strides(), tensor.storage_offset() - first);
 }
 
-// Where in the storage each element is.
+// Lists where in the storage each element is.
 at::Tensor places(at::Tensor const& tensor) {
   at::Tensor result = at::full({}, tensor.storage_offset(), at::kLong);
   for (int64_t i = 0; i < tensor.dim(); ++i) {
@@ -46,7 +47,8 @@ at::Tensor places(at::Tensor const& tensor) {
   return result.flatten();
 }
 
-// Whether each stride is beyond what all smaller ones reach, so that no two elements are one.
+// Whether each stride is larger than what the dimensions of smaller stride span together. Then no
+// two elements share memory.
 bool is_nested(at::Tensor const& tensor) {
   std::vector<int64_t> order(tensor.dim());
   std::iota(order.begin(), order.end(), 0);

@@ -11,7 +11,7 @@
 namespace zeta::ops {
 namespace {
 
-// In an error a symbol of a trace is the number that it stands for, if that is known.
+// Replaces a symbol of a trace by the number that it stands for, if that is known. For errors.
 c10::SymInt shown(c10::SymInt const& number) {
   bool const is_known = number.is_symbolic() && number.toSymNode()->has_hint();
   return is_known ? c10::SymInt(number.guard_int(__FILE__, __LINE__)) : number;

@@ -8,8 +8,8 @@
 
 #include "rowwise/row_geometry.h"
 
-// The argument check of every row-wise operator: below autograd, above each device's kernel, and
-// the same on meta tensors. Kernels take what it returns.
+// The argument checks of every row-wise operator. They run below autograd and before each device's
+// kernel, which takes what they return, and they are the same for meta tensors.
 namespace zeta::ops {
 
 struct RowArguments {
@@ -20,13 +20,13 @@ struct RowArguments {
 // Whether the operators compute in this dtype.
 bool is_supported(at::ScalarType dtype);
 
-// `name` is the operator's, for the errors, here and below. Returns the dim, not negative.
+// Here and below, `name` is the operator's, for errors. Returns the dim, not negative.
 int64_t check_dim(char const* name, int64_t dimensions, int64_t dim);
 
 RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                            std::optional<at::ScalarType> dtype);
 
-// The same, and that `out` can take the result.
+// Checks the same, and that `out` can take the result.
 RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
                                int64_t dim, std::optional<at::ScalarType> dtype,
                                at::Tensor const& out);
@@ -35,27 +35,27 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymIn
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
                        int64_t dim, at::ScalarType input_dtype);
 
-// As check_forward, and that a support can be made of rows along `dim`.
+// Checks the same as check_forward, and that rows along `dim` can have a support tensor.
 RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
                                         int64_t dim, std::optional<at::ScalarType> dtype);
 
-// Returns the dim, not negative. What `support` holds is not looked at: kernels leave out what is
-// no column of a row, or not above the columns before it.
+// Returns the dim, not negative. The contents of `support` are not checked: kernels skip what is no
+// index in a row or is not above the indices before it.
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
                                at::Tensor const& support, int64_t dim, at::ScalarType input_dtype);
 
-// As check_forward, for entries of rows of `length`.
+// Checks the same as check_forward, for some entries of rows of `length` entries.
 RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
                                  c10::SymInt const& k, int64_t dim, c10::SymInt const& length);
 
 // Returns the dim, not negative.
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);
 
-// After `out` was resized: that writing one element of it changes no other, nor z.
+// Checks, after `out` was resized, that writing one element of it changes no other, nor z.
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);
 
-// The rows along `dim` of tensors that share one shape with at least one element, but that only the
-// first gives the length of the rows.
+// Returns the geometry of the rows along `dim` of several tensors. All tensors agree in every other
+// size; the row length is the first one's. None of them is empty.
 template <size_t Operands>
 rowwise::RowGeometry<static_cast<int>(Operands)> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, Operands> const& operands, int64_t dim);

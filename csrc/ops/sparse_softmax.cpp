@@ -52,7 +52,7 @@ at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& sup
 
 TORCH_LIBRARY_FRAGMENT(zeta, library) {
   if (is_second_copy()) return;
-  // flexible_layout: any strides are taken as they are, so Inductor need not copy an input.
+  // flexible_layout says that inputs may have any strides, so Inductor need not copy them.
   std::vector<at::Tag> const tags = {at::Tag::pt2_compliant_tag, at::Tag::flexible_layout};
   library.def(
       "sparse_softmax(Tensor z, SymInt k=3, int dim=-1, *, ScalarType? dtype=None) -> Tensor",
@@ -73,8 +73,9 @@ TORCH_LIBRARY_FRAGMENT(zeta, library) {
       "_sparse_softmax_support_backward(Tensor grad_output, Tensor support, int dim, "
       "ScalarType input_dtype) -> Tensor",
       tags);
-  // Of the k largest entries of the parts of rows of `length` entries, in the order of their
-  // columns, and any number of -inf: the bits that they have in the whole row.
+  // Projects rows given only the k largest entries of each of their parts, in order of index,
+  // padded with any number of -inf. Gives the same bits as projecting the full row of `length`
+  // entries.
   library.def(
       "_sparse_softmax_of_candidates(Tensor candidates, SymInt k, int dim, SymInt length) -> "
       "Tensor",

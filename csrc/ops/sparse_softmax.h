@@ -7,8 +7,7 @@
 #include <optional>
 #include <tuple>
 
-// The operators of sparse_softmax as the dispatcher knows them, with handles that are looked up
-// once.
+// Calls the operators of sparse_softmax through the dispatcher. Each handle is looked up once.
 namespace zeta::ops::sparse_softmax {
 
 inline constexpr char const* kName = "sparse_softmax";
@@ -33,7 +32,7 @@ using SupportBackwardSignature = at::Tensor(at::Tensor const& grad_output,
 ForwardSignature forward;
 ForwardOutSignature forward_out;
 BackwardSignature backward;
-WithSupportSignature forward_with_support;  // the output and the support of ops/support.h
+WithSupportSignature forward_with_support;  // the output, and the support as in ops/support.h
 SupportBackwardSignature support_backward;
 
 }  // namespace zeta::ops::sparse_softmax

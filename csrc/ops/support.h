@@ -6,19 +6,19 @@
 #include <cstdint>
 #include <limits>
 
-// The support as a tensor that the forward hands to the backward in place of the output. It is
-// int32, of the output's shape but for 1 + min(k, n) along the rows' dimension: the count of a
-// row's non-zero weights, their columns in increasing order, then kNoColumn of
-// rowwise/saved_support.h. That dimension is the innermost in memory.
+// The support is a tensor that the forward hands to the backward instead of the output. It is int32
+// and has the output's shape, except for a size of 1 + min(k, n) along the rows' dimension. There
+// it holds the count of a row's non-zero weights, their indices in increasing order, then kNoColumn
+// of rowwise/saved_support.h. That dimension is the innermost in memory.
 namespace zeta::ops {
 
 inline constexpr int64_t kLongestRowOfSupport = std::numeric_limits<int32_t>::max();
 
-// Whether the forward is to write the support, and the backward to read it in place of the output.
-// Measured on a CPU alone, with 64 MiB of gradients on two threads, float32, float64 and bfloat16:
-// up to k = n / 16 forward and backward together take 0.9 to 1 of the time that they take by the
-// output, at n / 8 short rows begin to take more, at n / 2 all do, for padding supports. The
-// backward alone takes 0.5 to 0.9 at any k.
+// Whether the forward writes the support, and the backward reads it instead of the output. This was
+// measured on a CPU only, with 64 MiB of gradients on two threads in float32, float64 and bfloat16.
+// Up to k = n / 16, forward and backward together take 0.9 to 1 of the time that they take with the
+// output. From n / 8 on, padding the supports makes short rows take longer, and at n / 2 all rows.
+// The backward alone takes 0.5 to 0.9 of the time at any k.
 constexpr bool support_pays(int64_t length, int64_t k) {
   return length <= kLongestRowOfSupport && 1 <= k && k <= length / 16;
 }

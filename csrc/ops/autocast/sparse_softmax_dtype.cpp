@@ -7,8 +7,8 @@
 
 namespace zeta::ops::sparse_softmax {
 
-// As torch.softmax: on CUDA the result is float32 unless dtype says otherwise, and the logits are
-// converted on the way. On the CPU autocast leaves torch.softmax alone, so there is no rule here.
+// The rule is that of torch.softmax: on CUDA the logits are converted to float32 unless dtype says
+// otherwise. On the CPU autocast leaves torch.softmax alone, so there is no rule here.
 TORCH_LIBRARY_IMPL(zeta, AutocastCUDA, library) {
   if (is_second_copy()) return;
   using at::autocast::CastPolicy;

@@ -14,20 +14,20 @@
 #include <typeinfo>
 #include <vector>
 
-// The nodes of autograd's graphs, made as PyTorch makes those of its own operators.
-// torch::autograd::Function would take longer than all else that a call for a few rows does.
+// Makes nodes of autograd's graphs as PyTorch makes those of its own operators. With
+// torch::autograd::Function they would take longer than everything else in a call for a few rows.
 namespace zeta::ops {
 
 using torch::autograd::variable_list;
 
 struct GradientArguments {
   int64_t dim;
-  at::ScalarType grad_dtype;    // that the operator takes
-  at::ScalarType result_dtype;  // that it is to give
+  at::ScalarType grad_dtype;    // of the gradient that Operator::backward takes
+  at::ScalarType result_dtype;  // of the gradient that it returns
 };
 
-// The gradient of `Operator`, whose type names it for profilers. It is another operator,
-// Operator::backward, of the gradient that arrives and one tensor.
+// The node of an operator. It calls another operator, Operator::backward, with the incoming
+// gradient and one saved tensor. Profilers show the name of the type `Operator`.
 template <class Operator>
 class GradientNode : public torch::autograd::Node {
  public:
@@ -41,7 +41,7 @@ class GradientNode : public torch::autograd::Node {
   }
 
   void compiled_args(torch::autograd::CompiledNodeArgs& key) const override {
-    key.collect(saved_, /*is_output=*/true);  // unpacked as one
+    key.collect(saved_, /*is_output=*/true);  // since unpack() names this node, as for an output
     key.collect(arguments_.dim);
     key.collect(arguments_.grad_dtype);
     key.collect(arguments_.result_dtype);
@@ -80,7 +80,7 @@ class GradientNode : public torch::autograd::Node {
  private:
   at::Tensor unpack() { return saved_.unpack(getptr()); }
 
-  // Of the inputs, the first alone has a gradient.
+  // Only the first input has a gradient.
   template <class Saved>
   static variable_list apply_to(variable_list const& grads, size_t inputs,
                                 GradientArguments const& arguments, Saved const& saved) {
@@ -104,7 +104,7 @@ class GradientNode : public torch::autograd::Node {
   torch::autograd::SavedVariable saved_;
 };
 
-// A node as autograd holds it, which depends on the version of PyTorch.
+// Makes a node and returns the kind of pointer by which this version of PyTorch holds it.
 template <class Node, class... Arguments>
 auto make_node(Arguments const&... arguments) {
   using Pointer = decltype(torch::autograd::Edge::function);
@@ -120,7 +120,7 @@ void call_creation_hooks(Pointer const& node) {
   if constexpr (requires { fire_node_creation_hooks(node); }) fire_node_creation_hooks(node);
 }
 
-// Makes `output` what `Operator` made of the inputs. Its backward reads `saved`.
+// Tells autograd that `Operator` made `output` from `inputs` and that its backward reads `saved`.
 template <class Operator, class... Inputs>
 void set_gradient(at::Tensor const& output, at::Tensor const& saved,
                   GradientArguments const& arguments, Inputs const&... inputs) {

@@ -5,7 +5,7 @@
 
 namespace zeta::ops::largest {
 
-// Integers have no gradient.
+// The result holds integers, which have no gradient.
 TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
   if (is_second_copy()) return;
   library.impl("_largest", torch::autograd::autogradNotImplementedFallback());

@@ -14,26 +14,28 @@
 
 namespace zeta::ops::sparse_softmax {
 
-// In no unnamed namespace, since profilers and grad_fn show the names.
+// The next two types are in no unnamed namespace, since profilers and grad_fn show their names.
 
 struct SparseSoftmax {
   static constexpr auto* backward = &sparse_softmax::backward;
 };
 
-// The gradient with respect to the gradient: the operator is linear in it and symmetric on the
-// support, so it is its own derivative. The support has none.
+// The derivative of the backward. The backward is linear in grad_output and symmetric on the
+// support, so it is its own derivative. It has none with respect to the output, of which it uses
+// only the support.
 struct SparseSoftmaxBackward {
   static constexpr auto* backward = &sparse_softmax::backward;
 };
 
 namespace {
 
-// Whether the backward is to read the support in place of the output. That depends on the arguments
-// alone: a call that is made again, to have again what the backward needs, may be made under other
-// modes. Sizes that a trace leaves open are none.
+// Whether the backward reads the support instead of the output. Only the arguments decide:
+// activation checkpointing repeats the call to recompute what the backward needs, perhaps under
+// other modes, and has to get the same tensors. A row length or k that a trace leaves unknown means
+// no.
 bool hands_over_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
                         std::optional<at::ScalarType> dtype) {
-  bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // no sizes
+  bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // it has no sizes
   bool const is_right = !is_strided_nested && -z.dim() <= dim && dim < z.dim() &&
                         is_supported(dtype.value_or(z.scalar_type()));
   if (!is_right) return false;
@@ -100,7 +102,7 @@ TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
   library.impl("sparse_softmax", &forward_autograd);
   library.impl("sparse_softmax.out", &forward_out_autograd);
   library.impl("_sparse_softmax_backward", &backward_autograd);
-  // zeta.distributed differentiates these.
+  // The gradient of these is in zeta.distributed.
   auto const raise_if_differentiated = torch::autograd::autogradNotImplementedFallback;
   library.impl("_sparse_softmax_of_candidates", raise_if_differentiated());
   library.impl("_sparse_softmax_of_candidates_backward", raise_if_differentiated());
@@ -108,7 +110,7 @@ TORCH_LIBRARY_IMPL(zeta, Autograd, library) {
 
 TORCH_LIBRARY_IMPL(zeta, ADInplaceOrView, library) {
   if (is_second_copy()) return;
-  // Raises the version of `out`.
+  // Increments the version counter of `out`.
   library.impl("sparse_softmax.out",
                torch::autograd::autogradNotImplementedInplaceOrViewFallback());
 }

@@ -1,4 +1,4 @@
-// The pair of operators whose backward reads the support in place of the output.
+// The pair of operators whose backward reads the support instead of the output.
 #include "ops/support.h"
 
 #include <torch/csrc/autograd/VariableTypeUtils.h>
@@ -17,7 +17,7 @@ struct SparseSoftmaxWithSupport {
   static constexpr auto* backward = &sparse_softmax::support_backward;
 };
 
-// The gradient with respect to the gradient: as SparseSoftmaxBackward.
+// The derivative of the backward, which is the backward itself, as for SparseSoftmaxBackward.
 struct SparseSoftmaxSupportBackward {
   static constexpr auto* backward = &sparse_softmax::support_backward;
 };

@@ -2,14 +2,13 @@
 
 #include <ATen/core/Tensor.h>
 
-// Forward-mode derivatives, also those of torch.func.jvp, of operators that are projections: linear
-// on the support and symmetric, so that the tangent of a result is what the operator's gradient
-// makes of the input's tangent.
+// Sets forward-mode derivatives, including those of torch.func.jvp. The Jacobian of these operators
+// is symmetric, so the tangent of the result is what the backward makes of the input's tangent.
 namespace zeta::ops {
 
 inline bool has_tangent(at::Tensor const& tensor) { return tensor._fw_grad(/*level=*/0).defined(); }
 
-// Gives `result` the tangent that `derivative` makes of that of x, if x has one.
+// If x has a tangent, sets the tangent of `result` to what `derivative` makes of it.
 template <class Derivative>
 void set_tangent(at::Tensor const& result, at::Tensor const& x, Derivative const& derivative) {
   if (!has_tangent(x)) return;

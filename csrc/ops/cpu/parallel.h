@@ -11,14 +11,14 @@
 
 #include "rowwise/cpu/capability.h"
 
-// Work on torch's threads.
+// Runs work on torch's threads.
 namespace zeta::ops {
 
 // A task of fewer entries costs less than handing it to another thread.
 inline constexpr int64_t kEntriesPerTask = 65536;
 
-// The first exception that any thread throws, for the thread that waits for them: a pool of threads
-// may hand on less than that, or print it.
+// Keeps the first exception that any thread throws and throws it again in the thread that waits for
+// them. A pool of threads may drop part of an exception or print it.
 class FirstException {
  public:
   template <class Function>
@@ -31,7 +31,7 @@ class FirstException {
     }
   }
 
-  // Memory that cannot be had is told in the words that batch-size finders look for.
+  // Reports memory that cannot be allocated in the words that batch-size finders look for.
   void rethrow(char const* name) const {
     try {
       if (exception_) std::rethrow_exception(exception_);
@@ -46,13 +46,14 @@ class FirstException {
   std::exception_ptr exception_;
 };
 
-// Calls function(first, last) for ranges that make up 0 to count - 1, on all of torch's threads if
-// that pays. `name` is the operator's, for errors. at::parallel_for is a template, and runs on one
-// thread where it is compiled without OpenMP. This one was compiled with torch.
+// Calls function(first, last) for ranges that together are 0 to count - 1, on torch's threads if
+// count is above smallest_range. `name` is the operator's, for errors. torch_parallel_for was
+// compiled with torch, while at::parallel_for is a template, which runs on one thread where it is
+// compiled without OpenMP.
 template <class Function>
 void for_each_range(char const* name, int64_t count, int64_t smallest_range,
                     Function const& function) {
-  rowwise::cpu::capability();  // Throws here, not in a thread, if the environment names none.
+  rowwise::cpu::capability();  // Throws here, not in a thread, if ZETA_CPU_CAPABILITY is wrong.
   struct Task {
     Function const& function;
     FirstException exception;

@@ -14,7 +14,7 @@
 namespace zeta::ops::sparse_softmax {
 namespace {
 
-// Name is the operator's, for errors.
+// The template argument Name is the operator's name, for errors.
 
 template <char const* const& Name>
 void run_in_parallel(int64_t count, void (*task)(void* context, int64_t i), void* context) {
@@ -23,7 +23,7 @@ void run_in_parallel(int64_t count, void (*task)(void* context, int64_t i), void
   });
 }
 
-// In how many parts each row is to be taken: in several if there are fewer rows than threads.
+// Returns how many parts each row is split into: several if there are fewer rows than threads.
 template <class Geometry>
 int64_t parts_of_row(Geometry const& geometry) {
   int64_t const threads = at::get_num_threads();

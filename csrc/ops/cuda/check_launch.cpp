@@ -10,7 +10,7 @@ namespace zeta::ops {
 
 void check_launch(char const* name, cudaError_t error) {
   if (error == cudaErrorNoKernelImageForDevice || error == cudaErrorInvalidDeviceFunction) {
-    cudaGetLastError();  // so that the next call does not meet it
+    cudaGetLastError();  // clears the error, so that the next call does not see it
     cudaDeviceProp device = {};
     C10_CUDA_CHECK(cudaGetDeviceProperties(&device, c10::cuda::current_device()));
     TORCH_CHECK(false, missing_kernels_text(name, device.name, device.major, device.minor,

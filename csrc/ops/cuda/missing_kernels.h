@@ -4,7 +4,7 @@
 
 namespace zeta::ops {
 
-// What an operator says on a GPU of a compute capability that the build has no kernels for.
+// Returns the error of an operator on a GPU for whose compute capability the build has no kernels.
 inline std::string missing_kernels_text(char const* name, char const* device, int major, int minor,
                                         char const* architectures) {
   std::string const capability = std::to_string(major) + "." + std::to_string(minor);

@@ -11,8 +11,8 @@
 namespace zeta::ops::sparse_softmax {
 namespace {
 
-// torch.compile and torch.export trace without mutation: the out= form becomes the functional one
-// and a replacement of `out`.
+// torch.compile and torch.export trace without mutation, so the out= form becomes a call of the
+// functional form, whose result replaces `out`.
 at::Tensor& forward_out_functionalize(at::Tensor const& z, c10::SymInt k, int64_t dim,
                                       std::optional<at::ScalarType> dtype, at::Tensor& out) {
   namespace functionalization = at::functionalization::impl;

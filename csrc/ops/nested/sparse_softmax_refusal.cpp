@@ -1,5 +1,5 @@
-// Nested tensors of the strided layout, which PyTorch no longer develops. Those of the jagged
-// layout are a class of Python's (python/zeta/_nested.py).
+// Refuses nested tensors of the strided layout, which PyTorch no longer develops. Those of the
+// jagged layout are a Python class, which python/zeta/_nested.py handles.
 #include "ops/sparse_softmax.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>

@@ -20,8 +20,9 @@ namespace {
 
 namespace functorch = at::functorch;
 
-// The innermost vmap that a rule's tensors are batched by. What the rule calls is not of it. (The
-// header that knows which vmap is innermost of all needs one that torch does not install.)
+// The innermost vmap that batches one of a rule's tensors. While a Level exists, the operators that
+// the rule calls are not batched by it. (The header that tells the innermost vmap of all includes
+// one that torch does not install.)
 class Level {
  public:
   Level(std::initializer_list<std::reference_wrapper<at::Tensor const>> tensors) {
@@ -31,7 +32,8 @@ class Level {
     }
   }
 
-  // The tensor of all samples and the dimension that counts them, if this vmap made some of it.
+  // Returns the tensor of all samples and the dimension that counts them, or the tensor alone if
+  // this vmap does not batch it.
   std::pair<at::Tensor, std::optional<int64_t>> unwrapped(at::Tensor const& tensor) const {
     auto const* const batched = functorch::maybeGetBatchedImpl(tensor);
     if (batched == nullptr || batched->level() != number_) return {tensor, std::nullopt};
@@ -47,13 +49,14 @@ class Level {
   int64_t number_ = -1;
 };
 
-// A tensor of samples and where its rows are. A sample without a dimension is a row of one entry.
+// Holds a tensor of samples, the dimension that counts them, and the dimension of the rows. A
+// sample without a dimension is a row of one entry.
 struct Samples {
   at::Tensor rows;
   int64_t batch_dim;
   int64_t row_dim;
 
-  // `dim` is that of a sample.
+  // `dim` is the dimension of the rows within a sample.
   Samples(char const* name, at::Tensor const& tensor, int64_t batch_dim, int64_t dim)
       : rows(tensor.dim() == 1 ? tensor.unsqueeze(-1) : tensor), batch_dim(batch_dim) {
     row_dim = check_dim(name, tensor.dim() - 1, dim);
