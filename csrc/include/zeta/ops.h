@@ -17,10 +17,11 @@ namespace zeta {
 /// largest j <= min(k, n) with z_(j) > (z_(1) + ... + z_(j) - 1) / j, and tau that quotient at
 /// j = kappa. Among equal entries the one of lowest index comes first. k > n means k = n.
 ///
-/// `z` is float32, float64, float16 or bfloat16, of any shape and strides; with `dtype` it is
-/// converted first, as by torch.softmax, and without it to float32 under autocast on CUDA. The
-/// result has the shape of `z` and the strides of `empty_like(z)`. A row with a NaN, with +inf, or
-/// of -inf alone is NaN throughout. Differentiable any number of times.
+/// `z` is float32, float64, float16 or bfloat16, of any shape and strides. With `dtype` it is
+/// converted first, as by torch.softmax. Without `dtype` it is converted to float32 under autocast
+/// on CUDA. The result has the shape of `z` and the strides of `empty_like(z)`. A row with a NaN,
+/// with +inf, or of -inf alone is NaN throughout. The function is differentiable any number of
+/// times.
 ///
 /// Throws c10::IndexError for a `dim` out of range and c10::Error for k < 1 or a dtype not named
 /// above.
@@ -32,7 +33,7 @@ ZETA_API at::Tensor sparse_softmax(at::Tensor const& z, int64_t k = 3, int64_t d
 
 /// Writes sparse_softmax(z, k, dim, dtype) to `out` and returns it. `out` has the dtype of the
 /// result and the device of `z`, is resized if its shape differs, and shares no memory with `z`.
-/// Not differentiable.
+/// This form is not differentiable.
 ZETA_API at::Tensor& sparse_softmax_out(at::Tensor& out, at::Tensor const& z, int64_t k = 3,
                                         int64_t dim = -1,
                                         std::optional<at::ScalarType> dtype = std::nullopt);
