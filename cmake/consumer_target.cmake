@@ -1,6 +1,6 @@
-# zeta::zeta, the target to link with. A program may know the operators by name only; then no symbol
-# of libzeta is missing, and a linker that drops what is not needed would drop the operators.
-# ZETA_TARGET_SCOPE: GLOBAL, if projects around this one are to see it.
+# Adds zeta::zeta, the target to link with. A program that calls the operators by name needs no
+# symbol of libzeta, so a linker that drops libraries that are not needed would drop it.
+# ZETA_TARGET_SCOPE is GLOBAL if projects around this one are to see the target.
 add_library(zeta::zeta INTERFACE IMPORTED ${ZETA_TARGET_SCOPE})
 target_link_libraries(zeta::zeta INTERFACE
   "-Wl,--push-state,--no-as-needed,\"$<TARGET_FILE:zeta::library>\",--pop-state"

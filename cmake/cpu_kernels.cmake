@@ -7,15 +7,15 @@ endif()
 set(options_avx2 -mavx2 -mf16c)
 set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 
-# Adds them to a library, compiled as the interface library `common` asks.
+# Adds the kernels to a library, compiled as the interface library `common` says.
 function(zeta_add_cpu_kernels library common)
   foreach(capability IN LISTS capabilities)
     set(kernels ${library}_${capability})
     add_library(${kernels} OBJECT
       ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/rowwise/cpu/sparse_softmax_kernels.cpp)
     target_compile_definitions(${kernels} PRIVATE ZETA_CAPABILITY=${capability})
-    # Nothing reads the floating-point exception flags; if they counted, branches would stay where
-    # vectors can be.
+    # Nothing reads the floating-point exception flags. If they mattered, the compiler would keep
+    # branches where it can use vectors.
     target_compile_options(${kernels} PRIVATE -fno-trapping-math ${options_${capability}})
     target_link_libraries(${kernels} PRIVATE ${common})
     target_sources(${library} PRIVATE $<TARGET_OBJECTS:${kernels}>)

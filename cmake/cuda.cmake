@@ -1,10 +1,11 @@
 # Decides whether the CUDA kernels are compiled, with which nvcc and for which architectures.
-# In: ZETA_CUDA, TORCH_INSTALL_PREFIX. Out: ZETA_WITH_CUDA, ZETA_TORCH_CUDA (the version that torch
-# was built with), ZETA_TORCH_CUDA_MAJOR, CMAKE_CUDA_ARCHITECTURES, ZETA_CUDA_ARCHITECTURE_NAMES, and
-# the language CUDA enabled.
+# Reads ZETA_CUDA and TORCH_INSTALL_PREFIX. Sets ZETA_WITH_CUDA, ZETA_TORCH_CUDA (the version that
+# torch was built with), ZETA_TORCH_CUDA_MAJOR, CMAKE_CUDA_ARCHITECTURES and
+# ZETA_CUDA_ARCHITECTURE_NAMES, and enables the language CUDA.
 include(CheckLanguage)
 
-# version.py is what a wheel holds, build-version what a libtorch archive holds.
+# Reads the version of CUDA from version.py in a wheel of torch, or from build-version in a libtorch
+# archive.
 function(zeta_torch_cuda_version result)
   set(version "")
   if(EXISTS ${TORCH_INSTALL_PREFIX}/version.py)
@@ -53,7 +54,7 @@ function(zeta_find_nvcc nvcc reason)
 ${places}${rejected})" PARENT_SCOPE)
 endfunction()
 
-# The architectures that torch itself was built for, and PTX of the newest for those still to come.
+# Returns the architectures that torch itself was built for, and PTX of the newest for later ones.
 function(zeta_torch_architectures result)
   find_package(Python COMPONENTS Interpreter QUIET)
   execute_process(
@@ -101,14 +102,14 @@ endif()
 
 if(nvcc)
   if(NOT CMAKE_CUDA_ARCHITECTURES AND NOT DEFINED ENV{CUDAARCHS})
-    # Not CMake's own variable of the cache, which would be that of projects around this one, too.
+    # CMake's own variable is not cached, since projects around this one would get it, too.
     if(NOT ZETA_TORCH_ARCHITECTURES)
       zeta_torch_architectures(architectures)
       set(ZETA_TORCH_ARCHITECTURES "${architectures}" CACHE INTERNAL "As CMAKE_CUDA_ARCHITECTURES")
     endif()
     set(CMAKE_CUDA_ARCHITECTURES "${ZETA_TORCH_ARCHITECTURES}")
   endif()
-  # As torch.cuda.get_arch_list() names them: sm_90 is machine code, compute_90 PTX.
+  # The names are those of torch.cuda.get_arch_list(): sm_90 is machine code, compute_90 PTX.
   set(ZETA_CUDA_ARCHITECTURE_NAMES "")
   foreach(architecture IN LISTS CMAKE_CUDA_ARCHITECTURES)
     if(architecture MATCHES "^([0-9]+[a-z]?)(-real|-virtual)?$")

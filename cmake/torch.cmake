@@ -1,13 +1,13 @@
-# Finds Torch without its search for a CUDA toolkit, which stops where there is none and probes the
-# GPU where there is one. Torch leaves that out once the target torch::cudart exists.
-# ZETA_TORCH_HINTS: folders to look in after CMAKE_PREFIX_PATH. ZETA_TARGET_SCOPE: GLOBAL, if
+# Finds Torch without its search for a CUDA toolkit, which fails where there is none and probes the
+# GPU where there is one. Torch skips that search once the target torch::cudart exists.
+# ZETA_TORCH_HINTS lists folders to look in after CMAKE_PREFIX_PATH. ZETA_TARGET_SCOPE is GLOBAL if
 # projects around this one are to see the targets.
 if(NOT TARGET torch)
   # A cache that served another torch still points to it.
   foreach(stale Caffe2_DIR TORCH_LIBRARY c10_LIBRARY C10_CUDA_LIBRARY)
     unset(${stale} CACHE)
   endforeach()
-  set(kineto_LIBRARY torch_cpu)  # Static and part of torch_cpu; Torch warns that it is not found.
+  set(kineto_LIBRARY torch_cpu)  # It is part of torch_cpu; Torch would warn that it is not found.
 
   if(NOT TARGET torch::cudart)
     add_library(torch::cudart INTERFACE IMPORTED ${ZETA_TARGET_SCOPE})
@@ -31,7 +31,7 @@ if(NOT TARGET torch)
     set_property(TARGET torch::cudart PROPERTY INTERFACE_LINK_LIBRARIES ${zeta_cudart})
   endif()
   if(TARGET caffe2::mkl)
-    # Names folders such as /lib/intel64, which would end up in every RPATH.
+    # This names folders such as /lib/intel64, which would end up in every RPATH.
     set_property(TARGET caffe2::mkl PROPERTY INTERFACE_LINK_DIRECTORIES)
   endif()
 endif()
