@@ -9,4 +9,4 @@ from zeta._config import show_config
 __all__ = ["__version__", "cmake_prefix_path", "nn", "ops", "show_config"]
 
 cmake_prefix_path = str(Path(__file__).parent / "share" / "cmake")
-"""For C++ programs: find_package(Zeta) with this in CMAKE_PREFIX_PATH. torch.utils has the like."""
+"""C++ programs find zeta by this: find_package(Zeta) with this folder in CMAKE_PREFIX_PATH."""

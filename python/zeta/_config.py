@@ -1,4 +1,4 @@
-"""What this build of zeta holds, and what of it is in use."""
+"""Shows what this build of zeta contains, and which parts are in use."""
 
 from zeta import _C
 

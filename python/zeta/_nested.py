@@ -1,7 +1,7 @@
-"""The operators on jagged nested tensors, and what a masked tensor's user is told.
+"""Runs the operators on jagged nested tensors, and refuses masked tensors.
 
-A jagged tensor holds the entries of all its components in one tensor of values. Along another than
-the ragged dim, its rows are rows of that tensor; along the ragged dim they are padded.
+A jagged tensor holds the entries of all its components in one tensor of values. Rows along any dim
+but the ragged one are rows of that tensor. Rows along the ragged dim are padded to one length.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.masked import MaskedTensor
 from torch.nested._internal.nested_tensor import NestedTensor
 
-# Of what a row is padded with: weights and gradients that change nothing.
+# Rows are padded with entries that change neither the weights nor the gradients of the others.
 PADDING = {
     torch.ops.zeta.sparse_softmax.default: -math.inf,
     torch.ops.zeta._sparse_softmax_backward.default: 0.0,
@@ -35,7 +35,7 @@ def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any
     if dim == nested._ragged_idx:
         return _along_ragged_dim(name, operator, nested, arguments)
     arguments = {key: _values_of(value) for key, value in arguments.items()}
-    results = operator(**arguments | {"dim": dim - 1})  # of batch and ragged dim one is left
+    results = operator(**arguments | {"dim": dim - 1})  # batch and ragged dim are one in the values
     if isinstance(results, tuple):
         return tuple(_like(values, nested) for values in results)
     return _like(results, nested)
@@ -88,7 +88,7 @@ def _values_of(value: Any) -> Any:
 
 
 def _like(values: Tensor, nested: NestedTensor) -> NestedTensor:
-    """These values, with the components of another jagged tensor."""
+    """Return a jagged tensor of these values, with the components of another one."""
     return NestedTensor(
         values,
         offsets=nested.offsets(),

@@ -1,4 +1,4 @@
-"""The operators in ONNX, for ``torch.onnx.export``. Not imported by ``zeta``: needs onnxscript."""
+"""Translates the operators to ONNX. ``zeta`` does not import this module: it needs onnxscript."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -28,14 +28,15 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     are of opset 18 and stay valid in models of opset 15 and later (``opset_version``).
 
     Returns:
-        For each operator the function that translates it, for the ``custom_translation_table`` of
-        the exporter with ``dynamo=True``. The dictionary is a new one, to which more may be added.
+        A dictionary from each operator to the function that translates it, for the
+        ``custom_translation_table`` of the exporter with ``dynamo=True``. Each call returns a new
+        dictionary, to which more may be added.
 
     All dimensions may be dynamic, and ``k`` may come from a shape; a ``k`` below 1 makes ``TopK``
     fail when the model runs.
 
     Rows that are not float64 are sorted in float32. The weights are computed in float64 and rounded
-    once: those of float64 rows may differ from the operator's in the last bits.
+    once, so those of float64 rows may differ from the operator's in the last bits.
 
     Example:
         >>> import torch, zeta.onnx
@@ -69,7 +70,7 @@ def _weights(
 
     largest = op.Cast(largest, to=ir.DataType.DOUBLE)
     differences = op.Sub(largest, _first(largest, axis))
-    # NaN where the maximum is infinite; added, since Relu and TopK need not keep a NaN.
+    # This is NaN where the maximum is infinite. It is added, since Relu and TopK may lose NaNs.
     zero = _first(differences, axis)
     kept = op.Add(_projection(differences, rank, axis), zero)
 
@@ -81,11 +82,12 @@ def _weights(
 def _largest(
     logits: Value, data_type: ir.DataType, k: int | Value, axis: int
 ) -> tuple[Value, Value]:
-    """The min(k, n) largest entries of each row in descending order, and their indices."""
+    """Return the min(k, n) largest entries of each row in descending order, and their indices."""
     if not isinstance(k, int):
         k = op.Where(op.Less(k, 1), -1, k)  # TopK would take 0, and refuses -1
     count = op.Min(k, op.Shape(logits, start=axis, end=axis + 1))
-    # ONNX leaves open where NaN comes. +inf comes first, and makes the row NaN all the same.
+    # ONNX does not say where TopK puts NaN. +inf, which replaces it, comes first and makes the row
+    # NaN, too.
     infinity = _constant(torch.inf, data_type)
     ordered = op.Where(op.Less(logits, infinity), logits, infinity)
     largest, indices = op.TopK(ordered, op.Reshape(count, [1]), axis=axis)
@@ -93,20 +95,20 @@ def _largest(
 
 
 def _projection(differences: Value, rank: int, axis: int) -> Value:
-    """The weights of entries in descending order, each less the maximum."""
+    """Return the weights of entries in descending order, given less their maximum."""
     excess = op.Sub(op.CumSum(differences, axis), _constant(1.0, ir.DataType.DOUBLE))
     thresholds = op.Div(excess, _sizes(differences, rank, axis))
-    # An entry belongs to the support where it raises the threshold, so τ is the largest of them.
-    # -inf comes last, and reaches no sum before its own.
-    # TopK, since the conversion to opsets below 18 leaves a ReduceMax that they do not know. There is
-    # none of no entries.
+    # An entry belongs to the support if it raises the threshold, so τ is the largest threshold.
+    # Entries of -inf come last, so the sums before them stay finite.
+    # TopK finds it, since the conversion to opsets below 18 leaves a ReduceMax that they do not
+    # know. Rows without entries have no threshold.
     one = op.Min(1, op.Shape(differences, start=axis, end=axis + 1))
     threshold, _ = op.TopK(thresholds, one, axis=axis)
     return op.Relu(op.Sub(differences, threshold))
 
 
 def _sizes(rows: Value, rank: int, axis: int) -> Value:
-    """1, 2, ... along the axis."""
+    """Return 1, 2, ... along the axis."""
     length = op.Squeeze(op.Shape(rows, start=axis, end=axis + 1))
     sizes = op.Cast(op.Range(1, op.Add(length, 1), 1), to=ir.DataType.DOUBLE)
     return op.Reshape(sizes, [-1] + [1] * (rank - 1 - axis))

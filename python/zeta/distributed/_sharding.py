@@ -1,4 +1,4 @@
-"""Sharding rules: rows may lie on any rank, but each as a whole."""
+"""Tells DTensor how the operators may be sharded: rows lie on any ranks, but each row on one."""
 
 from typing import Any
 
@@ -10,8 +10,8 @@ Shardings = list[tuple[list[Any], list[Any]]]
 
 
 def _whole_rows(dimensions: int, dim: int, results: int, tensors: int, others: int) -> Shardings:
-    """All tensors, the results too, sharded alike along a dim that is not the rows', or not at all.
-    Other arguments have no placement."""
+    """Return the shardings in which all tensors, results included, are sharded alike along one dim
+    that is not the rows', or replicated. Other arguments have no placement."""
     shards = [Shard(i) for i in range(dimensions) if i != dim % dimensions]
     return [([at] * results, [at] * tensors + [None] * others) for at in (Replicate(), *shards)]
 

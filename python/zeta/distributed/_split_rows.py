@@ -13,8 +13,8 @@ from torch.nn.functional import pad
 
 @dataclass(frozen=True)
 class SplitRows:
-    """The rows along ``dim`` of a DTensor of this shape, which is sharded along it, too. Each rank
-    has chosen ``most`` entries of its part of each row, or all that it has."""
+    """The rows along ``dim`` of a DTensor of this shape that is sharded along ``dim``. Each rank
+    has chosen ``most`` entries of its part of each row, or all of them if the part is shorter."""
 
     mesh: DeviceMesh
     placements: Sequence[Placement]
@@ -24,7 +24,7 @@ class SplitRows:
 
     @property
     def length(self) -> int:
-        """Of a row, on all ranks together."""
+        """The length of a row, on all ranks together."""
         return self.shape[self.dim]
 
     @property
@@ -35,21 +35,21 @@ class SplitRows:
         return min(self.most, longest_part)
 
     def gather(self, chosen: Tensor) -> Tensor:
-        """What all ranks have of each row, in the order of its entries, with -inf after what a rank
-        has less than others."""
+        """Gather the entries that all ranks have chosen, in the order of the row. The entries of a
+        rank that has fewer than others are followed by -inf."""
         missing = self.count - chosen.shape[self.dim]
         padding = [0, 0] * (chosen.dim() - 1 - self.dim) + [0, missing]
         chosen = pad(chosen, padding, value=-math.inf)
         sharded = self._distribute(chosen, self.placements)
         return sharded.redistribute(placements=self._gathered).to_local()
 
-    def spread(self, gathered: Tensor, columns: Tensor, is_nan: Tensor, like: DTensor) -> DTensor:
-        """Of what was gathered, what each rank has chosen, in the columns where that is from.
-        Elsewhere 0, or NaN in the rows that are."""
+    def spread(self, gathered: Tensor, indices: Tensor, is_nan: Tensor, like: DTensor) -> DTensor:
+        """Scatter this rank's share of the gathered values back to where its entries came from. All
+        else is 0, or NaN in the rows that ``is_nan`` marks."""
         replicated = self._distribute(gathered, self._gathered)
         own = replicated.redistribute(placements=self.placements).to_local()
         part = torch.empty_like(like.to_local()).copy_(torch.where(is_nan, math.nan, 0.0))
-        part.scatter_(self.dim, columns, own.narrow(self.dim, 0, columns.shape[self.dim]))
+        part.scatter_(self.dim, indices, own.narrow(self.dim, 0, indices.shape[self.dim]))
         whole = torch.empty_like(torch.empty_strided(like.shape, like.stride(), device="meta"))
         return DTensor.from_local(
             part, self.mesh, self.placements, shape=whole.shape, stride=whole.stride()
@@ -57,7 +57,7 @@ class SplitRows:
 
     @property
     def _ranks(self) -> list[int]:
-        """Among how many each mesh dimension splits what it is given of a row."""
+        """Over how many ranks each mesh dimension splits its part of a row."""
         splits = (i for i, place in enumerate(self.placements) if place == Shard(self.dim))
         return [self.mesh.size(i) for i in splits]
 

@@ -13,18 +13,18 @@ from zeta.distributed._split_rows import SplitRows
 def sparse_softmax(
     z: DTensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
 ) -> DTensor:
-    """As :func:`zeta.ops.sparse_softmax`, without gathering rows that are sharded along ``dim``.
+    """Compute :func:`zeta.ops.sparse_softmax` without gathering rows sharded along ``dim``.
 
     Only the ``k`` largest entries that a rank has of a row can have a weight. So each rank sends
     these, its candidates, in one all-gather for each mesh dimension that ``dim`` is sharded along.
     It projects the candidates of all ranks and writes its own part of the weights. The backward
-    gathers the gradients of the candidates, as many numbers again.
+    gathers as many numbers again, the gradients of the candidates.
 
-    The weights and gradients are the same bits as on one rank, for any mesh. Rows that lie on one
-    rank as a whole are not sent. :func:`torch.compile` makes one graph of it.
+    The weights and gradients have the same bits as on one rank, for any mesh. Rows that lie on one
+    rank as a whole are not sent. :func:`torch.compile` makes one graph of the function.
 
     Args:
-        z: The logits. What is a partial sum is reduced first.
+        z: The logits. Partial sums are reduced first.
         k: The most entries of a row that may be non-zero, at least 1.
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first.
@@ -34,15 +34,15 @@ def sparse_softmax(
 
     Raises:
         TypeError: If ``z`` is not a DTensor.
-        RuntimeError, IndexError: As :func:`zeta.ops.sparse_softmax`.
+        RuntimeError, IndexError: In the same cases as :func:`zeta.ops.sparse_softmax`.
     """
     if not isinstance(z, DTensor):
         raise TypeError(f"sparse_softmax: expected z to be a DTensor, but got {type(z).__name__}")
-    # Checks the arguments before any rank waits for another.
+    # A call on a meta tensor checks the arguments before any rank waits for another.
     meta = torch.empty(z.shape, dtype=z.dtype, device="meta")
     dtype = torch.ops.zeta.sparse_softmax(meta, k, dim, dtype=dtype).dtype
     placements = [place if type(place) is Shard else Replicate() for place in z.placements]
-    logits: Any = z.to(dtype)  # for type checkers a mere Tensor
+    logits: Any = z.to(dtype)  # type checkers take it for a Tensor
     if placements != list(z.placements):  # redistribute() need not have a second derivative
         logits = logits.redistribute(placements=placements)
     dim %= max(z.dim(), 1)
@@ -58,12 +58,12 @@ class _Projection(Function):
     @staticmethod
     def forward(ctx: Any, logits: DTensor, k: int, rows: SplitRows) -> DTensor:
         part = logits.to_local()
-        columns = torch.ops.zeta._largest(part, rows.count, rows.dim)
-        candidates = rows.gather(part.gather(rows.dim, columns))
+        indices = torch.ops.zeta._largest(part, rows.count, rows.dim)
+        candidates = rows.gather(part.gather(rows.dim, indices))
         weights = torch.ops.zeta._sparse_softmax_of_candidates(candidates, k, rows.dim, rows.length)
         ctx.rows = rows
-        ctx.save_for_backward(columns, weights)
-        return rows.spread(weights, columns, _is_nan(weights, rows), logits)
+        ctx.save_for_backward(indices, weights)
+        return rows.spread(weights, indices, _is_nan(weights, rows), logits)
 
     @staticmethod
     def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None]:
@@ -71,20 +71,21 @@ class _Projection(Function):
 
 
 class _Gradient(Function):
-    """Of the projection. It is its own derivative: linear, and symmetric on the support."""
+    """The gradient of the projection. It is linear and symmetric on the support, so it is its own
+    derivative."""
 
     @staticmethod
     def forward(
-        ctx: Any, grad: DTensor, columns: Tensor, weights: Tensor, rows: SplitRows
+        ctx: Any, grad: DTensor, indices: Tensor, weights: Tensor, rows: SplitRows
     ) -> DTensor:
         grad = grad.redistribute(placements=rows.placements)
-        gathered = rows.gather(grad.to_local().gather(rows.dim, columns))
+        gathered = rows.gather(grad.to_local().gather(rows.dim, indices))
         grads = torch.ops.zeta._sparse_softmax_of_candidates_backward(
             gathered, weights, rows.dim, rows.length
         )
         ctx.rows = rows
-        ctx.save_for_backward(columns, weights)
-        return rows.spread(grads, columns, _is_nan(weights, rows), grad)
+        ctx.save_for_backward(indices, weights)
+        return rows.spread(grads, indices, _is_nan(weights, rows), grad)
 
     @staticmethod
     def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None, None]:

@@ -1,4 +1,4 @@
-"""The operators as modules."""
+"""The operators as modules of torch.nn."""
 
 from zeta.nn.sparse_softmax import SparseSoftmax
 

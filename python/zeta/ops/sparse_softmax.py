@@ -73,6 +73,6 @@ def sparse_softmax(
         attention and multi-label classification*, ICML 2016: the projection without that limit,
         and its gradient.
     """
-    # To pass a keyword takes longer than a short row does.
+    # Passing a keyword takes longer than projecting a short row.
     weights: Tensor = _operator(z, k, dim) if dtype is None else _operator(z, k, dim, dtype=dtype)
     return weights
