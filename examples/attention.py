@@ -9,7 +9,7 @@ import zeta
 
 
 class Attention(nn.Module):
-    """Lets each query read a weighted mean of the values, with a given map from scores to weights.
+    """Lets each query read a mean of the values, weighted by what a module makes of the scores.
 
     Shapes: query (batch, queries, features), key and value (batch, tokens, features). Returns what
     was read, (batch, queries, features), and the weights, (batch, queries, tokens).

@@ -52,7 +52,7 @@ def load_train_and_test() -> tuple[Digits, Digits]:
 
 
 class AttentionClassifier(nn.Module):
-    """Cuts an image into patches, which learned queries read; what they read names the digit."""
+    """Cuts an image into patches, reads them with learned queries, and classifies what was read."""
 
     def __init__(self, attention: Attention) -> None:
         super().__init__()
@@ -80,7 +80,7 @@ class AttentionClassifier(nn.Module):
 def train_classifier(
     attention: Attention, train: Digits, seed: int, description: str, epochs: int = EPOCHS
 ) -> AttentionClassifier:
-    """Train on ``train``: one seed gives the same first weights and batches to any attention."""
+    """Train on ``train``. One seed gives any attention the same first weights and batches."""
     torch.manual_seed(seed)
     classifier = AttentionClassifier(attention)
     optimizer = torch.optim.AdamW(classifier.parameters(), LEARNING_RATE)

@@ -12,7 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
 from torch import Tensor
 
-# Without the palest colours: the smallest weight must not look like none.
+# The palest colours are left out, so that the smallest weight does not look like 0.
 COLOURS = LinearSegmentedColormap.from_list(
     "attention", colormaps["YlOrRd"](numpy.linspace(0.2, 1, 256))
 )

@@ -1,4 +1,4 @@
-"""What the C++ examples read: the handwritten digits, and a classifier of them in two forms.
+"""Writes what the C++ examples read: the handwritten digits, and a classifier of them in two forms.
 
 python examples/export_digits.py FOLDER
 """
@@ -12,7 +12,7 @@ from digits import AttentionClassifier, Digits, evaluate, load_train_and_test, t
 from torch import Tensor
 
 SEED = 0
-EPOCHS = 3  # Few, to leave fine-tuning something to gain.
+EPOCHS = 3  # This leaves fine-tuning something to gain.
 
 
 def save_digits(train: Digits, test: Digits, path: Path) -> None:

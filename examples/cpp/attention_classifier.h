@@ -15,8 +15,8 @@ struct Classification {
   at::Tensor weights;
 };
 
-/// Cuts an image into patches, which learned queries read; what they read names the digit. The
-/// classifier of ../digits.py, by the same names.
+/// Cuts an image into patches, reads them with learned queries, and classifies what was read. This
+/// is the classifier of ../digits.py, with the same names.
 class AttentionClassifierImpl : public torch::nn::Module {
  public:
   Classification forward(at::Tensor const& images) {

@@ -18,14 +18,14 @@ struct TrainAndTest {
   Digits test;
 };
 
-/// The file that export_digits.py writes.
+/// Reads the file that export_digits.py writes.
 inline TrainAndTest read_digits(std::string const& path, c10::Device const device) {
   auto const tensors = read_pickle(path).toGenericDict();
   auto const read = [&](char const* const name) { return tensors.at(name).toTensor().to(device); };
   return {{read("train_images"), read("train_labels")}, {read("test_images"), read("test_labels")}};
 }
 
-/// The last batch holds what is left.
+/// Splits the digits into batches, of which the last holds what is left.
 inline std::vector<Digits> batches(Digits const& digits, int64_t const size) {
   auto const images = digits.images.split(size);
   auto const labels = digits.labels.split(size);

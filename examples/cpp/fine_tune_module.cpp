@@ -1,6 +1,6 @@
-// Goes on training a TorchScript module that Python saved, and saves it; then loads that file and
-// runs it for inference alone. The module calls the operator by its name, which linking zeta::zeta
-// has registered.
+// Continues the training of a TorchScript module that Python saved, and saves the result. Then
+// loads that file and runs it for inference alone. The module calls the operator by its name;
+// linking zeta::zeta has registered it.
 #include <ATen/Parallel.h>
 #include <torch/optim/sgd.h>
 #include <torch/script.h>

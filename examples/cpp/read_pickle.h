@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-/// What torch.save of Python wrote.
+/// Reads a file that torch.save of Python wrote.
 inline c10::IValue read_pickle(std::string const& path) {
   std::ifstream file(path, std::ios::binary);
   if (!file) throw std::runtime_error("cannot open " + path);

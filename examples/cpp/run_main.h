@@ -9,8 +9,8 @@
 
 using Arguments = std::vector<std::string>;
 
-/// All that `main` does: runs a program that takes from kFewest to kMost arguments. The exit status
-/// is 2 for another number of them, and 1 for an exception.
+/// Runs a program that takes from kFewest to kMost arguments. The exit status, which `main`
+/// returns, is 2 for another number of arguments and 1 for an exception.
 template <size_t kFewest, size_t kMost = kFewest>
 int run_main(int const count, char const* const* const words, char const* const usage,
              void (*const run)(Arguments const&)) {

@@ -1,5 +1,5 @@
 // Runs a package that torch._inductor.aoti_compile_and_package wrote, on batches of several sizes.
-// The package calls the operator by its name, which linking zeta::zeta has registered.
+// The package calls the operator by its name; linking zeta::zeta has registered it.
 #include <ATen/Parallel.h>
 #include <torch/csrc/inductor/aoti_package/model_package_loader.h>
 
