@@ -1,9 +1,8 @@
-#include "ops/sparse_softmax.h"
-
 #include <ATen/autocast_mode.h>
 #include <torch/library.h>
 
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
 

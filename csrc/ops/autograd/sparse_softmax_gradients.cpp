@@ -1,5 +1,3 @@
-#include "ops/sparse_softmax.h"
-
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 #include <torch/library.h>
@@ -10,6 +8,7 @@
 #include "ops/autograd/tangent.h"
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {

@@ -1,6 +1,4 @@
 // The pair of operators whose backward reads the support instead of the output.
-#include "ops/support.h"
-
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/library.h>
 
@@ -10,6 +8,7 @@
 #include "ops/autograd/tangent.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
+#include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {
 

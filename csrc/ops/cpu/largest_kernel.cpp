@@ -1,9 +1,8 @@
-#include "ops/largest.h"
-
 #include <torch/library.h>
 
 #include "ops/cpu/parallel.h"
 #include "ops/driver.h"
+#include "ops/largest.h"
 #include "ops/second_copy.h"
 #include "rowwise/cpu/largest.h"
 

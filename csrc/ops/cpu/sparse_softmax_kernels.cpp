@@ -1,5 +1,3 @@
-#include "rowwise/cpu/sparse_softmax.h"
-
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
@@ -10,6 +8,7 @@
 #include "ops/driver.h"
 #include "ops/second_copy.h"
 #include "ops/sparse_softmax.h"
+#include "rowwise/cpu/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {

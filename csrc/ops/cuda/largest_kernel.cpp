@@ -1,10 +1,9 @@
-#include "ops/largest.h"
-
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
 #include "ops/cuda/check_launch.h"
 #include "ops/driver.h"
+#include "ops/largest.h"
 #include "ops/second_copy.h"
 #include "rowwise/cuda/largest.h"
 

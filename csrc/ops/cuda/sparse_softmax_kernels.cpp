@@ -1,5 +1,3 @@
-#include "rowwise/cuda/sparse_softmax.h"
-
 #include <ATen/ops/empty.h>
 #include <c10/cuda/CUDAException.h>
 #include <c10/cuda/CUDAFunctions.h>
@@ -15,6 +13,7 @@
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/shape.h"
+#include "rowwise/cuda/sparse_softmax.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::ops::sparse_softmax {

@@ -1,5 +1,3 @@
-#include "ops/sparse_softmax.h"
-
 #include <ATen/FunctionalTensorWrapper.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <torch/library.h>
@@ -7,6 +5,7 @@
 #include <utility>
 
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {

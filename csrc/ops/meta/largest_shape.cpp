@@ -1,7 +1,6 @@
-#include "ops/largest.h"
-
 #include <torch/library.h>
 
+#include "ops/largest.h"
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
 

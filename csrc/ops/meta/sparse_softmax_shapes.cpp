@@ -1,11 +1,10 @@
-#include "ops/sparse_softmax.h"
-
 #include <ATen/native/Resize.h>
 #include <ATen/ops/empty_like.h>
 #include <torch/library.h>
 
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 #include "ops/support.h"
 
 namespace zeta::ops::sparse_softmax {

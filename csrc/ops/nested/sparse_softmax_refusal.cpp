@@ -1,12 +1,11 @@
 // Refuses nested tensors of the strided layout, which PyTorch no longer develops. Those of the
 // jagged layout are a Python class, which python/zeta/_nested.py handles.
-#include "ops/sparse_softmax.h"
-
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/stack.h>
 #include <torch/library.h>
 
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {

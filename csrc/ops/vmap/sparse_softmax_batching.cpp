@@ -1,6 +1,4 @@
 // Batching rules: a vmapped operator is the operator over one more dimension.
-#include "ops/sparse_softmax.h"
-
 #include <ATen/functorch/BatchedTensorImpl.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
@@ -14,6 +12,7 @@
 
 #include "ops/row_arguments.h"
 #include "ops/second_copy.h"
+#include "ops/sparse_softmax.h"
 
 namespace zeta::ops::sparse_softmax {
 namespace {
