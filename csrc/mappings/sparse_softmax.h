@@ -507,11 +507,14 @@ class SparseSoftmax {
   // Computes the weights of terms that are exact in Number, as sums of K of them are, and returns
   // how many are in the support.
   //
-  // The caller may round a weight again, to half the digits of Number. An exact quotient N / kappa
-  // is either a midpoint between two numbers of half the digits, or at least 1 / kappa units away
-  // from any. For K up to 4 the product with the rounded reciprocal is off by less, so it is
-  // rounded to the same number. For larger K, a step of division makes the quotient the number
-  // nearest to the exact one.
+  // The caller may round a weight again, to half the digits of Number. Where such numbers are so
+  // far apart that the midpoints between them are multiples of the unit, an exact quotient N /
+  // kappa is either one of these midpoints or at least 1 / kappa units away from any. Smaller
+  // numbers have midpoints closer together, and a quotient is one of them or at least 1 / kappa of
+  // their distance away, which is more than 2^8 times the error of a quotient in Number. For K up
+  // to 4 the product with the rounded reciprocal is off by less than either, so it is rounded to
+  // the same number. For larger K, a step of division makes the quotient the number nearest to the
+  // exact one.
   template <int K, class Number>
   ZETA_HOST_DEVICE static int weights_of_terms(Number const (&terms)[K], int k,
                                                Number (&weights)[K]) {
