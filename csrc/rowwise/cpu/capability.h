@@ -9,15 +9,15 @@ namespace zeta::rowwise::cpu {
 
 enum class Capability { kDefault, kAvx2, kAvx512 };
 
-// The words of ATEN_CPU_CAPABILITY, in the order of the enumeration.
+// The words that ATEN_CPU_CAPABILITY has for them, in the order of the enumeration.
 inline constexpr std::array<std::string_view, 3> kCapabilityNames = {"default", "avx2", "avx512"};
 
-// The highest that this processor has and this build holds.
+// The highest capability that both this processor and this build have.
 Capability highest_capability();
 
-// What the environment variable ZETA_CPU_CAPABILITY named when the library was loaded, else the
-// highest. Throws std::runtime_error for a word that is none of the above, or that is beyond the
-// highest.
+// The capability that the environment variable ZETA_CPU_CAPABILITY named when the library was
+// loaded, or else the highest. Throws std::runtime_error for a word that is none of the above, or
+// that is beyond the highest.
 Capability capability();
 
 }  // namespace zeta::rowwise::cpu

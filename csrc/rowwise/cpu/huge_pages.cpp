@@ -29,14 +29,14 @@ bool uses_huge_pages() { return in_use.value(); }
 void advise_huge_pages([[maybe_unused]] void* memory, [[maybe_unused]] int64_t bytes) {
   if (!uses_huge_pages()) return;
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  // Memory of less is reused by the allocator, so that few of its pages are new.
+  // The allocator reuses smaller memory, so that few of its pages are new.
   constexpr int64_t kLeastBytes = int64_t{4} << 20;
   constexpr uintptr_t kHugePage = uintptr_t{2} << 20;
   if (bytes < kLeastBytes) return;
   auto const address = reinterpret_cast<uintptr_t>(memory);
   uintptr_t const first = (address + kHugePage - 1) / kHugePage * kHugePage;
   uintptr_t const last = (address + static_cast<uintptr_t>(bytes)) / kHugePage * kHugePage;
-  // A refusal changes nothing.
+  // If the system refuses, nothing changes.
   if (first < last) {
     madvise(static_cast<char*>(memory) + (first - address), last - first, MADV_HUGEPAGE);
   }

@@ -25,7 +25,7 @@ struct Kernels {
                            int64_t first_row, int64_t last_row);
 };
 
-// Those of each instruction set, whichever this machine has.
+// The kernels for each instruction set, whether or not this machine has it.
 namespace baseline {
 template <class Scalar>
 Kernels<Scalar> sparse_softmax_kernels();

@@ -9,8 +9,8 @@
 namespace zeta::rowwise::cpu {
 namespace {
 
-// The largest of the entries of a row, which is read once. Whenever the list is full, what can no
-// longer be among them is dropped, so that a row takes time linear in its length.
+// Finds the largest entries of a row, which is read once. Whenever the list is full, entries that
+// can no longer be among them are dropped, so that a row takes time linear in its length.
 template <class Scalar>
 class Largest {
  public:
@@ -68,7 +68,8 @@ class Largest {
     }
   }
 
-  // Entries that come later have to be above the least of those that stay.
+  // Leaves the largest `count_` of the listed entries. Later ones have to be above the least of
+  // these.
   void drop() {
     auto const least = listed_.begin() + static_cast<std::ptrdiff_t>(count_) - 1;
     std::nth_element(listed_.begin(), least, listed_.end(), [](Entry const& a, Entry const& b) {

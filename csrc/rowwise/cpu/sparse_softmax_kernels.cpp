@@ -1,4 +1,4 @@
-// Compiled once for each instruction set.
+// This file is compiled once for each instruction set.
 #include "mappings/sparse_softmax.h"
 #include "rowwise/cpu/backward/from_support.h"
 #include "rowwise/cpu/backward/from_weights.h"

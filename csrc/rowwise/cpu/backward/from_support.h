@@ -10,11 +10,11 @@
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"
 
-// The backward that knows the support and reads no more of the gradient than that.
+// The backward from a known support, which reads no other entries of the gradient.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Reads the gradient of a row at the columns of its support, whose entries are `support_step`
-// apart.
+// Reads the gradient of a row at the indices of its support, whose entries are `support_step`
+// apart. Skips what is no index of the row, or not above the one before.
 template <class Gradient, class Scalar>
 inline void load_gradient(Gradient& gradient, int32_t const* support, int64_t support_step,
                           int64_t capacity, Scalar const* grad_weights, int64_t grad_step,
@@ -30,13 +30,13 @@ inline void load_gradient(Gradient& gradient, int32_t const* support, int64_t su
   }
 }
 
-// Asks for the entries of the gradient that a later row needs.
+// Prefetches entries of the gradient that a later row needs.
 template <class Scalar>
 inline void prefetch_gradient(int32_t const* support, int64_t support_step, int64_t capacity,
                               Scalar const* grad_weights, int64_t grad_step) {
   constexpr int64_t kMostPrefetched = 16;
   int64_t const listed = std::min<int64_t>(support[0], std::min(capacity, kMostPrefetched));
-  // No pointers, since what stands in a support need not be a column.
+  // Addresses are integers here, since what a support holds need not be an index of the row.
   auto const first = reinterpret_cast<uintptr_t>(grad_weights);
   auto const step = static_cast<uintptr_t>(grad_step) * sizeof(Scalar);
   for (int64_t i = 1; i <= listed; ++i) {
@@ -55,7 +55,7 @@ void support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
   int64_t const grad_step = geometry.stride[1];
   int64_t const support_step = geometry.stride[2];
   capacity = std::min(capacity, length);
-  // Mappings whose slope varies on the support would have to hand over their weights, too.
+  // A mapping whose slope varies over the support would need the weights here, too.
   static_assert(MappingOf<widened_t<Scalar>>::slope(0.25) == 1);
   auto const slope = [](int64_t) { return 1.0; };
   SupportGradient<Scalar> gradient(Integers<Scalar>(geometry.full_length), capacity);

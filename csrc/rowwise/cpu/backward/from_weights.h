@@ -19,7 +19,7 @@ inline Scalar not_a_number() {
   return narrow<Scalar>(std::numeric_limits<double>::quiet_NaN());
 }
 
-// Contiguous rows.
+// Maps the gradients of contiguous rows, one by one.
 template <template <class> class MappingOf, class Scalar>
 class RowBackward {
  public:
@@ -41,12 +41,12 @@ class RowBackward {
  private:
   using Groups = GradientGroups<MappingOf, Scalar>;
   static constexpr int64_t kStep = Groups::kCount;
-  // A support of more entries than this costs less group by group.
+  // Supports of more entries than the larger of kFew and length / kFewOf cost less group by group.
   static constexpr int64_t kFew = 32;
   static constexpr int64_t kFewOf = 16;
   static constexpr int64_t kPart = 128;
 
-  // Whether the support has few entries, and no NaN.
+  // Collects the gradient on the support. Returns whether the support has few entries, and no NaN.
   bool find_few(Scalar const* grad_weights, Scalar const* weights) {
     int64_t count = 0;
     bool has_nan = false;
@@ -97,8 +97,8 @@ class RowBackward {
   Groups groups_;
 };
 
-// Of a few rows whose entries of a column are neighbours in memory. `steps` are the distances of
-// the columns of grad_logits, grad_weights and weights.
+// Maps the gradients of a few rows that are neighbours in memory at each index. `steps` are the
+// distances from one index to the next in grad_logits, grad_weights and weights.
 template <class Groups, class Scalar>
 void backward_neighbours(Groups& groups, int64_t length, int64_t rows, int64_t const (&steps)[3],
                          Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {

@@ -8,8 +8,8 @@
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/float16.h"
 
-// The gradient on the support, in groups of neighbours in memory: those of one row, or one entry of
-// each of several rows. Loops over a group's entries are free of branches and left as loops, so
+// The gradient on the support, in groups of neighbours in memory: entries of one row, or one entry
+// of each of several rows. Loops over a group's entries have no branches and are not unrolled, so
 // that compilers turn them into vectors.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
@@ -45,7 +45,8 @@ class GradientGroups {
     append(index, padded_weights, padded_grads);
   }
 
-  // To be called after the last group, if all are of one row.
+  // Finds the mean that for_each() subtracts, if all groups are of one row. To be called after the
+  // last group.
   void subtract_one_mean() {
     mappings::ProductScale scale;
     for (int lane = 0; lane < kCount; ++lane) scale.add(scales_.of(lane));
@@ -58,7 +59,8 @@ class GradientGroups {
     std::fill_n(is_nan_, kCount, scale.nan_slope);
   }
 
-  // To be called after the last group, if each entry of a group is of a row of its own.
+  // Finds the means that for_each() subtracts, if each entry of a group is of a row of its own. To
+  // be called after the last group.
   void subtract_means() {
     for (int lane = 0; lane < kCount; ++lane) {
       inverse_scales_[lane] = WeightedMean(scales_.of(lane), integers_).inverse_scale();
@@ -94,7 +96,7 @@ class GradientGroups {
   }
 
  private:
-  // Off the support both are 0.
+  // Outside the support both are 0.
   struct Group {
     int64_t index;
     double slopes[kCount];
@@ -107,7 +109,7 @@ class GradientGroups {
     double non_finite[kCount];
     double nan[kCount];
 
-    // As ProductScale::add.
+    // Does for a vector of lanes what ProductScale::add does.
     void add(int lane, Vector<double> slopes, Vector<double> products) {
       auto const is_finite = products - products == 0;
       auto const magnitudes = products < 0 ? -products : products;

@@ -8,11 +8,11 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Writes contiguous rows that are zero but for few entries. Rows that follow each other without a
+// Writes contiguous rows that are zero but for a few entries. Rows that follow each other without a
 // gap are collected and written as one, since zeros are written faster the more there are.
 //
-// Results of the operators' own are written through the caches at any size: large memory is new,
-// and the system has just cleared its pages there.
+// The stores are ordinary ones for results of any size. Large results that the operators allocate
+// are new memory, and the caches hold its pages since the system has just cleared them.
 template <class Scalar>
 class RowWriter {
  public:
@@ -32,7 +32,7 @@ class RowWriter {
     ++rows_;
   }
 
-  // In the order of the columns.
+  // Adds an entry to the row begun last. Indices increase.
   void add(int64_t column, Scalar value) {
     columns_.data()[count_] = before_row_ + column;
     values_.data()[count_++] = value;

@@ -8,7 +8,7 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// What sums over a row of gradients are made of.
+// The integers that sums over a row of gradients are made of.
 template <class Scalar>
 using Integers = typename mappings::WeightedMean<widened_t<Scalar>>::Integers;
 
@@ -30,7 +30,7 @@ class SupportGradient {
     grads_.data()[count_++] = static_cast<double>(widen(grad));
   }
 
-  // Calls visit(column, result) for each entry, given slope(column).
+  // Calls visit(column, result) for each entry. slope(column) is the mapping's slope there.
   template <class Slope, class Visit>
   void for_each(Slope const& slope, Visit const& visit) const {
     int64_t const* const columns = columns_.data();

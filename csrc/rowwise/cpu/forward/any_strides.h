@@ -15,7 +15,7 @@ auto fixed_of(RowGeometry<2> const& geometry) {
   return typename MappingOf<widened_t<Scalar>>::Fixed(geometry.full_length);
 }
 
-// Rows whose entries, or which themselves, do not lie side by side.
+// Maps rows that are not contiguous, or that have gaps between them, from copies in scratch.
 template <template <class> class MappingOf, class Scalar>
 void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
                      int64_t k, int64_t first_row, int64_t last_row, bool streams) {
@@ -43,7 +43,7 @@ void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar con
   if (streams) stream_fence();
 }
 
-// `streams` is whether to write around the caches.
+// `streams` says whether to write with non-temporal stores.
 template <template <class> class MappingOf, class Scalar>
 void forward_rows(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
                   int64_t first_row, int64_t last_row, bool streams) {

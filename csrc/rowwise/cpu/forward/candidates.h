@@ -14,7 +14,8 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // The entries of one row that may still be in its support, in order. Whenever the buffer is full,
-// what can no longer be in the support is dropped, so that a row takes time linear in its length.
+// entries that can no longer be in the support are dropped, so that a row takes time linear in its
+// length.
 template <class Mapping, class Scalar>
 class Candidates {
  public:
@@ -22,7 +23,7 @@ class Candidates {
   using Key = key_t<Scalar>;
   using Threshold = typename Mapping::Threshold;
 
-  // The capacity has to be a few times k, or of as many entries as will be added.
+  // The capacity has to be a few times k, or as large as the number of entries that will be added.
   Candidates(typename Mapping::Fixed const& fixed, int64_t k, int64_t capacity)
       : mapping_(0, fixed), k_(k), capacity_(capacity) {
     logits_.reserve(capacity_ + kLanes<Real>);
@@ -35,20 +36,20 @@ class Candidates {
     raise_maximum(mapping);
   }
 
-  // The same, given a threshold that is not above that of the row.
+  // Begins a row, given a threshold that is not above that of the row.
   void begin_row(Mapping const& mapping, Threshold const& threshold) {
     begin_row(mapping);
     raise_bound_to_logit(mapping.lower_bound(threshold));
   }
 
-  // The mapping of a maximum that is not below the one before.
+  // Takes the mapping of a maximum that is not below the one before.
   void raise_maximum(Mapping const& mapping) {
     mapping_ = mapping;
     raise_bound_to_logit(mapping.lower_bound());
   }
 
-  // Drops the entries but keeps the bound that they have shown, since the row holds an entry as
-  // large as each of them. Returns the threshold below which that of the row cannot lie.
+  // Drops the entries but keeps the bound that they imply, since the row holds an entry as large as
+  // each of them. Returns a threshold that is not above that of the row.
   Threshold begin_again() {
     auto threshold = mapping_.lowest_threshold();
     if (size_ > tuning::kFewestForBound) {
@@ -60,14 +61,14 @@ class Candidates {
     return threshold;
   }
 
-  // No entry of a smaller key can be in the support any more.
+  // No entry with a smaller key can be in the support any more.
   Key bound() const { return bound_; }
   void raise_bound(Key bound) { bound_ = std::max(bound_, bound); }
 
   int64_t size() const { return size_; }
   int64_t capacity() const { return capacity_; }
 
-  // Takes an entry whose key reaches bound(), of a column above those before.
+  // Adds an entry whose key reaches bound(). Its index has to be above those added before.
   void add(Real logit, int64_t column) {
     if (size_ == capacity_) {
       auto const support = reduce_to_support();
@@ -80,7 +81,8 @@ class Candidates {
     ++size_;
   }
 
-  // Takes those entries of a vector or a few that a mask names, of which the first is in `column`.
+  // Adds the entries that the mask selects: its bit i stands for entries[i], which has the index
+  // column + i.
   void add(uint64_t mask, Scalar const* entries, int64_t column) {
     if (size_ + std::popcount(mask) > capacity_) {
       for_each_lane(mask, [&](int lane) {
@@ -97,7 +99,7 @@ class Candidates {
     size_ = size;
   }
 
-  // Takes those of a part of the row that comes after.
+  // Adds the candidates of a later part of the row.
   void add(Candidates const& later) {
     for (int64_t i = 0; i < later.size_; ++i) {
       Real const logit = later.logits_.data()[i];
@@ -105,7 +107,7 @@ class Candidates {
     }
   }
 
-  // Leaves the support of the entries added.
+  // Drops all entries that are not in the support of those added.
   Support<Mapping, Real> reduce_to_support() {
     auto const entries = padded_entries();
     auto threshold = mapping_.lowest_threshold();
@@ -133,16 +135,16 @@ class Candidates {
   int64_t const* columns() const { return columns_.data(); }
 
  private:
-  static constexpr int64_t kEstimated = 4 * kLanes<Real>;  // Of fewer, exact passes are as fast.
+  static constexpr int64_t kEstimated = 4 * kLanes<Real>;  // with fewer, exact passes are as fast
 
-  // As whole vectors, the last of which ends with -inf.
+  // The entries as whole vectors, the last of which is filled up with -inf.
   Entries<Real> padded_entries() {
     constexpr int64_t kStep = kLanes<Real>;
     store(logits_.data() + size_, broadcast(-std::numeric_limits<Real>::infinity()));
     return {logits_.data(), (size_ + kStep - 1) / kStep * kStep};
   }
 
-  // -0.0 equals +0.0 but has a smaller key.
+  // Raises the bound to the key of a logit, or beyond it. -0.0 equals +0.0 but has a smaller key.
   void raise_bound_to_logit(Real logit, bool beyond = false) {
     auto key = key_of(narrow<Scalar>(logit));
     if (logit == 0) key = beyond ? 0 : -1;

@@ -8,10 +8,10 @@
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"
 
-// The support of rows of weights, as rowwise/saved_support.h has it.
+// Finds the support of rows of weights, in the layout of rowwise/saved_support.h.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The supports of a few rows that are written at the same time.
+// Writes the supports of a few rows at the same time.
 template <class Scalar>
 class SupportsOfRows {
  public:
@@ -19,7 +19,8 @@ class SupportsOfRows {
 
   explicit SupportsOfRows(int64_t capacity) : capacity_(capacity) {}
 
-  // `first_weights` are the first weights of the rows, `step` is the distance of their supports.
+  // `first_weights` holds the first weight of each row; `step` is the distance from one support to
+  // the next.
   void begin(Scalar const* first_weights, int64_t rows, int32_t* support, int64_t step) {
     rows_ = rows;
     for (int64_t row = 0; row < rows; ++row) {
@@ -49,7 +50,7 @@ class SupportsOfRows {
   int32_t* end_[kMostRows];
 };
 
-// Contiguous rows are read one by one, others as many at a time as are neighbours in memory.
+// Reads contiguous rows one by one, and of others as many at a time as are neighbours in memory.
 template <class Scalar>
 void collect_support(RowGeometry<3> const& geometry, Scalar const* weights, int32_t* support,
                      int64_t capacity, int64_t first_row, int64_t last_row) {

@@ -17,7 +17,7 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Rows that follow each other without a gap.
+// Maps rows that follow each other without a gap, in the way that suits their length and k.
 template <template <class> class MappingOf, class Scalar>
 class ContiguousForward {
  public:
@@ -26,7 +26,7 @@ class ContiguousForward {
   ContiguousForward(Fixed const& fixed, int64_t length, int64_t k, bool streams)
       : fixed_(fixed), length_(length), k_(std::min(k, length)), streams_(streams) {}
 
-  // `readable` entries from the first on may be read.
+  // `readable` entries from `logits` on may be read.
   void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
     Rows rest = {logits, weights, rows, readable};
     if (is_for_lanes()) {
@@ -83,7 +83,8 @@ class ContiguousForward {
     with_padding<Lanes>(rest, length_);
   }
 
-  // As many rows at a time as the kernel takes. For fewer there is no kernel, nor its memory.
+  // Takes as many rows at a time as the kernel does. For fewer rows no kernel is made, which saves
+  // its memory.
   template <class Kernel, class... Arguments>
   void together(Rows& rest, Arguments const&... arguments) {
     if (rest.count < Kernel::kRows) return;
@@ -96,7 +97,8 @@ class ContiguousForward {
     }
   }
 
-  // Rows that are fewer than the kernel takes, with rows of zeros after them.
+  // Takes fewer rows than the kernel does, with rows of zeros after them, unless they are too few
+  // for that to pay.
   template <class Kernel, class... Arguments>
   [[gnu::noinline]] void with_padding(Rows& rest, Arguments const&... arguments) {
     if (rest.count == 0 || rest.count * tuning::kEntriesForPadding < length_) return;
@@ -130,7 +132,7 @@ class ContiguousForward {
   int64_t k_;
   bool streams_;
   Scratch<Scalar> padded_;
-  std::optional<RowForward<MappingOf, Scalar>> row_;  // whose memory most rows do without
+  std::optional<RowForward<MappingOf, Scalar>> row_;  // made only for rows that need it
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

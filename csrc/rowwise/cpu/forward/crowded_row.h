@@ -13,7 +13,7 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Rows with too many candidates for a list: their support is found by passes over their entries.
+// Maps rows with too many candidates for a list: passes over all entries find the support.
 template <class Mapping, class Scalar>
 class CrowdedRow {
  public:
@@ -22,7 +22,7 @@ class CrowdedRow {
 
   CrowdedRow(int64_t length, int64_t k, bool streams) : length_(length), k_(k), streams_(streams) {}
 
-  // The row's entries in the type in which they are compared, for many passes.
+  // The row's entries, widened once for many passes.
   Entries<Real> widened(Scalar const* logits) {
     if constexpr (std::is_same_v<Scalar, Real>) {
       return {logits, length_};
@@ -38,8 +38,9 @@ class CrowdedRow {
     }
   }
 
-  // An estimate of the threshold that is not above it, from a lower one. Iteration starts at the
-  // estimate of the row before, since rows of one tensor are often alike.
+  // Estimates the threshold of the row from a lower one; the estimate is not above the threshold.
+  // The iteration starts at the estimate of the row before, if that is higher, since rows of one
+  // tensor are often alike.
   Estimate estimate(Mapping const& mapping, Entries<Real> const& entries, Threshold threshold) {
     auto const known = static_cast<float>(mapping.below(threshold));
     auto const result = estimate_threshold(mapping, entries, std::max(known, last_threshold_));

@@ -18,10 +18,10 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As many rows as a vector of floats has lanes, which follow each other without a gap, for any k.
-// Each row is read along its entries, which leaves a few that may be in its support; these are then
-// taken one row to a lane, and their weights put back where they came from. Rows with many
-// candidates are left to WideRows or RowForward.
+// Maps a group of rows, as many as a vector of floats has lanes, for any k. The rows follow each
+// other without a gap. A pass along each row leaves a list of the few entries that may be in its
+// support; the lists are then taken one to a lane, and their weights are put back where the entries
+// came from. Rows with many candidates are left to WideRows or RowForward.
 template <template <class> class MappingOf, class Scalar>
 class GroupForward {
  public:
@@ -43,8 +43,8 @@ class GroupForward {
     write_zeros(block_.data(), 2 * length + kLine + kCount);
   }
 
-  // `readable` entries from the first on may be read. Returns the rows that it left, a bit for
-  // each.
+  // `readable` entries from `logits` on may be read. Returns the rows that it did not write, as a
+  // bit mask.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     if (groups_to_leave_ > 0) {
       --groups_to_leave_;
@@ -87,7 +87,7 @@ class GroupForward {
   static constexpr uint64_t kAllRows = (uint64_t{1} << kRows) - 1;
   static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
 
-  // Finds the supports without lists of candidates, if that is known to be exact.
+  // Finds the supports by WideRows, without lists, if these rows allow it. Returns whether they do.
   bool find_wide(Scalar const* logits) {
     if constexpr (kMayBeWide) {
       if (!may_be_wide_) return false;
@@ -99,7 +99,7 @@ class GroupForward {
     return false;
   }
 
-  // Returns how many candidates a row has at most, or -1 if one has too many.
+  // Lists the candidates. Returns the length of the longest list, or -1 if one is too long.
   int64_t collect(Scalar const* logits) {
     if (limits_) bounds_.limit();
     int64_t const longest = candidates_.collect(logits, bounds_.bounds());
@@ -112,7 +112,7 @@ class GroupForward {
     return {logits + (has_next_ ? (kRows + row) * length_ : 0), has_next_};
   }
 
-  // Asks for the rows of the next group meanwhile.
+  // Writes the rows, and prefetches those of the next group.
   [[gnu::noinline]] void write(Scalar const* logits, Scalar* weights) {
     if (streams_ && !(is_whole_lines(weights, length_) && !bounds_.has_nan())) {
       return write_lines(logits, weights);
@@ -131,7 +131,7 @@ class GroupForward {
     if (bounds_.has_nan()) fill_with_nan(weights);
   }
 
-  // The vectors of a row, of which the last extends beyond it.
+  // Writes a row in whole vectors, the last of which extends beyond it.
   void write_row(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
     if constexpr (kMayBeWide) {
       if (is_wide_) return wide_->template write<false>(row, weights, ahead);
@@ -146,8 +146,9 @@ class GroupForward {
     candidates_.expand_marked(row, weights);
   }
 
-  // Around the caches, for rows of whole lines. Each is put among zeros while the one before is
-  // written from there: what was just stored can be loaded in the same pieces only.
+  // Writes rows of whole lines with non-temporal stores. Each row is put among zeros in one block
+  // while the row before is written from the other: numbers that have just been stored are loaded
+  // fast only in the pieces in which they were stored.
   void stream_rows(Scalar const* logits, Scalar* weights) {
     if constexpr (kMayBeWide) {
       for (int row = 0; is_wide_ && row < kRows; ++row) {
@@ -177,7 +178,7 @@ class GroupForward {
     candidates_.clear_marked(row, block);
   }
 
-  // Around the caches, where rows do not begin with lines.
+  // Writes with non-temporal stores where rows do not begin with lines, or some are NaN.
   void write_lines(Scalar const* logits, Scalar* weights) {
     StreamedLines<Scalar> lines(weights, block_.data());
     for (int row = 0; row < kRows; ++row) {
@@ -203,16 +204,16 @@ class GroupForward {
   bool streams_;
   bool may_be_wide_;
   bool is_wide_ = false;       // whether wide_ has found the supports
-  bool prefers_wide_ = false;  // for what the group before was
-  bool has_next_ = false;      // another group after this one
-  bool limits_ = false;        // since k was less than the candidates of rows before
+  bool prefers_wide_ = false;  // since the group before had many candidates
+  bool has_next_ = false;      // another group follows this one
+  bool limits_ = false;        // whether k is to raise the bounds, as it limited the group before
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;
   GroupBounds<Scalar> bounds_;
   GroupCandidates<Scalar> candidates_;
   ListWeights<Mapping, Scalar> weights_;
-  std::optional<Wide> wide_;  // whose memory most rows do without
-  Scratch<Scalar> block_;     // a row, which is zero between writes
+  std::optional<Wide> wide_;  // made only for groups that need it
+  Scratch<Scalar> block_;     // rows to be written, and zero between writes
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

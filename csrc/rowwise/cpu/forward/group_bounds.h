@@ -16,13 +16,14 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Maxima of the rows of a group, and bounds below which no support lies, from one pass over them.
+// Finds the maxima of the rows of a group, and bounds that all entries of the supports reach, in
+// one pass over the rows.
 template <class Scalar>
 class GroupBounds {
  public:
   static constexpr int kRows = kLanes<float>;
 
-  // The rows have to outlive this.
+  // `rows` has to outlive this object.
   GroupBounds(RowVectors<Scalar>& rows, int64_t k)
       : rows_(rows),
         k_(static_cast<int32_t>(k)),
@@ -33,8 +34,8 @@ class GroupBounds {
     columns_.reserve(kDelegates);
   }
 
-  // Finds the rows' maxima and, from the largest entries of the lanes of their vectors, thresholds
-  // and bounds at or below which no support lies.
+  // Finds the rows' maxima. From the largest entry of each lane of a row's vectors, finds a
+  // threshold that is not above the row's, and a bound that all entries of its support reach.
   [[gnu::noinline]] void find(Scalar const* logits) {
     auto of_group = broadcast<Element>(Numbers::kLowest);
     typename Numbers::Seen seen[kSeen];
@@ -48,7 +49,7 @@ class GroupBounds {
     transpose_square<float>(largest);
     maxima_ = largest[0];
     for (int i = 1; i < kRows; ++i) maxima_ = larger(maxima_, largest[i]);
-    // What was seen is that of all rows, so it does not tell of a row that holds -inf alone.
+    // `seen` is of all rows together, so it does not tell of a row that holds nothing but -inf.
     has_nan_ = false;
     if (any_lane(seen[0].suspects(of_group)) || any_lane(maxima_ == -INFINITY)) check_rows(logits);
     thresholds_ =
@@ -60,8 +61,8 @@ class GroupBounds {
     }
   }
 
-  // Raises the bounds to the k-th largest of a row's delegates, or near it: the largest entries of
-  // the lanes of so many vectors.
+  // Raises the bounds to the k-th largest of a row's delegates, or just below it. Delegates are
+  // kDelegates entries of the row, each the largest of those that share a lane.
   [[gnu::noinline]] void limit() {
     Floats* const columns = columns_.data();
     for (int i = 0; i < kAbreast; ++i) {
@@ -76,8 +77,8 @@ class GroupBounds {
     bounds_ = larger(limits.low(), bounds_);
   }
 
-  // Whether there are enough delegates for that, and the largest entries of lanes alone do not
-  // bound the k-th as well.
+  // Whether limit() pays: there are enough delegates for k, and the largest entries of lanes do not
+  // bound the k-th largest as well by themselves.
   bool may_limit() const { return may_limit_; }
 
   // NaN for rows that are not ordinary, so that no comparison holds in them.
@@ -85,7 +86,7 @@ class GroupBounds {
   bool has_nan() const { return has_nan_; }
   bool is_nan(int row) const { return maxima_[row] != maxima_[row]; }
 
-  // At or below those of the rows, relative to the maxima.
+  // Thresholds at or below those of the rows, relative to the maxima.
   Floats thresholds() const { return thresholds_; }
 
   Floats bounds() const { return bounds_; }
@@ -94,12 +95,13 @@ class GroupBounds {
   using Numbers = typename RowVectors<Scalar>::Numbers;
   using Element = typename Numbers::Element;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
-  static constexpr int kAbreast = 4;              // vectors that need not wait in turn
+  static constexpr int kAbreast = 4;              // vectors that do not wait for each other
   static constexpr int kDelegates = kAbreast * kRows;
-  // What has been seen of all rows: sums of floats, which take longer, in turns.
+  // How many objects take turns to see all rows: the sums of floats take longer than minima of
+  // keys.
   static constexpr int kSeen = kCount == kRows ? kAbreast : 1;
 
-  // The largest entries of the lanes of a row's vectors.
+  // Returns the largest entry of each lane of a row's vectors.
   [[gnu::always_inline]] Vector<Element> scan(int row, Scalar const* entries,
                                               typename Numbers::Seen (&seen)[kSeen]) {
     Vector<Element> largest[kAbreast];

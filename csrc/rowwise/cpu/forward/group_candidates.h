@@ -18,14 +18,14 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The candidates of the rows of a group: where they are, a mask for each vector of floats, and what
-// they are, as lists along the rows and as columns, which hold the list of each row in a lane.
+// The candidates of the rows of a group. A mask for each vector of floats says where they are.
+// Lists hold them row by row, and columns hold the same lists one to a lane.
 template <class Scalar>
 class GroupCandidates {
  public:
   static constexpr int kRows = kLanes<float>;
 
-  // The rows have to outlive this.
+  // `rows` has to outlive this object.
   GroupCandidates(RowVectors<Scalar>& rows, int64_t k)
       : rows_(rows),
         k_(k),
@@ -41,8 +41,9 @@ class GroupCandidates {
     columns_.reserve(kRows * (longest_ + kRows));
   }
 
-  // Lists the entries of each row that reach its bound, or the first of those that equal it, where
-  // there are more than k. Returns how many these are at most, or -1 if they are too many.
+  // Lists the entries of each row that reach its bound. Where they are many more than k, entries
+  // that equal the bound and lose every tie are left out. Returns the length of the longest list,
+  // or -1 if one is too long.
   int64_t collect(Scalar const* logits, Floats bounds) {
     int64_t const length = rows_.length();
     bool const is_short = vectors_ <= tuning::kFewVectors;
@@ -68,7 +69,7 @@ class GroupCandidates {
 
   Floats* columns() { return reinterpret_cast<Floats*>(columns_.data()); }
 
-  // From lists to columns.
+  // Copies the lists to the columns.
   void gather(int64_t longest) {
     for (int row = 0; row < kRows; ++row) {
       for (int64_t i = counts_[row]; i < longest; i += kRows) {
@@ -83,7 +84,7 @@ class GroupCandidates {
     }
   }
 
-  // The other way.
+  // Copies the columns to the lists.
   [[gnu::noinline]] void scatter(int64_t longest) {
     for (int64_t first = 0; first < longest; first += kRows) {
       Floats square[kRows];
@@ -96,11 +97,11 @@ class GroupCandidates {
   // Whether some entries that equal their row's bound were left out.
   bool has_dropped_ties() const { return has_dropped_ties_; }
 
-  // Whether so many vectors of the row hold candidates that all are taken.
+  // Whether so many vectors of the row hold candidates that all of its vectors are taken.
   bool is_crowded(int row) const { return hits_[row] > most_hits_; }
 
-  // Writes a row whose list holds the bits of weights, in whole vectors, of which the last extends
-  // beyond the row. Asks for a row to come.
+  // Writes a row, whose list now holds the bits of weights, in whole vectors, the last of which
+  // extends beyond the row. Prefetches a later row.
   template <bool Streams>
   void expand_all(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
     float const* list = list_of(row);
@@ -113,7 +114,7 @@ class GroupCandidates {
     });
   }
 
-  // The same for a row of zeros: vectors without candidates stay so.
+  // Writes only the vectors with candidates, over a row of zeros.
   void expand_marked(int row, Scalar* weights) const {
     float const* list = list_of(row);
     LaneBits const* const masks = masks_of(row);
@@ -124,7 +125,7 @@ class GroupCandidates {
     });
   }
 
-  // Makes zeros of it again.
+  // Writes zeros over these vectors again.
   void clear_marked(int row, Scalar* weights) const {
     int32_t const* const places = places_of(row);
     float const* nothing = nullptr;
@@ -137,7 +138,7 @@ class GroupCandidates {
   using Element = typename Numbers::Element;
   using Masks = std::make_signed_t<LaneBits>;
   static constexpr int kCount = kLanes<Element>;        // entries in a vector
-  static constexpr int kFloatVectors = kCount / kRows;  // that they become
+  static constexpr int kFloatVectors = kCount / kRows;  // vectors of floats that one becomes
   static constexpr int kMasks = kLanes<Masks>;          // masks in a vector
   static constexpr int kUsualHits = kMasks / tuning::kVectorsOfHit;
   static constexpr LaneBits kAllRows = (1U << kRows) - 1;
@@ -172,7 +173,7 @@ class GroupCandidates {
     }
   }
 
-  // Of the entries that equal the bound, takes those away that have k others before them: they lose
+  // Unmarks the entries that equal the bound in the vectors after k marked entries, since they lose
   // every tie.
   [[gnu::noinline]] void unmark_ties(int row, Scalar const* entries, float bound) {
     auto const least = Numbers::least_of(narrow<Scalar>(bound));
@@ -189,8 +190,8 @@ class GroupCandidates {
     }
   }
 
-  // Finds the vectors of floats that hold candidates. So many of a vector of masks are taken
-  // without a branch.
+  // Finds the vectors of floats that hold candidates. For each vector of masks, the first
+  // kUsualHits of them are taken without a branch.
   int64_t find_hits(int row) {
     LaneBits const* const masks = masks_of(row);
     int32_t* const places = places_of(row);
@@ -219,7 +220,7 @@ class GroupCandidates {
     return count;
   }
 
-  // Lists a row in one go. Most of its vectors hold candidates.
+  // Lists the candidates of a row of few vectors, most of which hold some, in one pass.
   int64_t list_short(int row, Scalar const* entries, float bound) {
     LaneBits* const masks = masks_of(row);
     float* const list = list_of(row);
@@ -241,13 +242,13 @@ class GroupCandidates {
     return next - list;
   }
 
-  // The last floats of a row, and others that mean nothing.
+  // The row's last floats, which are less than a vector, and others that mean nothing.
   Floats rest_floats(Scalar const* entries) {
     return widen_lanes(rows_.rest_of(entries) + (rows_.length() / kRows * kRows - rows_.whole()));
   }
 
-  // Lists the entries that are marked. Returns how many these are; more than the longest list holds
-  // are not listed.
+  // Lists the marked entries and returns how many there are. If these are more than a list holds,
+  // it lists none.
   int64_t list(int row, Scalar const* entries) {
     int64_t const hits = find_hits(row);
     if (hits * kRows > longest_) {
@@ -278,7 +279,7 @@ class GroupCandidates {
     return next - list;
   }
 
-  // A vector of floats as weights, from the bits of a list.
+  // Takes the next weights from a list of their bits, as many as a vector of floats has lanes.
   static auto next_numbers(LaneBits mask, float const*& list) {
     auto const bits = expand(list, mask);
     list += std::popcount(mask);
@@ -301,9 +302,9 @@ class GroupCandidates {
   RowVectors<Scalar>& rows_;
   int64_t k_;
   int64_t vectors_;    // of floats in a row
-  int64_t most_hits_;  // for which vectors are looked for
+  int64_t most_hits_;  // with more, all vectors are taken
   int64_t mask_step_;  // from the masks of a row to those of the next
-  int64_t longest_;    // list
+  int64_t longest_;    // most candidates of a list
   int64_t list_step_;  // from the list of a row to that of the next
   bool has_dropped_ties_ = false;
   int64_t counts_[kRows];

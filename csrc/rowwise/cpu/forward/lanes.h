@@ -17,18 +17,18 @@
 #include "rowwise/cpu/vectors/transpose.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Several rows at once, one in each lane of a vector, for small k: no step depends on how a row's
-// entries lie, so short rows cost no branches.
+// Maps several rows at once, one in each lane of a vector, for small k. No step depends on how a
+// row's entries lie, so short rows cost no branches.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Makes a row NaN that is not ordinary.
+// Fills a row with NaN if it is not ordinary.
 template <class Scalar>
 [[gnu::noinline]] void fill_unless_ordinary(Scalar const* logits, Scalar* weights, int64_t length) {
   if (range_of(logits, length).is_ordinary()) return;
   std::fill_n(weights, length, narrow<Scalar>(NAN));
 }
 
-// Rows that follow each other without a gap.
+// Maps rows that follow each other without a gap.
 template <template <class> class MappingOf, class Scalar, int K>
 class LaneForward {
  public:
@@ -42,8 +42,8 @@ class LaneForward {
     if (length <= kColumns<Element>) columns_.reserve(tuning::kTiles * length);
   }
 
-  // Takes the first of `count` rows, as many as fill vectors, and returns how many they are.
-  // `readable` entries from the first on may be read.
+  // Takes as many of the `count` rows as fill vectors, from the first on, and returns how many
+  // these are. `readable` entries from `logits` on may be read.
   int64_t take(Scalar const* logits, Scalar* weights, int64_t count, int64_t readable) {
     int64_t row = 0;
     int64_t const bytes = kRows * length_ * static_cast<int64_t>(sizeof(Scalar));
@@ -57,14 +57,14 @@ class LaneForward {
     return row;
   }
 
-  // Takes kRows rows. Returns those that it left: none.
+  // Takes kRows rows. Returns the rows that it did not write, as a bit mask: none.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     take_tiles(1, logits, weights, readable);
     return 0;
   }
 
  private:
-  // Few processors compare integers of 64 bits.
+  // Doubles are compared as numbers, since not every instruction set compares 64-bit integers.
   static constexpr bool kIsDouble = sizeof(Scalar) == sizeof(double);
   using Numbers = std::conditional_t<kIsDouble, LaneNumbers<Scalar>, LaneIntegers<Scalar>>;
   using Rows =
@@ -75,11 +75,12 @@ class LaneForward {
   static Element const* bits(Scalar const* x) { return reinterpret_cast<Element const*>(x); }
   static Element* bits(Scalar* x) { return reinterpret_cast<Element*>(x); }
 
-  // While some of the tiles wait for the results of one instruction, others go on.
+  // While one tile waits for the result of an instruction, another goes on.
   void take_tiles(int tiles, Scalar const* logits, Scalar* weights, int64_t readable) {
     int64_t const step = kRows * length_;
     bool const streams = streams_ && is_whole_lines(weights, step);
-    // Pages that do not exist take long to be asked for.
+    // The tiles after these are prefetched only if they exist: it takes long to prefetch pages that
+    // do not.
     int64_t const next = readable >= 2 * tiles * step ? tiles * step : 0;
     if constexpr (K <= tuning::kFewLargest) {
       if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
@@ -96,7 +97,7 @@ class LaneForward {
     }
   }
 
-  // Rows of `Count` entries or of a smaller power of two.
+  // Takes rows whose length is `Count` or a smaller power of two.
   template <int Count>
   void take_whole(int tiles, Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
     if (length_ != Count) {

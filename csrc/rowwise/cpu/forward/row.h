@@ -90,8 +90,9 @@ class RowForward {
     write_by_estimate(mapping, logits, weights, threshold);
   }
 
-  // Takes rows with many candidates, given a threshold that is not above that of the row: a better
-  // one from an estimate may leave few, and otherwise there is no list.
+  // Takes a row with many candidates, given a threshold that is not above that of the row. Above an
+  // estimate of the threshold there may be few enough for a list; otherwise passes over the row
+  // find the support.
   void write_by_estimate(Mapping const& mapping, Scalar const* logits, Scalar* weights,
                          typename Mapping::Threshold threshold) {
     auto const entries = crowded_.widened(logits);
@@ -129,7 +130,7 @@ class RowForward {
   Fixed fixed_;
   int64_t length_;
   bool streams_;
-  bool needs_estimate_ = false;  // to find few candidates, as the row before did
+  bool needs_estimate_ = false;  // at once, since the row before had many candidates
   RowCandidates<Mapping, Scalar> candidates_;
   CrowdedRow<Mapping, Scalar> crowded_;
   Scratch<Scalar> values_;

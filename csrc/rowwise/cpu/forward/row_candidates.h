@@ -28,14 +28,14 @@ class RowCandidates {
 
   Candidates<Mapping, Scalar>& list() { return list_; }
 
-  // The most candidates that make a list. Of more, passes over the row are faster.
+  // The most candidates for which a list pays. With more, passes over the row are faster.
   int64_t most() const { return is_short() ? length_ : length_ / tuning::kDensePart; }
 
   int64_t capacity() const {
     return is_short() ? short_list(k_) : std::min(length_, most() + kMostAtOnce);
   }
 
-  // Raises the list's bound to what the largest entries of lanes show. Returns a threshold that is
+  // Raises the list's bound to what the largest entries of lanes imply. Returns a threshold that is
   // not above that of the row.
   Threshold raise_bound(Mapping const& mapping, Extremes const& extremes) {
     of_lanes_.begin_row(mapping);
@@ -46,7 +46,8 @@ class RowCandidates {
     return threshold;
   }
 
-  // Lists the candidates from `first` to before `last`. Returns whether there were few.
+  // Lists the candidates from `first` to before `last`. Returns false if these are too many, and
+  // stops.
   bool collect(Scalar const* logits, int64_t first, int64_t last) {
     return visit_at_least(
         logits + first, last - first, [&] { return list_.bound(); },
@@ -56,8 +57,9 @@ class RowCandidates {
         });
   }
 
-  // Lists the candidates of a part of a row and writes zeros to it, block by block: a block is in
-  // the nearest cache when its candidates are listed, and zeros are on their way while it is read.
+  // Lists the candidates of a part of a row and writes zeros to its weights, block by block: a
+  // block is in the nearest cache when its candidates are listed, and zeros are on their way to
+  // memory while it is read.
   void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams) {
     StreamedZeros zeros(weights + first, weights + (streams ? last : first));
     range_ = KeyRange<Scalar>::empty();
@@ -79,7 +81,7 @@ class RowCandidates {
     zeros.write_rest();
   }
 
-  // Takes in the part of the row that comes after.
+  // Adds the candidates of the part of the row that comes next.
   void add_part(RowCandidates const& later) {
     bool const has_room = is_short() || list_.size() + later.list_.size() <= capacity();
     has_list_ = has_list_ && later.has_list_ && has_room;
@@ -89,14 +91,14 @@ class RowCandidates {
     list_.add(later.list_);
   }
 
-  // What the parts hold, and whether all of their candidates are in the list.
+  // The range of the keys of all parts so far, and whether the list holds all of their candidates.
   KeyRange<Scalar> const& range() const { return range_; }
   bool has_list() const { return has_list_; }
 
  private:
   using Key = key_t<Scalar>;
 
-  static constexpr int64_t kMostAtOnce = 64;  // candidates that collect() adds
+  static constexpr int64_t kMostAtOnce = 64;  // candidates that collect() adds at once
   static constexpr int64_t kShortestBlock = kLanes<Key>;
   static constexpr int kLinesPerStep =
       Extremes::kCount * static_cast<int>(sizeof(Scalar)) / kLineBytes;
@@ -106,8 +108,8 @@ class RowCandidates {
   // Whether a list of candidates can be kept short, however many there are.
   bool is_short() const { return short_list(k_) < length_ / 2; }
 
-  // Begins a list with a bound from a sample of a long part, so that not each block of an ascending
-  // row holds candidates. Returns whether it did.
+  // Begins a list with a bound from a sample, if the part is long, so that not every block of an
+  // ascending row holds candidates. Returns whether it did.
   bool begin_by_sample(Scalar const* logits, int64_t length) {
     if (length < tuning::kSampledPart) return false;
     auto const extremes = Extremes::of_sample(logits, length, tuning::kSampledVectors);

@@ -17,9 +17,9 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As many rows as a vector has lanes of their type, which follow each other without a gap, of 5 to
-// kLongest entries, for any k. Each row lies in a lane and a copy of it is sorted, so that no step
-// but the end of a walk down it depends on how its entries lie.
+// Maps as many rows of 5 to kLongest entries as a vector has lanes of their type, for any k. The
+// rows follow each other without a gap. Each row lies in a lane, and a copy of it is sorted. Only
+// where the walk down the sorted entries ends depends on the numbers.
 template <template <class> class MappingOf, class Scalar>
 class SortedForward {
  public:
@@ -38,7 +38,8 @@ class SortedForward {
     }
   }
 
-  // `readable` entries from the first on may be read. Returns the rows that it left: none.
+  // `readable` entries from `logits` on may be read. Returns the rows that it did not write, as a
+  // bit mask: none.
   uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
     forward_at_most<8, 16, 24, 32, 48, 64>(logits, weights, readable);
     return 0;
@@ -49,7 +50,7 @@ class SortedForward {
   using Entries = Vector<typename Numbers::Element>;
   using Bits = typename ShortRows<Scalar>::Bits;
 
-  // The least of these counts that is not below the length.
+  // Takes the least of these counts that is not below the length.
   template <int Count, int... Others>
   void forward_at_most(Scalar const* logits, Scalar* weights, int64_t readable) {
     if constexpr (Count < kLongest && sizeof...(Others) > 0) {
@@ -58,8 +59,8 @@ class SortedForward {
     forward<Count>(logits, weights, readable);
   }
 
-  // Rows of up to `Count` entries. What registers cannot hold is in scratch, since stacks may be
-  // small.
+  // Takes rows of up to `Count` entries. What registers cannot hold is in scratch, since stacks may
+  // be small.
   template <int Count>
   void forward(Scalar const* logits, Scalar* weights, int64_t readable) {
     constexpr int kColumns = std::bit_ceil(static_cast<unsigned>(Count));
@@ -74,7 +75,7 @@ class SortedForward {
     }
   }
 
-  // As many entries are added as are missing, lower than any.
+  // Fills the rows up to `Count` entries with the lowest number.
   template <int Columns, int Count>
   [[gnu::always_inline]] void forward(Bits (&columns)[Columns], Entries (&sorted)[Count],
                                       Scalar const* logits, Scalar* weights, int64_t readable) {
@@ -98,8 +99,8 @@ class SortedForward {
     });
   }
 
-  // Leaves the k largest entries of each row. Of those that equal the last of them, which may be
-  // more than there is room for, the first ones stay.
+  // Leaves the k largest entries of each row. Where more entries equal the last of them than there
+  // is room for, the first ones stay.
   [[gnu::noinline]] void keep_largest(Entries* sorted, Bits* columns) const {
     Entries const last = sorted[k_ - 1];
     auto const has_ties = (last == sorted[k_]) & (last > Numbers::kLowest);
@@ -127,7 +128,7 @@ class SortedForward {
 
   int length_;
   int k_;
-  Scratch<Bits> columns_;  // and then the sorted ones
+  Scratch<Bits> columns_;  // followed by the sorted ones
   ShortRows<Scalar> rows_;
   SortedWeights<MappingOf<float>, Scalar> weights_;
 };

@@ -8,9 +8,9 @@
 #include "rowwise/cpu/forward/row.h"
 #include "rowwise/parallel.h"
 
-// One long row on several threads: each finds the candidates of its part, whose union holds the
-// support of the row (Dai and Chen, "Sparsity-exploiting distributed projections onto a simplex",
-// 2022).
+// Maps one long row on several threads. Each thread finds the candidates of its part, and their
+// union holds the support of the row (Dai and Chen, "Sparsity-exploiting distributed projections
+// onto a simplex", 2022).
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>

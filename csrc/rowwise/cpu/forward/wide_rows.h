@@ -18,7 +18,7 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The sums of the lanes of as many vectors, one in each lane.
+// Lane i of the result is the sum of the lanes of vectors[i].
 template <class Element>
 inline Vector<Element> sums_of_lanes(Vector<Element> (&vectors)[kLanes<Element>]) {
   transpose_square<Element>(vectors);
@@ -27,8 +27,9 @@ inline Vector<Element> sums_of_lanes(Vector<Element> (&vectors)[kLanes<Element>]
   return sum;
 }
 
-// As many rows of a half type as a vector has floats, of which many entries are in the support: no
-// lists, but passes along each row, with the thresholds of all of them in lanes.
+// Maps as many rows of a half type as a vector has floats, if many of their entries are in the
+// support. There are no lists but passes along each row, and the thresholds of all rows are the
+// lanes of a vector.
 template <class Mapping, class Scalar>
 class WideRows {
  public:
@@ -37,8 +38,8 @@ class WideRows {
     terms_.reserve(kRows * step_);
   }
 
-  // Finds the supports, given thresholds below theirs, relative to the maxima. A maximum of NaN
-  // stands for a row without a support.
+  // Finds the supports, given thresholds that are not above theirs, relative to the maxima. A
+  // maximum of NaN stands for a row without a support.
   void find(Scalar const* logits, Floats maxima, Floats lowest) {
     maxima_ = maxima;
     is_valid_ = maxima == maxima;
@@ -50,7 +51,8 @@ class WideRows {
     counts_ = Keys{};
     while (any_lane(pass())) {
     }
-    // The threshold of k of the entries above one is lower, so all k are in the support.
+    // If only k of the entries above a threshold are kept, their threshold is lower, so all k are
+    // in the support.
     uint64_t const too_large = lanes_at_least<int32_t>(counts_, Keys{} + (k_ + 1));
     if (too_large == 0) return;
     for_each_lane(too_large, [&](int row) {
@@ -64,10 +66,10 @@ class WideRows {
   // How many entries the largest support has.
   int32_t most() const { return largest_of_lanes<int32_t>(counts_); }
 
-  // Rows with candidates that have no exact term, which are not written: a bit for each.
+  // The rows with candidates that have no exact term, as a bit mask. write() leaves them out.
   uint64_t fine_rows() const { return fine_rows_; }
 
-  // Writes a row in whole vectors, of which the last extends beyond it.
+  // Writes a row in whole vectors, the last of which extends beyond it.
   template <bool Streams>
   void write(int row, Scalar* weights, RowAhead<Scalar> ahead) const {
     if ((fine_rows_ >> row & 1U) != 0) return;
@@ -88,7 +90,7 @@ class WideRows {
  private:
   using Wide = typename Mapping::WideTerms;
   static constexpr int kCount = kLanes<int16_t>;  // entries in a vector
-  static constexpr int kSummed = 64;              // terms of a lane, of which the sum is below 2^31
+  static constexpr int kSummed = 64;              // terms of a lane whose sum is within 2^31
   static constexpr float kMargin = 0x1p-20F;      // more than the roundings of thresholds in float
 
   Keys* terms_of(int row) { return reinterpret_cast<Keys*>(terms_.data() + row * step_); }
@@ -120,8 +122,8 @@ class WideRows {
     return is_of_row ? bits : lowest;
   }
 
-  // Replaces the thresholds by those that the entries above them imply. Returns for which rows
-  // these are others than before.
+  // Replaces the thresholds by those that the entries above them imply. Returns the rows in which
+  // the number of these entries has changed.
   Keys pass() {
     Keys high[kRows];
     Keys low[kRows];
@@ -149,7 +151,7 @@ class WideRows {
     Keys count;
   };
 
-  // Lane by lane, of the terms above a floor.
+  // Sums and counts the terms above a floor, lane by lane.
   static Sums sums_above(Keys const* terms, Keys const* end, int32_t floor) {
     Keys const floors = Keys{} + floor;
     Sums sums[2] = {};
@@ -164,14 +166,14 @@ class WideRows {
     return {sums[0].of_terms + sums[1].of_terms, sums[0].count + sums[1].count};
   }
 
-  // Of sums of terms in two parts.
+  // Finds the thresholds, given the sums of terms in two parts: high * 2^16 + low.
   void find_thresholds(Keys high, Keys low) {
     Keys const floors =
         join(thresholds_of_half<false>(high, low), thresholds_of_half<true>(high, low));
     floors_ = is_valid_ ? floors : Keys{} + Wide::kHighest;
   }
 
-  // Returns the floors.
+  // Stores the fractions of the thresholds of half of the rows, and returns their floors.
   template <bool Second>
   HalfIntegers thresholds_of_half(Keys high, Keys low) {
     auto const doubles = [](Keys x) {
@@ -189,7 +191,8 @@ class WideRows {
                                   wide_.template weights<Keys, Floats>(terms[1], floor, fraction));
   }
 
-  // Replaces weights of a few units.
+  // Computes weights of at most kFew units again, one by one: in large supports weigh() may be off
+  // there.
   void weigh_few(Keys const* terms, int32_t floor, double fraction, Vector<uint16_t>& bits) const {
     auto const has_few = [&](Keys part) { return (part > floor) & (part - floor <= Wide::kFew); };
     if (!any_lane(has_few(terms[0]) | has_few(terms[1]))) return;
@@ -201,7 +204,8 @@ class WideRows {
     }
   }
 
-  // Only of bfloat16, and only if thresholds are near 0.
+  // Finds rows with candidates that have no exact term. Only bfloat16 has such numbers, and only if
+  // thresholds are near 0 or below are they candidates.
   void find_fine_rows(Scalar const* logits, Floats bounds) {
     fine_rows_ = 0;
     if constexpr (std::is_same_v<Scalar, BFloat16>) {

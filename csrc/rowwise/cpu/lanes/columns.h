@@ -7,17 +7,17 @@
 #include "rowwise/cpu/vectors/transpose.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Between rows, as many as a vector has lanes, and vectors of their columns, one row to a lane.
+// Loads rows, as many as a vector has lanes, as vectors of their columns, one row to a lane.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// So many columns are taken at once as half of the registers hold: a transposition keeps them all
-// there.
+// How many columns are loaded at once: half of the registers hold them, so that the transposition
+// stays in registers.
 template <class Element>
 inline constexpr int kColumns = std::min(kLanes<Element>, kVectorBytes == 64 ? 16 : 8);
 
 namespace detail {
 
-// The first of the two rows in a vector, which are kBlockOf<Element> rows apart.
+// A vector holds entries of two rows, which are kBlockOf<Element> rows apart. This is the first.
 template <class Element>
 constexpr int64_t first_row(int vector) {
   return vector / kBlockOf<Element> * 2 * kBlockOf<Element> + vector % kBlockOf<Element>;
@@ -25,7 +25,7 @@ constexpr int64_t first_row(int vector) {
 
 }  // namespace detail
 
-// The columns of rows of which each begins `stride` entries after the one before.
+// Loads the columns of rows that begin `stride` entries apart.
 template <class Numbers, class Element = typename Numbers::Element>
 [[gnu::always_inline]] inline void load_columns(Element const* rows, int64_t stride,
                                                 Vector<Element> (&columns)[kColumns<Element>]) {

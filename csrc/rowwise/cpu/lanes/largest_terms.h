@@ -9,11 +9,11 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// The k largest of the terms of a row of which more are above a threshold: integers, of which two
-// vectors hold what part_of() says of a vector of entries.
+// Finds the k largest terms of a row of which more than k are above a threshold. Terms are
+// integers: two vectors of them belong to a vector of entries, as the parts of part_of() do.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As many as `count` terms are above `floor`.
+// `count` terms are above `floor`.
 struct TermsAbove {
   int32_t floor;
   int32_t count;
@@ -22,7 +22,7 @@ struct TermsAbove {
 namespace detail {
 
 struct PartedTerms {
-  int32_t above;       // as many terms
+  int32_t above;       // how many terms are above the middle
   int32_t next_above;  // the smallest of them
   int32_t next_below;  // the largest of the others
 };
@@ -43,7 +43,8 @@ inline PartedTerms part_terms(Keys const* terms, Keys const* end, int32_t middle
           largest_of_lanes<int32_t>(next_below)};
 }
 
-// Looks where it would be if the terms lay evenly, and in the middle if that takes long.
+// Looks where the k-th largest term would be if the terms lay evenly, and in the middle if that
+// takes long.
 inline int32_t kth_largest_term(Keys const* terms, Keys const* end, int32_t k, TermsAbove all) {
   int32_t low = all.floor + 1;  // `reaching` terms reach it, k or more
   int32_t reaching = all.count;
@@ -66,7 +67,7 @@ inline int32_t kth_largest_term(Keys const* terms, Keys const* end, int32_t k, T
   return low;
 }
 
-// Makes kLowest of the terms that equal `tie`, but for the first ones.
+// Replaces the terms that equal `tie` by kLowest, except for the first `kept`.
 template <class Scalar>
 inline void keep_first_ties(Keys* terms, Keys const* end, int32_t tie, int32_t kept) {
   Keys const ties = Keys{} + tie;
@@ -84,7 +85,8 @@ inline void keep_first_ties(Keys* terms, Keys const* end, int32_t tie, int32_t k
 
 }  // namespace detail
 
-// Makes kLowest of all but the k largest terms, the first ones of equals. No term is above 0.
+// Replaces all but the k largest terms by kLowest; the first ones of equal terms stay. No term is
+// above 0.
 template <class Scalar>
 [[gnu::noinline]] void keep_largest_terms(Keys* terms, Keys* end, int32_t k, TermsAbove all) {
   int32_t const last = detail::kth_largest_term(terms, end, k, all);

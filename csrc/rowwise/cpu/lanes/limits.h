@@ -9,7 +9,7 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// The k-th largest entries of several rows, one row to a lane of a vector.
+// Finds the k-th largest entries of several rows, one row to a lane of a vector.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 using Keys = Vector<int32_t>;
@@ -22,7 +22,7 @@ inline bool any_lane(Comparison const& comparison) {
 
 // How many entries of each row reach its bound.
 inline Keys count_at_least(Floats const* columns, int count, Floats bounds) {
-  constexpr int kAbreast = 4;  // sums that need not wait for each other
+  constexpr int kAbreast = 4;  // sums that do not wait for each other
   Keys counts[kAbreast] = {};
   int column = 0;
   for (; column + kAbreast <= count; column += kAbreast) {
@@ -33,14 +33,14 @@ inline Keys count_at_least(Floats const* columns, int count, Floats bounds) {
   return (counts[0] + counts[1]) + (counts[2] + counts[3]);
 }
 
-// Where the k-th largest entries of rows lie: as many as k entries of a row reach `low`, fewer
-// reach `high`.
+// Intervals in which the k-th largest entries of rows lie: k entries of a row or more reach low_,
+// and fewer reach high_.
 class LaneLimits {
  public:
-  // As many as k entries of each row of `is_open` have to reach `low`.
+  // In the rows of `is_open`, k entries or more have to reach `low`.
   LaneLimits(Floats const* columns, int count, int32_t k, Keys is_open, Floats low, Floats maxima)
       : columns_(columns), count_(count), k_(k), is_open_(is_open), low_(low), high_(maxima) {
-    // The largest entries may be equal, and then all is done.
+    // If k entries of a row equal its maximum, the row is done.
     count_at_high_ = count_at_least(columns, count, maxima);
     Keys const is_flat = is_open_ & (count_at_high_ >= k_);
     low_ = is_flat ? high_ : low_;
@@ -48,7 +48,7 @@ class LaneLimits {
     is_open_ &= ~is_flat;
   }
 
-  // Halves the intervals so many times, or until no row is open.
+  // Halves the intervals `times` times, or until no row is open.
   void halve(int times) {
     for (int step = 0; step < times && any_lane(is_open_); ++step) {
       Floats const middle = low_ / 2 + high_ / 2;
@@ -62,7 +62,7 @@ class LaneLimits {
     }
   }
 
-  // From `high` down, value by value.
+  // Lowers high_ value by value, until no row is open.
   void descend() {
     while (any_lane(is_open_)) {
       Floats next = Floats{} - INFINITY;

@@ -10,8 +10,8 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The weights of lists of candidates in columns, one list to a lane, in the way that their length
-// and their type allow.
+// Computes the weights of lists of candidates in columns, one list to a lane, in the way that the
+// lists' length and type allow.
 template <class Mapping, class Scalar>
 class ListWeights {
  public:
@@ -21,8 +21,8 @@ class ListWeights {
         short_passes_(k),
         supports_(fixed, k) {}
 
-  // Replaces candidates by the bits of their weights, as LaneSupports does. Returns whether k
-  // limits a row.
+  // Replaces candidates by the bits of their weights. The arguments are those of
+  // LaneSupports::find(). Returns whether k limits a row.
   [[gnu::noinline]] bool weigh(Floats* columns, int longest, Floats maxima, Floats thresholds) {
     if (longest <= ShortLists<Mapping, Scalar>::kLongest) {
       return short_lists_.weigh(columns, longest);

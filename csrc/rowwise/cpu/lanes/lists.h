@@ -10,10 +10,11 @@
 #include "rowwise/cpu/vectors/vector.h"
 #include "rowwise/float16.h"
 
-// Lists of candidates in columns, one list to a lane, in order.
+// What all lists of candidates in columns need. There is one list to a lane, in the order of the
+// row.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Makes -inf of the entries below `low`, and of those that equal it after so many ties.
+// Replaces the entries below `low`, and all but the first `ties` of those that equal it, by -inf.
 inline void leave_out(Floats* columns, int count, Floats low, Keys ties) {
   for (int i = 0; i < count; ++i) {
     Keys const is_tie = columns[i] == low;
@@ -23,8 +24,8 @@ inline void leave_out(Floats* columns, int count, Floats low, Keys ties) {
   }
 }
 
-// Whether a support, of which no entry lies below `lowest`, may reach a number that is no multiple
-// of the unit of short terms.
+// Whether a support may hold a number that is no multiple of the unit of ShortTerms. No entry of
+// the support lies below `lowest`.
 template <class Scalar>
 inline bool has_fine(Floats const* columns, int count, Floats lowest) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
@@ -40,7 +41,8 @@ inline bool has_fine(Floats const* columns, int count, Floats lowest) {
   return false;
 }
 
-// The bits of weights, each in a lane of 32 bits, given rounded to odd for half types.
+// Rounds weights, which are given rounded to odd for half types. Returns their bits, each in a
+// 32-bit lane.
 template <class Scalar>
 inline Floats narrowed_lanes(Floats weights) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {

@@ -13,18 +13,18 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The supports of lists of candidates of a half type, one list to a lane, by passes over them in
-// integers: for lists that are too long to be sorted.
+// Finds the supports of lists of candidates of a half type, one list to a lane, by passes over them
+// in integers. These lists are too long to be sorted.
 template <class Mapping, class Scalar>
 class ShortPasses {
  public:
-  // Sums of more terms would not fit into integers of 32 bits.
+  // A sum of more terms would not fit into 32 bits.
   static constexpr int kLongest = mappings::ShortTerms::kMost;
 
   explicit ShortPasses(int64_t k) : k_(static_cast<int32_t>(k)) {}
 
-  // As LaneSupports::find() does. Of the entries that k leaves out it makes -inf. Returns false if
-  // short terms are not exact.
+  // Does what LaneSupports::find() does, and replaces entries that k leaves out by -inf. Returns
+  // false if ShortTerms are not exact.
   bool find(Floats* columns, int count, Floats maxima, Floats lowest) {
     maxima_ = maxima;
     Floats const thresholds =
@@ -56,8 +56,8 @@ class ShortPasses {
  private:
   Keys terms(Floats logits) const { return Mapping::template short_terms<Keys>(logits, maxima_); }
 
-  // Sums those above the floors, which it raises until the least of them is above the threshold
-  // that they imply.
+  // Sums the terms above the floors. Raises the floors until the least of these terms is above the
+  // threshold that they imply.
   void sum_up(Floats const* columns, int count) {
     while (true) {
       Keys sums = {};
@@ -78,7 +78,7 @@ class ShortPasses {
     }
   }
 
-  // Leaves the k largest entries of the capped rows.
+  // Replaces all but the k largest entries of the capped rows by -inf.
   [[gnu::noinline]] void keep_largest(Floats* columns, int count, Keys is_capped) const {
     LaneLimits limits(columns, count, k_, is_capped, least_, maxima_);
     limits.halve(tuning::kHalvingsOfLanes);

@@ -14,12 +14,12 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The weights of lists of a few candidates, one list to a lane, of which a copy is sorted.
+// Computes the weights of short lists of candidates, one list to a lane, from a sorted copy.
 template <class Mapping, class Scalar>
 class ShortLists {
  public:
   using Fixed = typename Mapping::Fixed;
-  // A network for twice as many leaves the registers, and passes over the lists are faster.
+  // A network for twice as many does not fit into registers, and passes over the lists are faster.
   static constexpr int kLongest = 16;
 
   ShortLists(Fixed const& fixed, int64_t k) : fixed_(fixed), k_(static_cast<int>(k)) {}
@@ -56,7 +56,7 @@ class ShortLists {
   }
 
  private:
-  // Leaves the k largest entries of each row.
+  // Replaces all but the k largest entries of each row by -inf.
   [[gnu::noinline]] void keep_largest(Floats* sorted, Floats* columns, int count) const {
     Keys ties = {};
     for (int i = 0; i < k_; ++i) ties -= sorted[i] == sorted[k_ - 1];

@@ -12,9 +12,9 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As many rows of one length as a vector has lanes, which follow each other without a gap: what
-// their K largest entries are, and what they become by those entries' weights. Entries and weights
-// are bits, so that this is the same code for all numbers of one size.
+// Finds the K largest entries of as many rows as a vector has lanes, and writes the rows' weights
+// given those of these entries. The rows have one length and follow each other without a gap.
+// Entries and weights are taken as bits, so that all types of one size share this code.
 template <class Numbers, int K>
 class LaneRows {
  public:
@@ -24,7 +24,7 @@ class LaneRows {
 
   explicit LaneRows(int64_t length) : length_(length) {}
 
-  // `readable` entries from the first on may be read.
+  // `readable` entries from `rows` on may be read.
   [[gnu::noinline]] void find(Element const* rows, int64_t readable, Weights& weights) const {
     constexpr int64_t kStep = kColumns<Element>;
     Found largest;
@@ -39,8 +39,8 @@ class LaneRows {
     weights.set_largest(largest);
   }
 
-  // Asks for the entries `next` entries further on, too: the processor's own prefetchers, which see
-  // a stride when these rows are read, do not keep memory busy.
+  // Also prefetches the entries that lie `next` entries further on: the processor's own
+  // prefetchers, which see a stride when these rows are read, do not keep memory busy.
   template <bool Streams>
   void write(Weights& weights, Element const* entries, Element* results, int64_t next) const {
     if constexpr (Numbers::kHasTwoZeros) {
@@ -51,8 +51,8 @@ class LaneRows {
     write_rows<false, Streams>(weights, entries, results, next);
   }
 
-  // The same of rows of `Count` entries, which lie in `Count` vectors. Lane by lane these have the
-  // rows that row_of_lane() says.
+  // Does what find() does for rows of `Count` entries, which lie in `Count` vectors. row_of_lane()
+  // says of which row each lane of the columns is.
   template <int Count>
   [[gnu::always_inline]] static void find_whole(Element const* rows, int64_t next,
                                                 Vector<Element> (&columns)[Count],
@@ -89,7 +89,7 @@ class LaneRows {
     for (int i = 0; i < kColumns<Element>; ++i) largest.add(columns[i]);
   }
 
-  // Adds the columns from `column` on of those that begin with column `first`.
+  // Loads the columns that begin with column `first`, and adds those from `column` on.
   [[gnu::noinline]] void add_rest(Found& largest, Element const* rows, int64_t first,
                                   int64_t column) const {
     Vector<Element> columns[kColumns<Element>];
@@ -97,7 +97,7 @@ class LaneRows {
     for (; column < length_; ++column) largest.add(columns[column - first]);
   }
 
-  // Reads nothing else.
+  // Adds one column, and reads nothing else.
   void add_column(Found& largest, Element const* first) const {
     Element entries[kRows];
     for (int row = 0; row < kRows; ++row) {
@@ -111,7 +111,7 @@ class LaneRows {
                                     Element* results, int64_t next) const {
     int64_t const length = length_;
     int64_t const last = std::max<int64_t>(0, length - kRows);
-    // The last vector of so many rows does not extend beyond all of them.
+    // In so many rows, a row's last vector does not extend beyond the last row.
     int64_t const in_place = kRows - (kRows - 1) / length;
     int64_t row = 0;
     int64_t first = 0;
@@ -123,8 +123,8 @@ class LaneRows {
     }
   }
 
-  // Vector by vector, of which the last ends with the row. That of a shorter row extends beyond it,
-  // to where the next row is written after.
+  // Writes a row vector by vector; the last one ends with the row. In a row shorter than a vector
+  // it extends into the next row, which is written later.
   template <bool HasZeros, bool Streams>
   static void write_row(Weights const& weights, int row, Element const* entries, Element* results,
                         int64_t last, int64_t next) {
@@ -145,7 +145,7 @@ class LaneRows {
     write(of_row, last);
   }
 
-  // A row shorter than a vector that may not extend beyond it.
+  // Writes a row that is shorter than a vector, and nothing beyond it.
   template <bool HasZeros>
   void write_last_row(Weights const& weights, int row, Element const* entries,
                       Element* results) const {

@@ -8,22 +8,23 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// The supports of as many rows as a vector has floats, one row to a lane, given the rows' entries,
-// larger first: sorted(i) are the floats of the i-th ones.
+// Finds the supports of as many rows as a vector has floats, one row to a lane, from the rows'
+// sorted entries: sorted(i) returns the i-th largest entry of each row, in floats.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Calls add(i), which returns whether rows go on, for the i-th entries, `count` of them and up to
-// three more, until no row does.
+// Calls add(i) for i = 0, 1, ..., which adds the i-th largest entry of each row and returns in
+// which rows it is in the support. Stops when there is no such row, or after `count` entries and up
+// to three more.
 template <class Add>
 [[gnu::always_inline]] inline void descend(int count, Add const& add) {
-  constexpr int kSteps = 4;  // so often that is found out
+  constexpr int kSteps = 4;  // entries from one check to the next
   for (int first = 0; first < count; first += kSteps) {
     for (int i = 0; i + 1 < kSteps; ++i) add(first + i);
     if (!any_lane(add(first + kSteps - 1))) break;
   }
 }
 
-// For half types whose mappings::ShortTerms are exact.
+// Supports of half-type rows for which mappings::ShortTerms are exact.
 template <class Mapping>
 class ShortSupports {
  public:
@@ -38,19 +39,20 @@ class ShortSupports {
     levels_ = Mapping::short_levels(descent.least(), descent.rests(), descent.counts());
   }
 
-  // Rounded to odd.
+  // Returns the weights, rounded to odd.
   Floats weights(Floats logits) const {
     return reinterpret_cast<Floats>(Mapping::template short_weights<Keys>(logits, levels_));
   }
 
-  // A number that the smallest entry that may be in the support is not far above.
+  // About the least logit that can be in the support: the threshold, rounded to a multiple of the
+  // unit of ShortTerms.
   Floats lowest() const { return levels_.least - levels_.shares.high; }
 
  private:
   typename Mapping::template ShortLevels<Floats> levels_;
 };
 
-// For any.
+// Supports of any rows.
 template <class Mapping>
 class ExactSupports {
  public:
@@ -79,7 +81,7 @@ class ExactSupports {
     least_ = join(shortened(descents[0].least()), shortened(descents[1].least()));
   }
 
-  // Rounded to odd for half types.
+  // Returns the weights, rounded to odd for half types.
   template <class Scalar>
   Floats weights(Floats logits) const {
     HalfIntegers bits[2];

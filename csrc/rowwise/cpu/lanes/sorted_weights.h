@@ -14,7 +14,8 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The weights of rows that lie one to a lane, given their entries in order and sorted.
+// Computes the weights of rows that lie one to a lane, given their entries both in order and
+// sorted.
 template <class Mapping, class Scalar>
 class SortedWeights {
  public:
@@ -24,8 +25,8 @@ class SortedWeights {
 
   SortedWeights(Fixed const& fixed, int length, int k) : fixed_(fixed), length_(length), k_(k) {}
 
-  // Replaces the bits of a row's entries by those of their weights. `sorted`, of which no more than
-  // the first k entries are needed and those up to a multiple of 4, becomes anything.
+  // Replaces the bits of the rows' entries, in `columns`, by those of their weights. Reads the
+  // first k entries of `sorted`, rounded up to a multiple of 4, and may overwrite them.
   void weigh(Bits* sorted, Bits* columns) const {
     if constexpr (std::is_same_v<Scalar, float>) {
       ExactSupports<Mapping> supports(fixed_);
@@ -39,7 +40,8 @@ class SortedWeights {
   }
 
  private:
-  // Writes nothing and returns false if that would not be exact in some row.
+  // Computes the weights with ShortTerms. If these are not exact in some row, it writes nothing and
+  // returns false.
   bool weigh_short(Bits const* sorted, Bits is_fine, Bits* columns) const {
     if (fixed_.unit() > mappings::ShortTerms::kUnit) return false;
     ShortSupports<Mapping> supports[2];
@@ -73,7 +75,7 @@ class SortedWeights {
     }
   }
 
-  // Where a row has an entry for which ShortTerms are not exact.
+  // The rows with an entry for which ShortTerms are not exact.
   Bits rows_of_fine(Bits const* entries) const {
     if constexpr (std::is_same_v<Scalar, BFloat16>) {
       using Magnitudes = Vector<uint16_t>;
@@ -82,7 +84,7 @@ class SortedWeights {
       auto least = Magnitudes{} - 1;
       for (int i = 0; i < k_; ++i) {
         Bits const magnitudes = entries[i] < 0 ? -entries[i] : entries[i];
-        least = smaller(least, reinterpret_cast<Magnitudes>(magnitudes) - 1);  // that of 0 is none
+        least = smaller(least, reinterpret_cast<Magnitudes>(magnitudes) - 1);  // 0 wraps around
       }
       return least < static_cast<uint16_t>(kLeast - 1);
     }

@@ -10,12 +10,13 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Rows one to a lane of a vector, so that no pass over their entries ends with a sum over lanes.
-// Passes are those of support.h.
+// Finds the supports of rows that lie one to a lane of a vector, so that no pass over their entries
+// ends with a sum over lanes. The passes are those of rows/support.h.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Thresholds at or below those of the rows, raised from lower ones by passes of Michelot's
-// iteration in float over the rows' entries or over some of them. All are relative to the maxima.
+// Raises thresholds that are at or below those of the rows, and leaves them so, by passes of
+// Michelot's iteration in float over the rows' entries or over some of them. Thresholds are
+// relative to the maxima.
 inline Floats raise_thresholds(Floats const* columns, int64_t count, Floats maxima,
                                Floats thresholds, int passes) {
   Floats counts = {};
@@ -64,7 +65,7 @@ class LaneSupports {
     sum_up(columns, count, largest_);
   }
 
-  // Whether there are rows of which more than k entries are above the threshold.
+  // Whether some row has more than k entries above its threshold.
   bool has_capped() const { return has_capped_; }
 
   // Replaces entries by the bits of their weights.
@@ -78,12 +79,13 @@ class LaneSupports {
   }
 
  private:
-  // Which entries, of those above the thresholds, are taken: all,
+  // A selection that takes all entries above the thresholds.
   struct AboveThreshold {
     static void keep(Floats, Vector<int64_t> (&)[2]) {}
   };
 
-  // or those above the smallest, and the first ones equal to it.
+  // A selection that takes those of them that are above `smallest`, and the first `ties` that equal
+  // it.
   struct Largest {
     Floats smallest;
     Keys ties;
@@ -112,7 +114,8 @@ class LaneSupports {
     visit(terms, is_included);
   }
 
-  // Replaces the thresholds by those of the entries taken. Returns whether all of these are above.
+  // Replaces the thresholds by those that the selected entries imply. Returns whether all of these
+  // entries are above them.
   template <class Selection>
   bool sum_up(Floats const* columns, int64_t count, Selection selection) {
     Vector<uint64_t> sums[2] = {};
@@ -141,8 +144,8 @@ class LaneSupports {
     return !any_lane(is_below[0] | is_below[1]);
   }
 
-  // The k largest entries of the capped rows, of which as many reach the bounds, and all entries of
-  // the other rows.
+  // Selects the k largest entries of the capped rows, in which k entries or more reach the bounds,
+  // and all entries of the other rows.
   Largest find_largest(Floats const* columns, int64_t count, Keys is_capped, Floats maxima,
                        Floats bounds) const {
     LaneLimits limits(columns, count, k_, is_capped, bounds, maxima);

@@ -8,10 +8,10 @@
 #include "rowwise/cpu/vectors/vector.h"
 #include "rowwise/ordered_key.h"
 
-// The k largest entries of several rows, one row to a lane, and what they weigh, for small k.
+// The k largest entries of several rows, one row to a lane, and their weights, for small k.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// The largest entries of as many rows as there are lanes, larger first.
+// Collects the `Count` largest entries of as many rows as there are lanes, larger first.
 template <class Numbers, int Count>
 struct Largest {
   using Element = typename Numbers::Element;
@@ -31,9 +31,9 @@ struct Largest {
   }
 };
 
-// What the entries of as many rows weigh, given the K largest of each and the next one: as much as
-// that of the K which they equal, or nothing. Where the next one equals the last of the K, only the
-// first such entries are kept. Weights are bits.
+// The weights of all entries of such rows, given the K + 1 largest ones of each row. An entry that
+// equals one of the K largest has the weight of that one, and any other has none. If the next one
+// equals the last of the K, only the first entries of that value have a weight. Weights are bits.
 template <class Numbers, int K>
 class LaneWeights {
  public:
@@ -53,22 +53,22 @@ class LaneWeights {
   typename Numbers::Seen const& seen() const { return seen_; }
   Vector<Element> maxima() const { return load<Element>(entries_[0]); }
 
-  // The bits of the i-th largest entry of each row, and those of its weight, which are to be set.
+  // The bits of the i-th largest entry of each row, and those of its weight, which the caller sets.
   Element const* logits(int i) const { return logits_[i]; }
   Bits* weights(int i) { return weights_[i]; }
 
-  // The rows that may not be ordinary, a bit for each.
+  // The rows that may not be ordinary, as a bit mask.
   void set_suspects(Vector<Bits> comparison) { suspects_ = lanes_where(comparison); }
   uint64_t suspects() const { return suspects_; }
 
-  // Takes the weights of ties away, to be given to the first ones alone.
+  // Sets the weights of ties for the last place apart, since only the first ones have them.
   void settle_ties() {
     is_tied_ = is_tied_ & (load<Bits>(weights_[K - 1]) != 0);
     rows_with_ties_ = lanes_where(is_tied_);
     if (rows_with_ties_ != 0) take_ties_away();
   }
 
-  // Whether an entry that weighs something is 0, which the bits of two numbers are.
+  // Whether an entry with a weight is 0, which has the bits of two numbers.
   bool find_zeros() {
     Vector<Bits> zero_weights = {};
     for (int i = 0; i < K; ++i) {
@@ -90,8 +90,8 @@ class LaneWeights {
     }
   }
 
-  // The weights of a row's entries from one column on, without its ties. Compares bits, so
-  // `HasZeros` is whether zeros may weigh something.
+  // Looks up the weights of a row's entries, a vector at a time. Ties have none here. Entries are
+  // compared by their bits, so `HasZeros` says that a zero may have a weight.
   template <bool HasZeros>
   class OfRow {
    public:
@@ -119,7 +119,7 @@ class LaneWeights {
     Vector<Bits> weights_[kCount];
   };
 
-  // The same with the ties of one row. `last` is where its last vector begins.
+  // Does what OfRow does, in a row with ties. `last` is where the row's last vector begins.
   template <class OfRow>
   class OfTies {
    public:
@@ -134,7 +134,7 @@ class LaneWeights {
       return is_kept ? weight_ : others_(row, column);
     }
 
-    // The column after the last tie that weighs something.
+    // The index after the last tie that has a weight.
     int64_t end() const { return end_; }
 
    private:

@@ -16,7 +16,7 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 namespace detail {
 
-// Returns whether these are the weights.
+// Computes the weights in float. Returns false if they are not exact in some row.
 template <class Mapping, class Scalar, class Numbers, int K>
 [[gnu::noinline]] bool weigh_in_float(LaneWeights<Numbers, K>& rows) {
   Floats logits[2][K];
@@ -34,7 +34,7 @@ template <class Mapping, class Scalar, class Numbers, int K>
   return lanes_at_least<int32_t>(is_exact, Vector<int32_t>{}) == 0;
 }
 
-// For any logits of half types.
+// Computes the weights of any logits of half types.
 template <class Mapping, class Scalar, class Numbers, int K>
 [[gnu::noinline]] void weigh_short(LaneWeights<Numbers, K>& rows,
                                    typename Mapping::Fixed const& fixed) {
@@ -69,14 +69,14 @@ template <class Mapping, class Numbers, int K>
   weigh_half.template operator()<true>();
 }
 
-// By sums of more than a double holds.
+// Computes the weights of one row by sums of more bits than a double has.
 template <class Mapping, class Numbers, int K>
 void weigh_one(LaneWeights<Numbers, K>& rows, int row, typename Mapping::Fixed const& fixed) {
   Mapping const mapping(rows.logits(0)[row], fixed);
   typename Mapping::Term terms[K];
   typename Mapping::Sum sum;
   auto threshold = mapping.lowest_threshold();
-  // An infinite row has no terms, and is made NaN later.
+  // A row with an infinite maximum has no terms, and its weights become NaN later.
   int const most = std::isfinite(mapping.maximum()) ? K : 0;
   int count = 0;
   for (; count < most && rows.logits(count)[row] >= mapping.lower_bound(); ++count) {

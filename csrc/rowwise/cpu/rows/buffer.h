@@ -23,7 +23,7 @@ class RowBuffer {
 
   Scalar* writable(Scalar* row) { return stride_ == 1 ? row : scratch_.data(); }
 
-  // Makes what was written through writable(row) part of the row.
+  // Copies what was written through writable(row) to the row, unless it was written there.
   void store(Scalar* row) const {
     if (stride_ == 1) return;
     Scalar const* const written = scratch_.data();

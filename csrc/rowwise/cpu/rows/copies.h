@@ -13,15 +13,15 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Some rows of a tensor, of any strides, copied to scratch, where they follow each other without a
-// gap, and back.
+// Copies rows of any strides to scratch, where they follow each other without a gap, and back.
 template <class Scalar>
 class RowCopies {
  public:
   using Bits = key_t<Scalar>;
   static constexpr int kSquare = kLanes<Bits>;
 
-  // As many rows as share lines, while they fit into the cache of a core.
+  // How many rows to copy together, since neighbouring rows share cache lines: 1 to 4 squares of
+  // them, as many as fit into tuning::kCopiedBytes.
   static int64_t rows_for(int64_t length) {
     int64_t const rows = tuning::kCopiedBytes / (length * static_cast<int64_t>(sizeof(Scalar)));
     return std::clamp<int64_t>(rows / kSquare, 1, 4) * kSquare;
@@ -34,7 +34,7 @@ class RowCopies {
 
   Scalar* data() { return scratch_.data(); }
 
-  // From the rows that begin at base + offsets[0], base + offsets[1], ...
+  // Copies the rows that begin at base + offsets[0], base + offsets[1], ... to data().
   void load(Scalar const* base, int64_t const* offsets, int64_t rows) {
     for_each_square(offsets, rows, [&](int64_t row, int64_t column, bool is_whole) {
       Scalar const* const source = base + offsets[row] + column * stride_;
@@ -61,7 +61,8 @@ class RowCopies {
   }
 
  private:
-  // Whether a square of adjacent rows is one of vectors is told to visit(row, column, is_whole).
+  // Calls visit(row, column, is_whole) for each square. A square is whole, so that vectors can copy
+  // it, if kSquare rows that are neighbours in memory have kSquare entries each in it.
   template <class Visit>
   void for_each_square(int64_t const* offsets, int64_t rows, Visit const& visit) const {
     for (int64_t row = 0; row < rows; row += kSquare) {

@@ -11,16 +11,16 @@
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
-// How the numbers of rows are compared in the lanes of vectors.
+// Ways to compare the numbers of rows in the lanes of vectors.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// By themselves.
+// Compares the numbers themselves.
 template <class Scalar>
 struct LaneNumbers {
   using Element = Scalar;
   using Bits = key_t<Scalar>;
   using Lanes = Vector<Bits>;
-  static constexpr bool kHasTwoZeros = false;  // but one that compares
+  static constexpr bool kHasTwoZeros = false;  // -0.0 equals +0.0
   static constexpr Element kLowest = -std::numeric_limits<Element>::infinity();
 
   static Vector<Element> of(Scalar const* source) { return load<Element>(source); }
@@ -31,17 +31,19 @@ struct LaneNumbers {
   static Vector<Element> bits(Vector<Element> x) { return x; }
   static void widen_to(Element* destination, Vector<Element> x) { store(destination, x); }
 
-  // The larger of those lanes that become the same lane of a vector of floats.
+  // Reduces the lanes to those of a vector of floats, by the larger of two that share one. Here
+  // none do.
   static Vector<Element> largest_floats(Vector<Element> x) { return x; }
 
-  // What has been seen of the rows. No comparison finds a NaN, but a sum keeps it.
+  // Notices rows that are not ordinary (KeyRange::is_ordinary). No comparison finds a NaN, but a
+  // sum keeps it.
   class Seen {
    public:
     void add(Vector<Element> x) { sum_ += x; }
     void add(Seen const& other) { sum_ += other.sum_; }
 
-    // The lanes of rows that may hold a NaN or +inf, or -inf alone: all that do, and those whose
-    // sum overflows.
+    // The lanes of rows that may hold a NaN or +inf, or nothing but -inf: all that do, and some
+    // whose sum overflows.
     Lanes suspects(Vector<Element> maximum) const {
       auto const difference = maximum - maximum;
       return (sum_ != sum_) | (difference != difference);
@@ -56,9 +58,9 @@ struct LaneNumbers {
   }
 };
 
-// By integers of the same order: their magnitudes with a sign, so that -0.0 equals +0.0. They
-// compare faster than numbers, and a vector holds twice as many of 16 bits as of floats. This much
-// is the same for all numbers of one size.
+// Compares integers of the same order as the numbers: their magnitudes with a sign, so that -0.0
+// equals +0.0. Integers compare faster than floating-point numbers, and a vector holds twice as
+// many 16-bit ones as floats. This base class is the same for all types of one size.
 template <class Integer>
 struct OrderedLanes {
   using Element = Integer;
@@ -67,9 +69,10 @@ struct OrderedLanes {
   static constexpr Element kMinusZero = std::numeric_limits<Element>::min();
   static constexpr Element kLowest = std::numeric_limits<Element>::min();
 
-  // bits() are those of +0.0 for either zero.
+  // Turns a number's bits into such an integer. bits() turns it back, into the bits of +0.0 for
+  // either zero.
   static Vector<Element> of_bits(Vector<Element> bits) {
-    // Unsigned, since the lanes that are not taken may overflow.
+    // Unsigned, since lanes that the selection below leaves out may overflow.
     using Unsigned = std::make_unsigned_t<Element>;
     auto const negated =
         broadcast(static_cast<Unsigned>(kLowest)) - reinterpret_cast<Vector<Unsigned>>(bits);
@@ -108,12 +111,13 @@ struct LaneIntegers : OrderedLanes<key_t<Scalar>> {
   };
 };
 
-// In which rows of a lane each are compared, where numbers are looked for that equal others.
+// Compares rows that lie one to a lane, in a way in which -0.0 equals +0.0.
 template <class Scalar>
 using ShortNumbers =
     std::conditional_t<sizeof(Scalar) == 2, LaneIntegers<Scalar>, LaneNumbers<Scalar>>;
 
-// By keys, which take fewer instructions, but of which -0.0 has a smaller one than +0.0.
+// Compares keys (rowwise/ordered_key.h). They take fewer instructions, but -0.0 has a smaller key
+// than +0.0.
 template <class Scalar>
 struct LaneKeys {
   using Element = key_t<Scalar>;
@@ -122,7 +126,7 @@ struct LaneKeys {
   static constexpr Element kLowest = -kInfinity - 1;
 
   static Vector<Element> of(Scalar const* source) { return load_keys(source); }
-  // The smallest of the numbers equal to x.
+  // The smallest key of the numbers equal to x.
   static Element least_of(Scalar x) {
     auto const key = key_of(x);
     return key == 0 ? -1 : key;

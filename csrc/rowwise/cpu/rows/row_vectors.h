@@ -22,15 +22,14 @@ template <class Visit>
   for (; i < count; ++i) visit(i);
 }
 
-// A row to come, of which some is asked for now and then: nothing, if the tensor ends before it,
-// since pages that do not exist take long to be asked for.
+// Prefetches a later row, vector by vector. If that row does not exist, `row` is one that does, of
+// which only the beginning is prefetched: it takes long to prefetch pages that do not exist.
 template <class Scalar>
 class RowAhead {
  public:
   RowAhead(Scalar const* row, bool exists)
       : row_(reinterpret_cast<char const*>(row)), step_(exists ? kVectorBytes : 0) {}
 
-  // Asks for its i-th vector.
   void prefetch(int64_t i) const { __builtin_prefetch(row_ + i * step_); }
 
  private:
@@ -38,8 +37,8 @@ class RowAhead {
   int64_t step_;
 };
 
-// Rows of one length, a vector of entries at a time. The last vector of a row ends with the lowest
-// number.
+// Reads rows of one length, a vector of entries at a time. The lanes of a last vector that lie
+// beyond the row hold the lowest number.
 template <class Scalar>
 class RowVectors {
  public:
@@ -65,7 +64,8 @@ class RowVectors {
     return is_of_row ? Numbers::of(rest_of(row)) : broadcast<Element>(Numbers::kLowest);
   }
 
-  // A whole vector that begins with the last entries of a row.
+  // Where a vector can be read that begins with the row's entries after whole(): in the row or in a
+  // copy.
   Scalar const* rest_of(Scalar const* row) {
     Scalar const* const source = row + whole_;
     if (is_readable(source, kCount)) return source;

@@ -11,7 +11,7 @@
 // Passes over contiguous logits, at least one vector of them.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As detail::reorder does for one.
+// Does for each lane what detail::reorder does.
 template <class VectorType>
 inline VectorType reordered(VectorType bits) {
   using Key = std::remove_cvref_t<decltype(bits[0])>;
@@ -33,9 +33,8 @@ inline KeyRange<Scalar> range_of(Scalar const* logits, int64_t length) {
   return range;
 }
 
-// The columns of a row are dealt out to lanes. The largest entry of each lane is also one of the
-// row, so what holds of the largest among these holds of the row: it has k entries at least as
-// large as the k-th of them.
+// Deals the entries of a row out to lanes, and finds the largest of each lane. Since these are
+// entries of the row, the k-th largest of them is not above the row's k-th largest.
 template <class Scalar>
 class LaneExtremes {
  public:
@@ -72,7 +71,7 @@ class LaneExtremes {
     }
     if (column < length) {
       auto const keys = load_keys(logits + length - kStep);
-      // The lanes that were in a vector before it are left out: no entry may count for two lanes.
+      // The entries that an earlier vector held are left out: no entry may count for two lanes.
       auto const is_old = first_lanes<Key>(kStep - (length - column));
       auto const lowest = broadcast(std::numeric_limits<Key>::min());
       largest[0] = larger(largest[0], is_old ? lowest : keys);
@@ -81,8 +80,8 @@ class LaneExtremes {
     finish(largest, smallest);
   }
 
-  // Of so many vectors, which must not overlap, spread evenly from the first of the row to its
-  // last.
+  // The extremes of `vectors` vectors, spread evenly from the row's beginning to its end. They must
+  // not overlap.
   static LaneExtremes of_sample(Scalar const* logits, int64_t length, int64_t vectors) {
     constexpr int64_t kStep = kLanes<Key>;
     Vector<Key> largest[kVectors];
@@ -122,8 +121,8 @@ class LaneExtremes {
   KeyRange<Scalar> range_;
 };
 
-// Calls visit(mask, column) for the logits whose key reaches bound(), in order, until it returns
-// false: a lane of the mask for each entry from that column on. Returns whether it never did.
+// Calls visit(mask, column) for the logits whose key reaches bound(), in order: bit i of the mask
+// stands for the entry at column + i. Stops, and returns false, when visit() returns false.
 template <class Scalar, class Bound, class Visit>
 inline bool visit_at_least(Scalar const* logits, int64_t length, Bound const& bound,
                            Visit const& visit) {

@@ -9,8 +9,8 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Memory of a thread's own. In place of std::vector, whose functions would be shared with code
-// compiled for other instruction sets.
+// Memory that a thread keeps between calls (thread_memory.h). It is used in place of std::vector,
+// whose functions would be shared with code compiled for other instruction sets.
 template <class Element>
 class Scratch {
  public:
@@ -21,12 +21,12 @@ class Scratch {
   Scratch& operator=(Scratch const&) = delete;
   ~Scratch() { give_back(block_); }
 
-  // Keeps no element.
+  // Does not keep the elements.
   void reserve(int64_t count) {
     size_t const bytes = static_cast<size_t>(count) * sizeof(Element);
     if (bytes <= block_.bytes) return;
     give_back(block_);
-    block_ = {};  // Nothing to give back again, should the next line throw.
+    block_ = {};  // If the next line throws, nothing is given back twice.
     block_ = take_block(bytes);
   }
 
@@ -37,7 +37,7 @@ class Scratch {
   MemoryBlock block_;
 };
 
-// A large object there, since stacks may be small.
+// A large object in scratch, since stacks may be small.
 template <class Object>
 class InScratch {
  public:

@@ -13,12 +13,13 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// As many rows as a vector has lanes, which follow each other without a gap, as columns of their
-// bits, one row to a lane. There are `Count` columns, a power of two and less than twice a row's
-// length; those that are no row's hold anything.
+// Loads rows as columns of their bits, one row to a lane, and stores such columns as rows. There
+// are as many rows as a vector has lanes, and they follow each other without a gap. There are
+// `Count` columns, a power of two and less than twice a row's length; those beyond the row's length
+// hold anything.
 //
-// The last vector of a row may extend beyond it. It then reads of the next row, or is written
-// before the next row is.
+// The last vector of a row may extend beyond it: a load then reads into the next row, and a store
+// writes the next row afterwards.
 template <class Scalar>
 class ShortRows {
  public:
@@ -31,7 +32,7 @@ class ShortRows {
     if (streams) block_.reserve(kRows * length + kRows);
   }
 
-  // `readable` entries from the first on may be read.
+  // `readable` entries from `rows` on may be read.
   template <int Count>
   void load(Scalar const* rows, int64_t readable, Bits (&columns)[Count]) {
     if constexpr (Count < kRows) {
@@ -49,7 +50,7 @@ class ShortRows {
     }
   }
 
-  // Asks for as many rows from `next` on.
+  // Writes the columns back as rows. Prefetches as many rows from `next` on.
   template <int Count>
   void store(Bits (&columns)[Count], Scalar* rows, Scalar const* next) {
     constexpr int kLine = kLineBytes / static_cast<int>(sizeof(Scalar));
@@ -71,7 +72,8 @@ class ShortRows {
       for (int i = 0; i < Count; ++i) put<Streams>(to + i * kRows, columns[i]);
       if (length_ != Count) take_padding_away<Count>(rows);
     } else {
-      // The last vectors first, so that none is written over the next row's first one.
+      // The last vectors of the rows are written first: where one extends into the next row, that
+      // row's first vector is written over it.
 #pragma GCC unroll 8
       for (int first = Count - kRows; first >= 0; first -= kRows) {
         if (first < length_) store_square<Streams>(columns + first, rows + first, length_ - first);
@@ -84,7 +86,8 @@ class ShortRows {
     Streams ? stream(to, bits) : cpu::ZETA_CAPABILITY::store(to, bits);
   }
 
-  // `length` and `readable` are what is left of a row and of all.
+  // `length` is what is left of a row, and `readable` is how many entries from `rows` on may be
+  // read.
   void load_square(Scalar const* rows, int length, int64_t readable, Bits* columns) const {
     Bits square[kRows];
 #pragma GCC unroll 32
@@ -124,7 +127,7 @@ class ShortRows {
     std::copy_n(entries, count, to);
   }
 
-  // Copies rows to where there are `Count` entries for each, or from there.
+  // Copies rows to padded_, where each takes `Count` entries. take_padding_away() copies them back.
   template <int Count>
   Scalar const* pad(Scalar const* rows, int64_t readable) {
     int row = 0;

@@ -7,8 +7,8 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Writes numbers that follow each other around the caches, from scratch that holds a line and the
-// most that is written at once.
+// Writes numbers that follow each other with non-temporal stores, a line at a time. The scratch has
+// room for a line and for the most numbers that are written at once.
 template <class Scalar>
 class StreamedLines {
  public:
@@ -20,10 +20,10 @@ class StreamedLines {
     destination_ -= held_;
   }
 
-  // Where to put what comes next.
+  // Where the next numbers are to be put.
   Scalar* next() { return scratch_ + held_; }
 
-  // Writes `count` numbers that were put there, except for those of an incomplete line.
+  // Writes the `count` numbers that were put there, up to the last whole line.
   void write(int64_t count) {
     int64_t const end = held_ + count;
     int64_t const whole = end / kLine * kLine;
@@ -44,10 +44,10 @@ class StreamedLines {
  private:
   static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
 
-  Scalar* destination_;  // of the first number in scratch
+  Scalar* destination_;  // where the first number in scratch goes
   Scalar* scratch_;
-  int64_t held_;      // of an incomplete line
-  int64_t left_out_;  // of a first line, which are not of these numbers
+  int64_t held_;      // numbers in scratch, of an incomplete line
+  int64_t left_out_;  // places of the first line before the first number
 };
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -11,7 +11,7 @@
 #include "rowwise/cpu/vectors/vector.h"
 #include "rowwise/ordered_key.h"
 
-// The support of some entries of a row, found by passes over them.
+// Finds the support of some entries of a row by passes over them.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // The entries above `smallest`, and the first `ties` of those equal to it.
@@ -21,7 +21,7 @@ struct Support {
   Real smallest;
   int64_t ties;
   int64_t count;
-  bool is_capped;  // there were more entries above their threshold than k
+  bool is_capped;  // more than k entries were above their threshold
 };
 
 // The entries of a row, or candidates among them, in order.
@@ -30,7 +30,7 @@ struct Entries {
   Scalar const* data;
   int64_t count;
 
-  // Calls visit(vector of Real) for all entries, of which the last are -inf.
+  // Calls visit(vector of Real) for all entries. The last vector is filled up with -inf.
   template <class Visit>
   void for_each_vector(Visit const& visit) const {
     using Real = widened_t<Scalar>;
@@ -45,7 +45,7 @@ struct Entries {
   }
 };
 
-// The key above all numbers equal to x, of which -0.0 has a smaller key than +0.0.
+// The key after those of all numbers equal to x; -0.0 has a smaller key than +0.0.
 template <class Real>
 inline key_t<Real> key_after(Real x) {
   return key_of(x + Real{0}) + 1;
@@ -65,7 +65,8 @@ struct SumAndSmallest {
   Real smallest = std::numeric_limits<Real>::infinity();
 };
 
-// The exact sum of the terms for which includes(logit, term) holds. `maximum` is the mapping's.
+// The exact sum of the terms for which includes(logit, term) holds, and the smallest of their
+// logits.
 template <class Mapping, class Scalar, class Includes>
 inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
                    Includes const& includes) {
@@ -81,7 +82,7 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
       result.smallest = std::min(result.smallest, logit);
     }
   } else {
-    // Two of each, of which neither waits for the other.
+    // There are two accumulators of each kind, so that neither waits for the other.
     Doubles const none = Doubles{} + std::numeric_limits<double>::infinity();
     Vector<uint64_t> sums[2] = {};
     Vector<int64_t> counts[2] = {};
@@ -108,7 +109,7 @@ inline auto sum_if(Mapping const& mapping, Entries<Scalar> const& entries,
   return result;
 }
 
-// How far the sums of floats below can be off, divided by their counts: by half a unit in the last
+// How far the sums of floats below, divided by their counts, can be off: half a unit in the last
 // place for each partial sum.
 inline float estimate_error(int64_t count) {
   int64_t const additions = count / kLanes<float> + int64_t{2} * kLanes<float>;
@@ -117,12 +118,12 @@ inline float estimate_error(int64_t count) {
 
 struct Estimate {
   float threshold;  // relative to the maximum
-  int64_t count;    // of the entries above it, about
+  int64_t count;    // about how many entries are above it
 };
 
-// A threshold at or below that of the entries and near it, by Michelot's iteration in float from
-// `start`, relative to the maximum. That need not lie below it: what the entries above it imply
-// does, since the threshold of some entries is at most that of all.
+// Estimates the threshold of the entries, relative to the maximum, by Michelot's iteration in
+// float. The estimate is near the threshold and never above it. `start` may be above it: what the
+// entries above `start` imply is not, since the threshold of some entries is at most that of all.
 template <class Mapping, class Scalar>
 inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
                                    float start) {
@@ -141,7 +142,7 @@ inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const
     int64_t const previous = count;
     count = sum_of_lanes<int32_t>(counts);
     if (pass > 0 && count == previous) break;
-    // The maximum by itself has the threshold -1.
+    // The maximum alone has the threshold -1.
     threshold = count == 0 ? -1
                            : Mapping::estimated_threshold(sum_of_lanes<float>(sums),
                                                           static_cast<float>(count));
@@ -149,30 +150,30 @@ inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const
   return {threshold - estimate_error(entries.count), count};
 }
 
-// Where to look for the k-th largest entry, between a number that so many too many entries reach
-// and one that so many too few do: by turns where it would be if they were spread evenly, and
-// halfway.
+// Where to look next for the k-th largest entry, if `too_many` more than k entries reach `low`, and
+// `too_few` fewer than k reach `high`: by turns halfway, and where it would be if they were spread
+// evenly.
 template <class Numbers>
 inline Numbers middle_of(int step, Numbers low, Numbers high, Numbers too_many, Numbers too_few) {
   if (step % 2 == 0) return low / 2 + high / 2;
   return low + (high - low) * (too_many / (too_many + too_few));
 }
 
-// The k-th largest entry, given a smaller one, and what a support of k entries is then.
+// Leaves the k largest entries in a support that has more, and finds their threshold.
 template <class Mapping, class Scalar>
 void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_t k,
                   Support<Mapping, widened_t<Scalar>>& support) {
   using Real = widened_t<Scalar>;
-  auto low = key_of(support.smallest);       // as many as k entries are at least this
-  auto high = key_after(mapping.maximum());  // fewer are at least this
+  auto low = key_of(support.smallest);       // k entries or more reach it
+  auto high = key_after(mapping.maximum());  // fewer than k do
   int64_t count_at_low = support.count;
   int64_t count_at_high = 0;
   for (int step = 0; count_at_low > k && high - low > 1; ++step) {
-    // By values it takes few steps for most rows, halving the keys few for any.
+    // Steps by values are few for most rows, and steps that halve the keys are few for any row.
     auto middle = key_of(middle_of(step, scalar_of<Real>(low), scalar_of<Real>(high),
                                    static_cast<Real>(count_at_low - k),
                                    static_cast<Real>(k - count_at_high)));
-    // The largest entries may be equal, and then all is done.
+    // The first step asks for the maximum: if k entries equal it, the search is over.
     if (step == 0) middle = high - 1;
     if (step >= tuning::kStepsByValue || middle <= low || middle >= high) {
       middle = low + (high - low) / 2;
@@ -192,14 +193,15 @@ void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_
   support.count = k;
 }
 
-// The support of entries at or below the mapping's maximum, given a threshold that is not above
-// theirs, and better near it.
+// Finds the support of entries that are not above the mapping's maximum. `threshold` must not be
+// above theirs; the nearer it is, the fewer passes there are.
 template <class Mapping, class Scalar>
 Support<Mapping, widened_t<Scalar>> find_support(Mapping const& mapping,
                                                  Entries<Scalar> const& entries, int64_t k,
                                                  typename Mapping::Threshold threshold) {
   using Real = widened_t<Scalar>;
-  // Michelot's iteration (1986): each pass drops what is not above the threshold of the rest.
+  // Michelot's iteration (1986): each pass drops the entries that are not above the threshold of
+  // those that the pass before left.
   while (true) {
     auto const [sum, smallest] = sum_if(
         mapping, entries, [&](auto, auto term) { return mapping.is_above(term, threshold); });

@@ -8,10 +8,10 @@
 namespace zeta::rowwise::cpu {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};  // a line
+constexpr std::align_val_t kAlignment{64};  // a cache line
 
-// Tools that watch memory see where a block ends, and what of it was never written, only if each is
-// new.
+// Memory checkers see where a block ends, and which part of it was never written, only if each
+// block is a new one. Under them nothing is kept.
 #if defined(ZETA_KEEP_NO_MEMORY) || defined(__SANITIZE_ADDRESS__)
 constexpr size_t kMostBytes = 0;
 #else
@@ -20,11 +20,11 @@ constexpr size_t kMostBytes = tuning::kKeptBytes;
 
 void release(MemoryBlock block) { ::operator delete(block.data, kAlignment); }
 
-// What one thread keeps, the longest kept first.
+// The blocks that one thread keeps, the longest kept first.
 class KeptBlocks {
  public:
-  // The smallest of so many bytes or more, or none. The same call as before finds what it gave back
-  // last without a search.
+  // Takes the smallest kept block of at least `bytes`, or none. The search begins with the block
+  // given back last and ends where one fits exactly, so that it is short if a call is repeated.
   MemoryBlock take(size_t bytes) {
     int found = -1;
     for (int i = count_ - 1; i >= 0 && (found < 0 || blocks_[found].bytes > bytes); --i) {
@@ -62,7 +62,7 @@ class KeptBlocks {
   bool has_ended_ = false;
 };
 
-// Without a destructor, since those of a thread's other objects may call the engine after it.
+// This has no destructor, since those of the thread's other objects may call the engine later.
 constinit thread_local KeptBlocks kept;
 
 struct EndOfThread {

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-// Memory that a call needs while it runs. What is given back stays with the thread for its next
-// call: the system would take it in pages, and each of them would be a fault when it is next used.
+// Memory that a call needs while it runs. A block that is given back stays with the thread for its
+// next call. If the system took it back, each of its pages would cost a fault at its next use.
 namespace zeta::rowwise::cpu {
 
 struct MemoryBlock {
@@ -11,10 +11,10 @@ struct MemoryBlock {
   size_t bytes = 0;
 };
 
-// So many bytes or more, from the beginning of a line on. Throws std::bad_alloc.
+// A block of at least `bytes`, aligned to a cache line. Throws std::bad_alloc.
 MemoryBlock take_block(size_t bytes);
 
-// Of the thread that took it or of any other.
+// The block may come from any thread.
 void give_back(MemoryBlock block) noexcept;
 
 }  // namespace zeta::rowwise::cpu

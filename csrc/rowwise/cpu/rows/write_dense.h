@@ -10,7 +10,7 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Writing rows of which many entries are not zero.
+// Writes rows in which many entries are not zero.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Maps the entries of one row, given its support, to weights, in order and piece by piece.
@@ -30,7 +30,7 @@ class DenseRow {
         leave_out_ties(logits + column, weights + column);
       }
     } else {
-      // A copy, which no store to the weights can change.
+      // This is a copy, which no store to the weights can change.
       DenseRow const row = *this;
       for (; column + kStep <= count; column += kStep) {
         write_vector(row, logits + column, weights + column);
@@ -68,13 +68,14 @@ class DenseRow {
     }
   }
 
-  // Only the first ones of the entries that equal the smallest are kept.
+  // Of the entries that equal the smallest one of the support, only the first keep their weights.
   void leave_out_ties(Real const* logits, Scalar* weights) {
     if (bound_ != support_.smallest) return;
     auto const is_tie = load<Real>(logits) == support_.smallest;
     ties_ += sum_of_lanes<key_t<Real>>(is_tie);
     if (ties_ >= 0) return;
-    // The last ones of this vector, and all after it, are left out.
+    // The last ties of this vector lose their weights, and the raised bound leaves out all after
+    // it.
     for (int64_t lane = kStep - 1; ties_ < 0; --lane) {
       if (!is_tie[lane]) continue;
       weights[lane] = Scalar{};

@@ -7,14 +7,13 @@
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Writing rows of which most entries are zero.
+// Writes rows in which most entries are zero.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 inline constexpr int64_t kLineBytes = 64;
 
 inline bool is_streamed(int64_t bytes) { return bytes >= tuning::kStreamedBytes; }
 
-// Writes zeros.
 template <class Scalar>
 inline void write_zeros(Scalar* row, int64_t length) {
   std::memset(static_cast<void*>(row), 0, static_cast<size_t>(length) * sizeof(Scalar));
@@ -26,7 +25,7 @@ inline bool is_whole_lines(Scalar const* first, int64_t length) {
   return (reinterpret_cast<uintptr_t>(first) | bytes) % kLineBytes == 0;
 }
 
-// Writes whole lines around the caches.
+// Writes whole lines with non-temporal stores.
 template <class Scalar>
 inline void stream_lines(Scalar* destination, Scalar const* source, int64_t length) {
   for (int64_t i = 0; i < length; i += kLineBytes / sizeof(Scalar)) {
@@ -34,7 +33,7 @@ inline void stream_lines(Scalar* destination, Scalar const* source, int64_t leng
   }
 }
 
-// Writes zeros around the caches, a few lines at a time.
+// Writes zeros with non-temporal stores, a few lines at a time.
 class StreamedZeros {
  public:
   StreamedZeros(void* first, void* last)
@@ -61,7 +60,7 @@ class StreamedZeros {
   char* last_;
 };
 
-// Writes a row that is zero but for `count` entries, in the order of their columns.
+// Writes a row that is zero but for `count` entries, whose indices increase.
 template <class Scalar, class Column>
 inline void write_sparse_row(Scalar* row, int64_t length, int64_t count, Column const* columns,
                              Scalar const* values) {
@@ -69,8 +68,8 @@ inline void write_sparse_row(Scalar* row, int64_t length, int64_t count, Column 
   for (int64_t i = 0; i < count; ++i) row[columns[i]] = values[i];
 }
 
-// The same, around the caches and line by line: a line that was streamed cannot be stored to again
-// without a read of it. Needs stream_fence() before another thread may read the row.
+// Writes such a row with non-temporal stores, line by line: a second store to a line would have to
+// read it first. Needs stream_fence() before another thread may read the row.
 template <class Scalar, class Column>
 inline void stream_sparse_row(Scalar* row, int64_t length, int64_t count, Column const* columns,
                               Scalar const* values) {

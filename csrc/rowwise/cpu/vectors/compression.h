@@ -7,13 +7,13 @@
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/vector.h"
 
-// Vectors of floats without the lanes that a mask leaves out, and back.
+// Packs the lanes of a vector of floats that a mask selects side by side, and unpacks them.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 #if defined(__AVX2__) && !defined(__AVX512BW__)
 namespace detail {
 
-// For each mask of 8 lanes, a byte for each lane of the result: the lane it comes from.
+// For each mask of 8 lanes: a byte per lane of the result, which holds the lane that it comes from.
 struct LaneTables {
   std::array<uint64_t, 256> compressed{};
   std::array<uint64_t, 256> expanded{};  // 0x80 for the lanes left out
@@ -41,8 +41,7 @@ inline __m256i lanes_of(uint64_t bytes) {
 }  // namespace detail
 #endif
 
-// Stores the lanes of the mask side by side. What follows them, up to a whole vector, is written
-// too and means nothing.
+// Stores the lanes of the mask side by side. May write anything after them, up to a whole vector.
 inline void compress(float* destination, Floats vector, LaneBits mask) {
 #if defined(__AVX512BW__)
   store(destination, _mm512_maskz_compress_ps(mask, reinterpret_cast<__m512>(vector)));
@@ -56,8 +55,8 @@ inline void compress(float* destination, Floats vector, LaneBits mask) {
 #endif
 }
 
-// Puts numbers that lie side by side into the lanes of the mask, and 0 into the others. Reads a
-// whole vector.
+// Loads numbers that lie side by side into the lanes of the mask, and 0 into the others. A whole
+// vector must be readable.
 inline Floats expand(float const* source, LaneBits mask) {
 #if defined(__AVX512BW__)
   return reinterpret_cast<Floats>(

@@ -9,14 +9,14 @@
 #include "rowwise/cpu/vectors/vector.h"
 #include "rowwise/float16.h"
 
-// Between a row's numbers, the floats in which they are compared and the doubles in which they are
-// summed, a vector at a time.
+// Converts between the numbers of a row, the floats in which they are compared and the doubles in
+// which they are summed, a vector at a time.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 using Floats = Vector<float>;
 using Doubles = Vector<double>;
 
-// The floats of as many doubles as a vector holds.
+// Vectors of half and of a quarter of the width. HalfFloats has as many lanes as Doubles.
 typedef float HalfFloats __attribute__((vector_size(kVectorBytes / 2)));
 typedef int32_t HalfIntegers __attribute__((vector_size(kVectorBytes / 2)));
 typedef uint16_t HalfShorts __attribute__((vector_size(kVectorBytes / 2)));
@@ -29,7 +29,8 @@ inline VectorType load_as(void const* source) {
   return result;
 }
 
-// __builtin_convertvector in one instruction, where GCC 12 takes several.
+// lengthened() and shortened() convert lane by lane, in one instruction where GCC 12 makes several
+// of __builtin_convertvector.
 #if defined(__AVX512BW__)
 
 inline Doubles lengthened(HalfFloats x) {
@@ -90,7 +91,7 @@ inline Doubles widen_lanes(double const* source) { return load<double>(source); 
 
 inline Floats widen_lanes(float const* source) { return load<float>(source); }
 
-// The floats of the bits of as many half types.
+// Widens numbers of a half type, given by their bits.
 template <class Scalar>
 inline Floats widened(HalfShorts bits) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
@@ -144,7 +145,7 @@ inline auto half_of(Vector<Element> vector) {
   return detail::lanes_from<Second ? kCount : 0>(vector, Half());
 }
 
-// Both halves of a vector, in order.
+// Joins both halves of a vector, in order.
 template <class Half>
 inline auto join(Half low, Half high) {
   using Element = std::remove_cvref_t<decltype(low[0])>;
@@ -159,13 +160,13 @@ inline void for_each_half(Floats floats, Visit const& visit) {
   visit(lengthened(half_of<true, float>(floats)));
 }
 
-// Differences of the bits of doubles with the same exponent are those of their fractions. Sums of
-// them wrap around.
+// Doubles with one magic-number bias have the same exponent, so that the differences of their bits
+// are those of their fractions, as integers. Sums of the bits wrap around.
 inline Vector<uint64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<uint64_t>>(x); }
 
 inline Doubles load_doubles(float const* source) { return lengthened(load_as<HalfFloats>(source)); }
 
-// As detail::round_to_odd does, for finite numbers that are not negative.
+// Does what detail::round_to_odd does, for finite numbers that are not negative.
 inline HalfIntegers round_to_odd(Doubles x) {
   auto const nearest = shortened(x);
   auto const back = lengthened(nearest);
@@ -174,7 +175,7 @@ inline HalfIntegers round_to_odd(Doubles x) {
   return (reinterpret_cast<HalfIntegers>(nearest) + is_above) | (is_inexact & 1);
 }
 
-// Of floats below 2^16 that are not negative, as narrow() does for one.
+// Rounds floats of [0, 2^16) to float16 as narrow() does, and returns their bits.
 template <class FloatVector>
 inline auto float16_bits(FloatVector x) {
   using Integers = decltype(x < x);
@@ -185,13 +186,14 @@ inline auto float16_bits(FloatVector x) {
   return bits < 0x38800000 ? subnormal : normal;
 }
 
-// The bits of such numbers, narrowed, in the low bits of integers.
+// Rounds weights, which are finite and not negative, to Scalar. Returns their bits, in the low bits
+// of 32-bit integers.
 template <class Scalar>
 inline HalfIntegers narrowed_bits(Doubles x) {
   if constexpr (std::is_same_v<Scalar, float>) {
     return reinterpret_cast<HalfIntegers>(shortened(x));
   } else if constexpr (std::is_same_v<Scalar, BFloat16>) {
-    // No weight is so small that it would not be a normal number.
+    // No weight but 0 is so small that it would not be a normal bfloat16.
     constexpr int kDropped = 52 - 7;  // bits of the fraction
     constexpr int64_t kRebias = int64_t{1023 - 127} << 7;
     auto const bits = reinterpret_cast<Vector<int64_t>>(x);
@@ -223,7 +225,7 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
   }
 }
 
-// The bits of floats that are finite and not negative, narrowed.
+// Rounds floats that are finite and not negative to float16, and returns their bits.
 inline HalfShorts narrowed_to_float16(Floats x) {
 #if defined(__AVX512BW__)
   return reinterpret_cast<HalfShorts>(
@@ -236,8 +238,9 @@ inline HalfShorts narrowed_to_float16(Floats x) {
 #endif
 }
 
-// A vector of bits of a half type as two of floats. Of bfloat16, which is the upper half of a
-// float, each has every second one, which takes one instruction.
+// Widens one of the two parts of a vector of a half type, given by its bits. The parts of float16
+// are the halves of the vector. Those of bfloat16, which is the upper half of a float, are the even
+// and the odd lanes, each of which takes one instruction.
 template <class Scalar, int Part>
 inline Floats part_of(Vector<uint16_t> bits) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
@@ -248,7 +251,7 @@ inline Floats part_of(Vector<uint16_t> bits) {
   }
 }
 
-// In which of the two an entry is, and in which of its lanes.
+// Says in which part an entry of the vector is, and in which lane of it.
 struct PlaceInParts {
   int part;
   int lane;
@@ -260,13 +263,14 @@ constexpr PlaceInParts place_in_parts(int entry) {
   return {entry / kLanes<float>, entry % kLanes<float>};
 }
 
-// Bits of which the upper halves are those of finite floats as bfloat16.
+// Rounds finite floats to bfloat16, whose bits are the upper halves of the results.
 inline Vector<uint32_t> rounded_to_upper_half(Floats x) {
   auto const bits = reinterpret_cast<Vector<uint32_t>>(x);
   return bits + 0x7fff + (bits >> 16 & 1);
 }
 
-// The same back, of floats that are finite and not negative.
+// Rounds both parts, as part_of() has them, back to a vector of bits. The floats must be finite and
+// not negative.
 template <class Scalar>
 inline Vector<uint16_t> narrowed_parts(Floats first, Floats second) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {

@@ -4,7 +4,8 @@
 
 #include "rowwise/cpu/vectors/vector.h"
 
-// Templates in place of loops, which GCC 12 does not unroll: the entries then stay in registers.
+// Templates take the place of loops, which GCC 12 does not unroll, so that entries stay in
+// registers.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 namespace detail {
@@ -39,8 +40,9 @@ template <int Distance, int Merged, class VectorType, int Count>
 
 }  // namespace detail
 
-// Sorts the entries of each lane, larger first: Batcher's odd-even merge sort (1968), for a power
-// of two of them. Runs of `Merged` are sorted already.
+// Sorts the entries of each lane, larger first, by Batcher's odd-even merge sort (1968). Exchanges
+// with entries beyond `Count` are left out, as if those were the smallest. Runs of `Merged` entries
+// are sorted already.
 template <int Merged = 1, class VectorType, int Count>
 [[gnu::always_inline]] inline void sort_lanes(VectorType (&entries)[Count]) {
   if constexpr (Merged < Count) {

@@ -7,13 +7,13 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Entries of the blocks of 16 bytes within which most instructions move entries.
+// How many elements a 16-byte block holds. Most instructions move elements within such blocks only.
 template <class Element>
 inline constexpr int kBlockOf = 16 / static_cast<int>(sizeof(Element));
 
 namespace detail {
 
-// a0 b0 a1 b1 ... of the lower or of the upper halves of blocks of `Block` lanes.
+// Interleaves the lower or the upper halves of a's and b's blocks of `Block` lanes: a0 b0 a1 b1 ...
 template <int Block, bool Upper, class VectorType, int... Lane>
 inline VectorType interleave(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
   constexpr int kCount = sizeof...(Lane);
@@ -22,21 +22,21 @@ inline VectorType interleave(VectorType a, VectorType b, std::integer_sequence<i
       a, b, (Lane % 2 * kCount + Lane / Block * Block + kFirst + Lane % Block / 2)...);
 }
 
-// Shuffles blocks of 16 bytes. As numbers of 8 bytes they are moved by one instruction.
+// Shuffles 16-byte blocks. They are passed as pairs of 8-byte lanes, which one instruction moves.
 template <class VectorType, int... Lane>
 inline VectorType move_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
   return reinterpret_cast<VectorType>(__builtin_shufflevector(
       reinterpret_cast<Vector<int64_t>>(a), reinterpret_cast<Vector<int64_t>>(b), Lane...));
 }
 
-// The even or the odd blocks of 16 bytes of a and then those of b.
+// Takes the even or the odd 16-byte blocks of a, and then those of b.
 template <bool Odd, class VectorType, int... Lane>
 inline VectorType take_blocks(VectorType a, VectorType b, std::integer_sequence<int, Lane...>) {
   return move_blocks(a, b,
                      std::integer_sequence<int, (Lane / 2 * 4 + (Odd ? 2 : 0) + Lane % 2)...>());
 }
 
-// The blocks of 16 bytes of the lower or of the upper halves of a and b, by turns.
+// Takes the 16-byte blocks of the lower or of the upper halves of a and b by turns.
 template <bool Upper, class VectorType, int... Lane>
 inline VectorType interleave_blocks(VectorType a, VectorType b,
                                     std::integer_sequence<int, Lane...>) {
@@ -47,7 +47,7 @@ inline VectorType interleave_blocks(VectorType a, VectorType b,
       std::integer_sequence<int, (Lane / 2 % 2 * kCount + kFirst + Lane / 4 * 2 + Lane % 2)...>());
 }
 
-// Puts first(a, b) and second(a, b) in the place of any two vectors whose numbers differ in `bit`.
+// Replaces any two vectors a, b whose numbers differ only in `bit` by first(a, b), second(a, b).
 template <class Element, int Count, class First, class Second>
 [[gnu::always_inline]] inline void combine_pairs(Vector<Element> (&vectors)[Count], int bit,
                                                  First const& first, Second const& second) {
@@ -61,8 +61,8 @@ template <class Element, int Count, class First, class Second>
   }
 }
 
-// Each square of which a row is the block of 16 bytes at one place of a vector: processors
-// interleave fastest within such blocks.
+// Transposes squares of kBlock by kBlock entries: the 16-byte blocks at one place of kBlock vectors
+// are the rows of a square. Processors interleave fastest within such blocks.
 template <class Element, int Count>
 [[gnu::always_inline]] inline void transpose_blocks(Vector<Element> (&vectors)[Count]) {
   constexpr int kBlock = kBlockOf<Element>;
@@ -77,9 +77,9 @@ template <class Element, int Count>
 
 }  // namespace detail
 
-// Vectors that hold a matrix of `Rows` rows one after the other then hold its transpose. Each stage
-// moves the uppermost bit of an entry's place, which is its row's and then its column's, to the
-// end.
+// Transposes a matrix of `Rows` rows that the vectors hold one after the other. The bits of an
+// entry's place are those of its row, followed by those of its column; each stage moves the
+// uppermost bit to the end.
 template <class Element, int Rows, int Count>
 [[gnu::always_inline]] inline void transpose(Vector<Element> (&vectors)[Count]) {
   constexpr int kCount = kLanes<Element>;
@@ -101,9 +101,9 @@ template <class Element, int Rows, int Count>
   }
 }
 
-// Vectors that hold rows of `Count` entries, a power of two, one after the other then hold their
-// columns. Lane by lane these have the rows that row_of_lane() says. Each stage exchanges one bit
-// of a vector's number for one of a column.
+// Turns rows of `Count` entries, a power of two, which the vectors hold one after the other, into
+// their columns. row_of_lane() says which row a lane then holds. Each stage exchanges one bit of an
+// entry's vector number for one of its column number.
 template <class Element, int Count>
 [[gnu::always_inline]] inline void rows_to_columns(Vector<Element> (&vectors)[Count]) {
   constexpr int kBlock = kBlockOf<Element>;
@@ -121,7 +121,7 @@ template <class Element, int Count>
   }
 }
 
-// The inverse.
+// Undoes rows_to_columns().
 template <class Element, int Count>
 [[gnu::always_inline]] inline void columns_to_rows(Vector<Element> (&vectors)[Count]) {
   constexpr int kBlock = kBlockOf<Element>;
@@ -151,7 +151,7 @@ constexpr int row_of_lane(int lane) {
   return (block / kRows * kBlock + lane % kBlock) * kRows + block % kRows;
 }
 
-// The same for as many rows as lanes, of as many entries, which is its own inverse.
+// Transposes as many rows as there are lanes, each of as many entries. It is its own inverse.
 template <class Element>
 [[gnu::always_inline]] inline void transpose_square(Vector<Element> (&rows)[kLanes<Element>]) {
   rows_to_columns<Element>(rows);

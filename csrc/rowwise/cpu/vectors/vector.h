@@ -16,8 +16,8 @@
 #define ZETA_CAPABILITY baseline
 #endif
 
-// Vectors of integers, of the instruction set's width. Arithmetic and comparisons are the
-// compiler's own vector operators; only what these lack is spelt out here.
+// Vectors of the instruction set's width. Arithmetic and comparisons are the compiler's own vector
+// operators; only what these lack is spelt out here.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 #if defined(__AVX512BW__)
@@ -55,7 +55,7 @@ inline void store(void* destination, VectorType const& vector) {
   std::memcpy(destination, &vector, sizeof(vector));
 }
 
-// A vector whose halves lie apart.
+// Loads a vector whose halves lie apart in memory.
 template <class Element>
 inline Vector<Element> load_halves(void const* low, void const* high) {
 #if defined(__AVX512BW__)
@@ -78,7 +78,7 @@ inline Vector<Element> load_halves(void const* low, void const* high) {
 #endif
 }
 
-// a > b ? a : b. Of integers GCC 12 makes one instruction by itself.
+// a > b ? a : b, in one instruction. For integers GCC 12 finds that instruction by itself.
 template <class VectorType>
 inline VectorType larger(VectorType a, VectorType b) {
   if constexpr (sizeof(a) == kVectorBytes && std::is_same_v<VectorType, Vector<float>>) {
@@ -151,7 +151,7 @@ inline Element largest_of_lanes(Vector<Element> const& vector) {
       vector, [](auto const& a, auto const& b) { return larger(a, b); });
 }
 
-// The first `count` lanes, as a comparison would give them.
+// The mask of the first `count` lanes, in the form that a comparison gives.
 template <class Element>
 inline auto first_lanes(int64_t count) {
   Vector<Element> lanes;
@@ -159,7 +159,7 @@ inline auto first_lanes(int64_t count) {
   return lanes < broadcast<Element>(static_cast<Element>(count));
 }
 
-// The lanes in which a >= b: a bit for each, the first the lowest.
+// The lanes in which a >= b, as a bit mask: the first lane is the lowest bit.
 template <class Element>
 inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
 #if defined(__AVX512BW__)
@@ -173,8 +173,8 @@ inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
     if constexpr (sizeof(Element) == 4) mask = _mm512_cmpge_epi32_mask(x, y);
     if constexpr (sizeof(Element) == 8) mask = _mm512_cmpge_epi64_mask(x, y);
   }
-  // Through a general register: GCC 12 has been seen to spill a mask as 16 bits and to load it as
-  // 64.
+  // The mask goes through a general register, since GCC 12 has been seen to spill it as 16 bits and
+  // to load it as 64.
   asm("" : "+r"(mask));
   return mask;
 #elif defined(__AVX2__)
@@ -206,7 +206,7 @@ inline uint64_t lanes_at_least(Vector<Element> a, Vector<Element> b) {
 #endif
 }
 
-// The lanes of integers of 8 or 16 bits that are not 0, in the same form.
+// The lanes that are not 0, as a bit mask. Elements are integers of 8 or 16 bits.
 template <class Element>
 inline uint64_t lanes_not_zero(Vector<Element> x) {
 #if defined(__AVX512BW__)
@@ -214,7 +214,7 @@ inline uint64_t lanes_not_zero(Vector<Element> x) {
   uint64_t mask = 0;
   if constexpr (sizeof(Element) == 1) mask = _mm512_test_epi8_mask(bits, bits);
   if constexpr (sizeof(Element) == 2) mask = _mm512_test_epi16_mask(bits, bits);
-  asm("" : "+r"(mask));  // as above
+  asm("" : "+r"(mask));  // see lanes_at_least()
   return mask;
 #elif defined(__AVX2__)
   static_assert(sizeof(Element) == 1);
@@ -231,7 +231,7 @@ inline uint64_t lanes_not_zero(Vector<Element> x) {
 #endif
 }
 
-// Those of a vector of floats.
+// A bit mask of the lanes of a vector of floats.
 using LaneBits = std::conditional_t<kLanes<float> == 16, uint16_t, uint8_t>;
 
 // Calls visit(lane) for each lane of a mask, in order.
@@ -240,7 +240,7 @@ inline void for_each_lane(uint64_t mask, Visit const& visit) {
   for (; mask != 0; mask &= mask - 1) visit(std::countr_zero(mask));
 }
 
-// Stores around the caches, of aligned vectors or lines of 64 bytes. Other threads see them after
+// Non-temporal stores of aligned vectors or 64-byte lines. Other threads may read them after
 // stream_fence().
 template <class VectorType>
 inline void stream(void* destination, VectorType const& vector) {
