@@ -20,6 +20,7 @@ from benchmarks.results import (
     load_goals,
     load_regimes,
 )
+from benchmarks.statistics import geometric_mean
 
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
@@ -169,7 +170,7 @@ def write(results: Results, folder: Path) -> None:
     for name, table in tables.items():
         (folder / name).write_text(f"{machine_line(results)}\n\n{table}")
     if not results.measurements.empty:
-        from benchmarks import pictures
+        from benchmarks import pictures  # needs matplotlib, which tables do without
 
         pictures.draw_ratios(results.measurements, folder / "forward.png")
         pictures.draw_bandwidths(bandwidths, folder / "bandwidth.png")
@@ -208,7 +209,3 @@ def number(value: float) -> str:
     if np.isnan(value):
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def geometric_mean(values: pd.Series) -> float:
-    return float(np.exp(np.log(values).mean()))

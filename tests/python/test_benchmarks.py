@@ -16,7 +16,6 @@ from benchmarks.reference import WrongResult, check_backward, check_forward, pro
 from benchmarks.report import (
     PROFILED_BY,
     README,
-    geometric_mean,
     goal_table,
     judge,
     split_at_quotation,
@@ -24,6 +23,7 @@ from benchmarks.report import (
 )
 from benchmarks.results import FOLDER, FOLDERS, RESULTS, Goal, Results, load_goals, load_regimes
 from benchmarks.rivals import topk_scatter
+from benchmarks.statistics import geometric_mean
 from benchmarks.timing import Budget
 
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
