@@ -16,6 +16,12 @@ class Pass(StrEnum):
     BACKWARD = "backward"
     FORWARD_BACKWARD = "forward and backward"
 
+    @property
+    def moves_all_bytes(self) -> bool:
+        """Whether it reads all logits and writes all of a result of their size, and no more. A
+        backward may read the support alone, or three tensors."""
+        return self in (Pass.FORWARD_OUT, Pass.FORWARD)
+
 
 class Residency(StrEnum):
     MEMORY = "memory"

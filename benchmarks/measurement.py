@@ -53,7 +53,7 @@ def _measure_case(
                 **_columns(case, operation),
                 "baseline": baseline,
                 "threads": threads,
-                **_summary(seconds[:, 0], seconds[:, column], z.nbytes),
+                **_summary(seconds[:, 0], seconds[:, column], operation, z.nbytes),
             }
 
 
@@ -70,7 +70,9 @@ def _columns(case: Case, operation: Pass) -> dict[str, object]:
     }
 
 
-def _summary(zeta: np.ndarray, baseline: np.ndarray, size: int) -> dict[str, object]:
+def _summary(
+    zeta: np.ndarray, baseline: np.ndarray, operation: Pass, size: int
+) -> dict[str, object]:
     """The medians, and how far the ratios of single repetitions lie apart."""
     ratios = zeta / baseline
     lower, median, upper = np.quantile(ratios, (0.25, 0.5, 0.75))
@@ -81,8 +83,9 @@ def _summary(zeta: np.ndarray, baseline: np.ndarray, size: int) -> dict[str, obj
         "ratio_lower_quartile": lower,
         "ratio_upper_quartile": upper,
         "ratio_least": ratios.min(),
-        # Of the logits and of a result of their size, whatever of them the pass does touch.
-        "gigabytes_per_second": 2 * size / np.median(zeta) / 1e9,
+        "gigabytes_per_second": (
+            2 * size / np.median(zeta) / 1e9 if operation.moves_all_bytes else np.nan
+        ),
     }
     rounded = {name: float(f"{number:.4g}") for name, number in numbers.items()}
     return {"repetitions": len(ratios), **rounded}

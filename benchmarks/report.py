@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.cases import Pass
 from benchmarks.results import (
     CASE,
     FOLDER,
@@ -97,16 +98,18 @@ def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
 
 
 def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) -> pd.DataFrame:
-    """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times."""
+    """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times. A
+    backward has the ratio alone."""
     rows = []
     for regime in regimes:
         chosen: pd.DataFrame = regime.of(measurements)
         if chosen.empty:
             continue
-        zeta = geometric_mean(chosen["gigabytes_per_second"])
-        copy = geometric_mean(
-            chosen["gigabytes_per_second"] * chosen["zeta_ms"] / chosen["baseline_ms"]
-        )
+        zeta = copy = np.nan
+        if Pass(regime.operation).moves_all_bytes:
+            bandwidth = chosen["gigabytes_per_second"]
+            zeta = geometric_mean(bandwidth)
+            copy = geometric_mean(bandwidth * chosen["zeta_ms"] / chosen["baseline_ms"])
         rows.append((regime.title, regime.baseline, zeta, copy, geometric_mean(chosen["ratio"])))
     return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio"])
 
@@ -173,7 +176,7 @@ def write(results: Results, folder: Path) -> None:
         from benchmarks import pictures  # needs matplotlib, which tables do without
 
         pictures.draw_ratios(results.measurements, folder / "forward.png")
-        pictures.draw_bandwidths(bandwidths, folder / "bandwidth.png")
+        pictures.draw_bandwidths(bandwidths.dropna(), folder / "bandwidth.png")
     engine = load_engine(folder)
     if not engine.empty:
         text = f"{engine_line(folder)}\n\n{engine_table(engine)}"
