@@ -10,6 +10,7 @@ from benchmarks.results import FOLDERS, PARTIAL, RESULTS, Results
 # Seconds for a case, quick and not: enough repetitions for the quartiles of a quiet machine to lie
 # within a few percent. A GPU is quiet.
 SECONDS = {"cpu": (0.25, 0.8), "cuda": (0.02, 0.05)}
+PATIENCE = 4  # times these seconds, where the quartiles lie far apart
 
 
 def main() -> None:
@@ -53,8 +54,8 @@ def run(device: str, quick: bool, suites: list[str]) -> Results:
     from benchmarks.timing import Budget
 
     cases = grid(device, quick, suites)
-    quick_seconds, seconds = SECONDS[device]
-    budget = Budget(quick_seconds, 5, 15) if quick else Budget(seconds, 3, 15)
+    seconds = SECONDS[device][0 if quick else 1]
+    budget = Budget(seconds, 5 if quick else 3, 15, PATIENCE * seconds)
     part = "" if not quick and not suites else " (a part of the grid)"
     machine = {**facts(device, THREADS), "cases": f"{len(cases)} cases{part}"}
     return Results(device, measure(cases, budget, device), machine)

@@ -21,7 +21,7 @@ from benchmarks.results import (
     load_goals,
     load_regimes,
 )
-from benchmarks.statistics import geometric_mean
+from benchmarks.statistics import are_unsteady, geometric_mean
 
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
@@ -36,8 +36,10 @@ class Verdict:
     measured: float  # geometric mean over the cases
     worst: float
     worst_case: str
+    is_worst_unsteady: bool
     cases: int
     short: int  # cases that miss the goal
+    unsteady: int  # cases of which a ratio is
 
     def __str__(self) -> str:
         if not self.cases:
@@ -50,11 +52,12 @@ class Verdict:
 def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
     rows = goal.of(measurements)
     if rows.empty:
-        return Verdict(goal, np.nan, np.nan, "", 0, 0)
+        return Verdict(goal, np.nan, np.nan, "", False, 0, 0, 0)
     by = [*CASE, "family"] if goal.families == "adversarial" else CASE
     # Differences may be negative.
     mean = pd.Series.mean if goal.measure == "µs beyond" else geometric_mean
     cases = rows.assign(measured=MEASURES[goal.measure](rows)).groupby(by)["measured"].agg(mean)
+    unsteady = rows.assign(unsteady=are_unsteady(rows)).groupby(by)["unsteady"].any()
     if goal.at_most is not None:
         worst, short = cases.idxmax(), cases > goal.at_most
     else:
@@ -64,14 +67,20 @@ def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
         measured=float(mean(cases)),
         worst=cases[worst],
         worst_case=_describe(dict(zip(by, worst, strict=True))),
+        is_worst_unsteady=bool(unsteady[worst]),
         cases=len(cases),
         short=int(short.sum()),
+        unsteady=int(unsteady.sum()),
     )
 
 
 def _describe(case: dict[str, object]) -> str:
     family = [str(case["family"])] if "family" in case else []
     return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
+
+
+def _share_unsteady(unsteady: int, all_of_them: int) -> str:
+    return f", {unsteady} of {all_of_them} unsteady" if unsteady else ""
 
 
 def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
@@ -86,8 +95,8 @@ def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
                 f"≤ {verdict.goal.at_most}"
                 if verdict.goal.at_most is not None
                 else f"≥ {verdict.goal.at_least}",
-                number(verdict.measured),
-                number(verdict.worst),
+                number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases),
+                number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady,
                 verdict.worst_case,
                 verdict,
                 *(verdict.goal.first_design,) * has_first,
@@ -110,15 +119,20 @@ def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) 
             bandwidth = chosen["gigabytes_per_second"]
             zeta = geometric_mean(bandwidth)
             copy = geometric_mean(bandwidth * chosen["zeta_ms"] / chosen["baseline_ms"])
-        rows.append((regime.title, regime.baseline, zeta, copy, geometric_mean(chosen["ratio"])))
-    return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio"])
+        note = _share_unsteady(int(are_unsteady(chosen).sum()), len(chosen))
+        ratio = geometric_mean(chosen["ratio"])
+        rows.append((regime.title, regime.baseline, zeta, copy, ratio, note))
+    return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio", "note"])
 
 
 def regime_table(bandwidths: pd.DataFrame) -> str:
     return markdown(
         ("regime", "zeta, GB/s", "copy, GB/s", "by", "time / copy's"),
         (
-            (row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`", number(row.ratio))
+            (
+                *(row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`"),
+                number(row.ratio) + row.note,
+            )
             for row in bandwidths.itertuples()
         ),
     )

@@ -24,7 +24,10 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
 }
 # Those of a table of measurements that goals and regimes speak of.
 TEXTS = ("suite", "operation", "shape", "dtype", "family", "baseline")
-NUMBERS = ("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio", "gigabytes_per_second")
+NUMBERS = (
+    *("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio"),
+    *("ratio_lower_quartile", "ratio_upper_quartile", "gigabytes_per_second"),
+)
 
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
 CASE = ["shape", "dim", "k", "dtype"]

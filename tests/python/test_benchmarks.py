@@ -8,7 +8,7 @@ import torch
 
 from benchmarks.cases import Case, Pass, Residency
 from benchmarks.clocks import WallClock
-from benchmarks.contenders import Contenders
+from benchmarks.contenders import Contender, Contenders
 from benchmarks.grid import SUITES, grid
 from benchmarks.inputs import FAMILIES, NORMAL, make
 from benchmarks.profile import METRICS, cases, markdown_of, parse
@@ -18,13 +18,24 @@ from benchmarks.report import (
     README,
     goal_table,
     judge,
+    regime_bandwidths,
+    regime_table,
     split_at_quotation,
     write,
 )
-from benchmarks.results import FOLDER, FOLDERS, RESULTS, Goal, Results, load_goals, load_regimes
+from benchmarks.results import (
+    FOLDER,
+    FOLDERS,
+    RESULTS,
+    Goal,
+    Results,
+    Selection,
+    load_goals,
+    load_regimes,
+)
 from benchmarks.rivals import topk_scatter
-from benchmarks.statistics import geometric_mean
-from benchmarks.timing import Budget
+from benchmarks.statistics import any_unsteady, geometric_mean
+from benchmarks.timing import Budget, interleaved
 
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
@@ -47,6 +58,8 @@ def table_of(measured: list[Case]) -> pd.DataFrame:
             "zeta_ms": 2.0,
             "baseline_ms": 2.0,
             "ratio": 1.0,
+            "ratio_lower_quartile": 1.0,
+            "ratio_upper_quartile": 1.0,
             "gigabytes_per_second": 50.0,
         }
         for case in measured
@@ -147,8 +160,49 @@ def test_every_contender_runs():
 
 
 def test_repetitions_keep_within_limits():
-    budget = Budget(seconds=1, least=3, most=25)
+    budget = Budget(seconds=1, least=3, most=25, patience=4)
     assert [budget.repetitions(seconds) for seconds in (0.001, 0.1, 10)] == [25, 10, 3]
+
+
+class MadeUpClock:
+    """Says that each call took the next of these seconds, and then the last again."""
+
+    shortest = 0.0
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds_left = list(seconds)
+
+    def seconds(self, function, count: int) -> float:
+        return self.seconds_left.pop(0) if len(self.seconds_left) > 1 else self.seconds_left[0]
+
+
+def test_unsteady_ratios_are_repeated():
+    budget = Budget(seconds=0, least=3, most=3, patience=60)
+    contenders = [Contender(lambda: None)] * 2
+    assert len(interleaved(contenders, budget, MadeUpClock(1.0))) == 3
+    # Two calls to warm up; then three rounds with ratios 1, 9 and 1; all others are 1.
+    clock = MadeUpClock(1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0)
+    repeated = interleaved(contenders, budget, clock)
+    assert len(repeated) == 6
+    assert not any_unsteady(repeated[:, :1] / repeated[:, 1:])
+
+
+def test_what_stays_unsteady_is_repeated_until_patience_ends():
+    budget = Budget(seconds=0, least=3, most=3, patience=0)
+    clock = MadeUpClock(1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0)
+    assert len(interleaved([Contender(lambda: None)] * 2, budget, clock)) == 3
+
+
+def test_tables_mark_what_is_unsteady():
+    table = forward_rows({"N(0,1)": 1.0, "N(0,5)": 1.0})
+    table.loc[table["family"] == "N(0,5)", "ratio_upper_quartile"] = 1.31
+    assert "| 1, 1 of 1 unsteady | 1, unsteady | 8x64, k = 3, float32 | met |" in goal_table(
+        table, [GOAL]
+    )
+    regime = Selection("all", "forward into out", "copy_", "k == 3")
+    assert "| 1, 1 of 2 unsteady |" in regime_table(regime_bandwidths(table, [regime]))
+    table["ratio_upper_quartile"] = 1.29
+    assert "unsteady" not in goal_table(table, [GOAL])
 
 
 def test_a_goal_is_met_or_short():
