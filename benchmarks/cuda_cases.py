@@ -41,12 +41,12 @@ def _passes(quick: bool) -> Iterator[Case]:
 
 
 def _libraries(quick: bool) -> Iterator[Case]:
-    """Other ways to compute the same. All but the first have no limit on the support."""
+    """Other ways to compute the same. Those of `sparsemax` have no limit on the support."""
     sparsemax = ("entmax.sparsemax", "Liger sparsemax", "AdaSplash sparsemax")
     for length in (1024,) if quick else (64, 1024, 4096, 32768):
         shape = shape_of_length(length, "float32", WORKING_SET)
         for k, baselines in (
-            (3, ("topk + scatter",)),
+            (3, ("topk + scatter", "topk + scatter, compiled")),
             (32, ("topk + scatter",)),
             (length, sparsemax),
         ):

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 
 import zeta
+from benchmarks import rivals
 
 HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -27,6 +28,7 @@ def _versions() -> dict[str, str]:
         "zeta": zeta.__version__,
         "zeta_build": zeta._C.build_id,
         "compiler": zeta._C.compiler,
+        **rivals.versions(),
     }
 
 

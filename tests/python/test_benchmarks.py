@@ -11,6 +11,7 @@ from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contender, Contenders
 from benchmarks.grid import SUITES, grid
 from benchmarks.inputs import FAMILIES, NORMAL, make
+from benchmarks.machine import facts
 from benchmarks.profile import METRICS, cases, markdown_of, parse
 from benchmarks.reference import WrongResult, check_backward, check_forward, project
 from benchmarks.report import (
@@ -33,7 +34,7 @@ from benchmarks.results import (
     load_goals,
     load_regimes,
 )
-from benchmarks.rivals import topk_scatter
+from benchmarks.rivals import MAPPINGS, MODULES, is_installed, versions
 from benchmarks.statistics import any_unsteady, geometric_mean
 from benchmarks.timing import Budget, interleaved
 
@@ -144,11 +145,20 @@ def test_the_check_refuses_what_is_no_projection():
 
 
 @pytest.mark.parametrize("dim", [0, 1])
-def test_topk_scatter_is_the_same_projection(dim):
+@pytest.mark.parametrize("rival", ["topk + scatter", "topk + scatter, compiled", "POT projection"])
+def test_rivals_that_limit_the_support_are_the_same_projection(rival, dim):
+    if not is_installed(rival):
+        pytest.skip(f"needs {MODULES[rival]}")
     z = torch.randn(8, 8)
-    weights = topk_scatter(z, 3, dim)
+    weights = MAPPINGS[rival](z, 3, dim)
     rows, expected = weights.movedim(dim, 1), project(z.movedim(dim, 1).double(), 3)
     torch.testing.assert_close(rows.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_the_versions_of_rivals_are_kept():
+    modules = {MODULES[name] for name in MODULES if is_installed(name)}
+    assert len(versions()) == len(modules)
+    assert versions().items() <= facts("cpu", threads=2).items()
 
 
 def test_every_contender_runs():
