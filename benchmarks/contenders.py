@@ -61,8 +61,6 @@ class Contenders:
             return Contender(lambda: MAPPINGS[name](z, k, dim))
         if operation is Pass.FORWARD_OUT:
             return Contender(self._forward_out(name))
-        if operation is Pass.BACKWARD_OPERATOR:
-            return Contender(self._backward_operator(name))
         return Contender(self._under_autograd(name, forward=operation is Pass.FORWARD_BACKWARD))
 
     def _memory_operation(self, name: str) -> Callable[[], Tensor]:
@@ -80,15 +78,6 @@ class Contenders:
             "zeta": lambda: torch.ops.zeta.sparse_softmax.out(z, k, dim, out=out),
             "torch.softmax": lambda: torch.softmax(z, dim, out=out),
         }[name]
-
-    def _backward_operator(self, name: str) -> Callable[[], Tensor]:
-        operator = {
-            "zeta": torch.ops.zeta._sparse_softmax_backward,
-            "torch.softmax": torch.ops.aten._softmax_backward_data,
-        }[name]
-        weights = MAPPINGS[name](self.z, self.case.k, self.case.dim)
-        grad, dim, dtype = self.grad, self.case.dim, self.z.dtype
-        return lambda: operator(grad, weights, dim, dtype)
 
     def _under_autograd(self, name: str, forward: bool) -> Callable[[], tuple[Tensor, ...]]:
         mapping, k, dim, grad = MAPPINGS[name], self.case.k, self.case.dim, self.grad

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import product
 
+from benchmarks import switch
 from benchmarks.cases import DTYPES, Case, Pass, Residency, limits, shape_of_length
 from benchmarks.inputs import FAMILIES, NORMAL
 
@@ -34,7 +35,6 @@ def _passes(quick: bool) -> Iterator[Case]:
     """Every pass as a user meets it: results in fresh memory, gradients under autograd."""
     comparisons = (
         (Pass.FORWARD, ("clone", "torch.softmax")),
-        (Pass.BACKWARD_OPERATOR, ("zeros_like", "torch.softmax")),
         (Pass.BACKWARD, ("clone", "zeros_like", "torch.softmax")),
         (Pass.FORWARD_BACKWARD, ("torch.softmax",)),
     )
@@ -107,6 +107,15 @@ def _small(quick: bool) -> Iterator[Case]:
         yield Case("small", shape, 3, "float32", "N(0,1)", comparisons)
 
 
+def _switch(quick: bool) -> Iterator[Case]:
+    """What huge pages under zeta's results alone are worth: beside a copy that has none."""
+    comparisons = ((Pass.FORWARD, ("clone",)), (Pass.BACKWARD, ("clone",)))
+    for length in (1024,) if quick else (64, 1024, 32768):
+        shape = shape_of_length(length, "float32", WORKING_SET)
+        for family in NORMAL[:1] if quick else NORMAL:
+            yield Case(switch.SUITE, shape, 3, "float32", family, comparisons)
+
+
 def _float16(quick: bool) -> Iterator[Case]:
     comparisons = ((Pass.FORWARD_OUT, ("copy_", "torch.softmax")),)
     for length in () if quick else (16, 64, 1024, 32768):
@@ -122,5 +131,6 @@ SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "dimensions": _dimensions,
     "cache": _cache_resident,
     "small": _small,
+    switch.SUITE: _switch,
     "float16": _float16,
 }

@@ -18,7 +18,8 @@ from benchmarks.timing import Budget, interleaved
 THREADS = 2
 
 
-def measure(cases: list[Case], budget: Budget, device: str) -> pd.DataFrame:
+def measure(cases: list[Case], budget: Budget, device: str, pages: str = "") -> pd.DataFrame:
+    """`pages` says what the process has; nothing where no result is allocated, or not on a CPU."""
     torch.manual_seed(SEED)
     clock = clock_of(device)
     rows: list[dict[str, object]] = []
@@ -30,7 +31,7 @@ def measure(cases: list[Case], budget: Budget, device: str) -> pd.DataFrame:
             z = make(case.family, case.shape, case.dim, DTYPES[case.dtype], device)
         rows.extend(_measure_case(case, z, budget, clock))
         previous = case
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(pages=pages)
 
 
 def _measure_case(

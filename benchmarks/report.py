@@ -1,13 +1,16 @@
 """From a table of measurements to what is read: goals met or short, regimes against a copy."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from benchmarks import switch
 from benchmarks.cases import Pass
+from benchmarks.pages import Pages
 from benchmarks.results import (
     CASE,
     FOLDER,
@@ -26,6 +29,7 @@ from benchmarks.statistics import are_unsteady, geometric_mean
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
 PROFILED_BY = "python -m benchmarks.profile"
+Chosen = TypeVar("Chosen", bound=Selection)
 
 
 @dataclass(frozen=True)
@@ -44,13 +48,31 @@ class Verdict:
     def __str__(self) -> str:
         if not self.cases:
             return "not measured"
+        if self.goal.at_most is None and self.goal.at_least is None:
+            return "no goal"
         if not self.short:
             return "met"
         return f"short in {self.short} of {self.cases}"
 
 
-def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
-    rows = goal.of(measurements)
+# What a goal or a regime adds to its title where its rows were measured more than once.
+PAGES = {Pages.HUGE: ", huge pages", Pages.ORDINARY: ", ordinary pages"}
+
+
+def by_pages(selection: Chosen, measurements: pd.DataFrame) -> list[tuple[Chosen, pd.DataFrame]]:
+    """The rows selected, those of each kind of pages for themselves; or none of them."""
+    rows = selection.of(measurements)
+    return [
+        (
+            replace(selection, title=selection.title + PAGES.get(pages, "")),
+            rows[rows["pages"] == pages],
+        )
+        for pages in rows["pages"].unique()
+    ] or [(selection, rows)]
+
+
+def judge(goal: Goal, rows: pd.DataFrame) -> Verdict:
+    """`rows` are those that the goal speaks of."""
     if rows.empty:
         return Verdict(goal, np.nan, np.nan, "", False, 0, 0, 0)
     by = [*CASE, "family"] if goal.families == "adversarial" else CASE
@@ -58,10 +80,11 @@ def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
     mean = pd.Series.mean if goal.measure == "µs beyond" else geometric_mean
     cases = rows.assign(measured=MEASURES[goal.measure](rows)).groupby(by)["measured"].agg(mean)
     unsteady = rows.assign(unsteady=are_unsteady(rows)).groupby(by)["unsteady"].any()
-    if goal.at_most is not None:
-        worst, short = cases.idxmax(), cases > goal.at_most
-    else:
+    if goal.at_least is not None:
         worst, short = cases.idxmin(), cases < goal.at_least
+    else:
+        at_most = np.inf if goal.at_most is None else goal.at_most
+        worst, short = cases.idxmax(), cases > at_most
     return Verdict(
         goal,
         measured=float(mean(cases)),
@@ -79,12 +102,18 @@ def _describe(case: dict[str, object]) -> str:
     return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
 
 
+def _limit(goal: Goal) -> str:
+    if goal.at_most is not None:
+        return f"≤ {goal.at_most}"
+    return "–" if goal.at_least is None else f"≥ {goal.at_least}"
+
+
 def _share_unsteady(unsteady: int, all_of_them: int) -> str:
     return f", {unsteady} of {all_of_them} unsteady" if unsteady else ""
 
 
 def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
-    verdicts = [judge(goal, measurements) for goal in goals]
+    verdicts = [judge(*part) for goal in goals for part in by_pages(goal, measurements)]
     has_first = any(verdict.goal.first_design is not None for verdict in verdicts)
     head = ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict")
     return markdown(
@@ -92,9 +121,7 @@ def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
         (
             (
                 verdict.goal.title,
-                f"≤ {verdict.goal.at_most}"
-                if verdict.goal.at_most is not None
-                else f"≥ {verdict.goal.at_least}",
+                _limit(verdict.goal),
                 number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases),
                 number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady,
                 verdict.worst_case,
@@ -110,8 +137,8 @@ def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) 
     """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times. A
     backward has the ratio alone."""
     rows = []
-    for regime in regimes:
-        chosen: pd.DataFrame = regime.of(measurements)
+    parts = [part for regime in regimes for part in by_pages(regime, measurements)]
+    for regime, chosen in parts:
         if chosen.empty:
             continue
         zeta = copy = np.nan
@@ -178,9 +205,12 @@ def engine_line(folder: Path) -> str:
 
 def write(results: Results, folder: Path) -> None:
     """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
-    bandwidths = regime_bandwidths(results.measurements, load_regimes(results.device))
+    measurements = pd.concat(
+        [results.measurements, switch.compare(results.measurements)], ignore_index=True
+    )
+    bandwidths = regime_bandwidths(measurements, load_regimes(results.device))
     tables = {
-        f"{results.device}.md": goal_table(results.measurements, load_goals(results.device)),
+        f"{results.device}.md": goal_table(measurements, load_goals(results.device)),
         REGIMES[results.device]: regime_table(bandwidths),
     }
     folder.mkdir(parents=True, exist_ok=True)
