@@ -15,6 +15,9 @@ class Pass(StrEnum):
     FORWARD = "forward"
     BACKWARD = "backward"
     FORWARD_BACKWARD = "forward and backward"
+    # Without autograd, which would choose between the support and the weights.
+    BACKWARD_OPERATOR = "backward operator"
+    BOTH_OPERATORS = "forward and backward operators"
 
     @property
     def allocates(self) -> bool:
@@ -26,6 +29,9 @@ class Pass(StrEnum):
         """Whether it reads all logits and writes all of a result of their size, and no more. A
         backward may read the support alone, or three tensors."""
         return self in (Pass.FORWARD_OUT, Pass.FORWARD)
+
+
+BY_WEIGHTS = "zeta by the weights"  # the baseline of operators that go by the support
 
 
 class Residency(StrEnum):

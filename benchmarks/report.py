@@ -126,7 +126,7 @@ def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
                 number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady,
                 verdict.worst_case,
                 verdict,
-                *(verdict.goal.first_design,) * has_first,
+                *(verdict.goal.first_design or "–",) * has_first,
             )
             for verdict in verdicts
         ),

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from benchmarks import switch
-from benchmarks.cases import Case, Pass, Residency
+from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
 from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contender, Contenders
 from benchmarks.grid import SUITES, grid, under
@@ -180,9 +180,21 @@ def test_the_versions_of_rivals_are_kept():
 def test_every_contender_runs():
     case = small_case("N(0,1)")
     competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    operators = (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS)
     for operation in Pass:
-        for name in ("zeta", "torch.softmax", "copy_", "clone", "zero_", "zeros_like"):
+        others = ("torch.softmax", "copy_", "clone", "zero_", "zeros_like")
+        for name in ("zeta", *((BY_WEIGHTS,) if operation in operators else others)):
             competing.contender(name, operation).function()
+
+
+@pytest.mark.parametrize("operation", [Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS])
+def test_support_and_weights_have_the_same_gradient(operation):
+    case = small_case("N(0,1)")
+    competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    *saved, by_support = competing.contender("zeta", operation).function()
+    *_, by_weights = competing.contender(BY_WEIGHTS, operation).function()
+    assert saved[1].dtype == torch.int32
+    assert torch.equal(by_support, by_weights)
 
 
 def test_repetitions_keep_within_limits():
