@@ -22,7 +22,6 @@ from benchmarks.report import (
     PROFILED_BY,
     README,
     goal_table,
-    judge,
     regime_bandwidths,
     regime_table,
     split_at_quotation,
@@ -41,6 +40,7 @@ from benchmarks.results import (
 from benchmarks.rivals import MAPPINGS, MODULES, is_installed, versions
 from benchmarks.statistics import any_unsteady, geometric_mean
 from benchmarks.timing import Budget, interleaved
+from benchmarks.verdicts import judge
 
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
