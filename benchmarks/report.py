@@ -1,6 +1,6 @@
 """From a table of measurements to what is read: goals met or short, regimes against a copy."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,10 +20,11 @@ from benchmarks.results import (
     load_regimes,
 )
 from benchmarks.statistics import are_unsteady, geometric_mean
-from benchmarks.verdicts import by_pages, judge
+from benchmarks.verdicts import Verdict, by_pages, judge
 
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
+SECOND = "second"  # the folder, in that of a run, of a second one
 PROFILED_BY = "python -m benchmarks.profile"
 
 
@@ -37,25 +38,37 @@ def _share_unsteady(unsteady: int, all_of_them: int) -> str:
     return f", {unsteady} of {all_of_them} unsteady" if unsteady else ""
 
 
-def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
-    verdicts = [judge(*part) for goal in goals for part in by_pages(goal, measurements)]
-    has_first = any(verdict.goal.first_design is not None for verdict in verdicts)
-    head = ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict")
-    return markdown(
-        (*head, *("first design",) * has_first),
-        (
-            (
-                verdict.goal.title,
-                _limit(verdict.goal),
-                number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases),
-                number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady,
-                verdict.worst_case,
-                verdict,
-                *(verdict.goal.first_design or "–",) * has_first,
-            )
-            for verdict in verdicts
-        ),
-    )
+def goal_table(
+    measurements: pd.DataFrame, goals: Iterable[Goal], second: pd.DataFrame | None = None
+) -> str:
+    """`second` is what another run measured of the same, which has columns of its own."""
+    head = ["ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict"]
+    parts = [part for goal in goals for part in by_pages(goal, measurements)]
+    lines = [list(_cells(judge(goal, rows))) for goal, rows in parts]
+    if second is not None:
+        head += ["second run", "its verdict"]
+        for line, (goal, rows) in zip(lines, parts, strict=True):
+            again = goal.of(second)
+            verdict = judge(goal, again[again["pages"].isin(rows["pages"])])
+            line += [_measured(verdict), verdict]
+    if any(goal.first_design is not None for goal, _ in parts):
+        head.append("first design")
+        for line, (goal, _) in zip(lines, parts, strict=True):
+            line.append(goal.first_design or "–")
+    return markdown(head, lines)
+
+
+def _cells(verdict: Verdict) -> Iterator[object]:
+    yield verdict.goal.title
+    yield _limit(verdict.goal)
+    yield _measured(verdict)
+    yield number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady
+    yield verdict.worst_case
+    yield verdict
+
+
+def _measured(verdict: Verdict) -> str:
+    return number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases)
 
 
 def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) -> pd.DataFrame:
@@ -120,6 +133,29 @@ def machine_line(results: Results) -> str:
     return text.format_map(results.machine)
 
 
+def second_run(results: Results, folder: Path) -> Results | None:
+    """Another run of the same build, kept because memory had another speed; None if there is none."""
+    second = Results.load(results.device, folder / SECOND)
+    is_same = second.machine.get("zeta_build") == results.machine.get("zeta_build")
+    return None if second.measurements.empty or not is_same else second
+
+
+def speed_line(results: Results, second: Results | None) -> str:
+    """Memory's speed on a CPU, which decides how strict the goals are that are ratios to a copy."""
+    speed = copy_speed(results.measurements)
+    if results.device != "cpu" or np.isnan(speed):
+        return ""
+    if second is None:
+        return f"A copy ran at {speed:.0f} GB/s. No other speed of memory was seen of this build.\n"
+    again = copy_speed(second.measurements)
+    return f"A copy ran at {speed:.0f} GB/s, in the second run of the same build at {again:.0f}.\n"
+
+
+def copy_speed(measurements: pd.DataFrame) -> float:
+    rows = measurements.query("suite == 'forward' and baseline == 'copy_'")
+    return geometric_mean(rows["gigabytes_per_second"] * rows["zeta_ms"] / rows["baseline_ms"])
+
+
 def engine_line(folder: Path) -> str:
     context = load_engine_context(folder)
     return (
@@ -130,17 +166,19 @@ def engine_line(folder: Path) -> str:
 
 def write(results: Results, folder: Path) -> None:
     """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
-    measurements = pd.concat(
-        [results.measurements, switch.compare(results.measurements)], ignore_index=True
+    measurements = switch.with_comparison(results.measurements)
+    second = second_run(results, folder)
+    goals = goal_table(
+        measurements,
+        load_goals(results.device),
+        None if second is None else switch.with_comparison(second.measurements),
     )
     bandwidths = regime_bandwidths(measurements, load_regimes(results.device))
-    tables = {
-        f"{results.device}.md": goal_table(measurements, load_goals(results.device)),
-        REGIMES[results.device]: regime_table(bandwidths),
-    }
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        (folder / name).write_text(f"{machine_line(results)}\n\n{table}")
+    machine, speed = machine_line(results), speed_line(results, second)
+    (folder / f"{results.device}.md").write_text(f"{machine}\n{speed}\n{goals}")
+    regimes = regime_table(bandwidths)
+    (folder / REGIMES[results.device]).write_text(f"{machine}\n\n{regimes}")
     if not results.measurements.empty:
         from benchmarks import pictures  # needs matplotlib, which tables do without
 
@@ -172,7 +210,7 @@ def split_at_quotation(text: str, name: str, command: str) -> tuple[str, str, st
     return before + begin, quoted, end + after
 
 
-def markdown(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 

@@ -24,3 +24,8 @@ def compare(measurements: pd.DataFrame) -> pd.DataFrame:
         ratio_upper_quartile=on["ratio_upper_quartile"] / off["ratio_lower_quartile"],
     )
     return compared.dropna(subset="ratio").reset_index()
+
+
+def with_comparison(measurements: pd.DataFrame) -> pd.DataFrame:
+    """The measurements, and what they say of the switch."""
+    return pd.concat([measurements, compare(measurements)], ignore_index=True)

@@ -81,7 +81,7 @@ def table_of_grid(kind: str) -> pd.DataFrame:
         return table_of(cases)
     policies = [table_of(under(cases, pages), pages) for pages in Pages]
     table = pd.concat([table_of(under(cases, None)), *policies])
-    return pd.concat([table, switch.compare(table)], ignore_index=True)
+    return switch.with_comparison(table)
 
 
 def small_case(family: str, **changes) -> Case:
@@ -358,6 +358,27 @@ def test_results_kept_before_pages_were_told_apart_are_read(tmp_path):
     Results("cpu", table.drop(columns="pages"), {"cpu": "a processor"}).save(tmp_path)
     loaded = Results.load("cpu", tmp_path).measurements
     pd.testing.assert_frame_equal(loaded, table, check_dtype=False)
+
+
+def test_a_second_run_of_the_same_build_is_shown(tmp_path):
+    fast = forward_rows(dict.fromkeys(NORMAL, 1.0)).assign(suite="forward", baseline_ms=1.0)
+    slow, machine = fast.assign(baseline_ms=2.0), Results.load("cpu", RESULTS).machine
+    Results("cpu", slow, machine).save(tmp_path)
+    run = Results.load("cpu", tmp_path)
+    write(run, tmp_path)
+    text = (tmp_path / "cpu.md").read_text()
+    assert "A copy ran at 50 GB/s. No other speed of memory was seen" in text
+    assert "second run" not in text
+
+    Results("cpu", fast, machine).save(tmp_path / "second")
+    write(run, tmp_path)
+    text = (tmp_path / "cpu.md").read_text()
+    assert "A copy ran at 50 GB/s, in the second run of the same build at 100." in text
+    assert "| second run | its verdict |" in text and "| met | 1 | met |" in text
+
+    Results("cpu", fast, machine | {"zeta_build": "another"}).save(tmp_path / "second")
+    write(run, tmp_path)
+    assert "second run" not in (tmp_path / "cpu.md").read_text()
 
 
 def test_what_was_not_measured_is_called_so(tmp_path):
