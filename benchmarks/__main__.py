@@ -3,13 +3,17 @@
 import argparse
 from pathlib import Path
 
-from benchmarks import report
-from benchmarks.grid import SUITES, grid
+import pandas as pd
+
+from benchmarks import pages, report
+from benchmarks.cases import Case
+from benchmarks.grid import SUITES, grid, under
 from benchmarks.results import FOLDERS, PARTIAL, RESULTS, Results
 
 # Seconds for a case, quick and not: enough repetitions for the quartiles of a quiet machine to lie
 # within a few percent. A GPU is quiet.
 SECONDS = {"cpu": (0.25, 0.8), "cuda": (0.02, 0.05)}
+PATIENCE = 4  # times these seconds, where the quartiles lie far apart
 
 
 def main() -> None:
@@ -34,10 +38,21 @@ def main() -> None:
         help=f"folder of the results (default: {RESULTS.name}, {RESULTS.name}/cuda, or "
         f"{RESULTS.name}/{PARTIAL.name} with --quick or --suite, a folder for each device)",
     )
+    parser.add_argument(
+        "--pages",
+        type=pages.Pages,
+        choices=pages.Pages,
+        help="only what allocates its results, whose pages this process's environment decides; the "
+        "command measures these itself, in processes of their own",
+    )
     arguments = parser.parse_args()
     device = arguments.device
     is_whole = not arguments.quick and not arguments.suite
     folder = arguments.results or (FOLDERS[device] if is_whole else PARTIAL / device)
+    if arguments.pages:
+        cases = under(grid(device, arguments.quick, arguments.suite), arguments.pages)
+        Results(device, timed(cases, device, arguments.quick, arguments.pages), {}).save(folder)
+        return
     if not arguments.report:
         run(device, arguments.quick, arguments.suite).save(folder)
     report.write(Results.load(device, folder), folder)
@@ -47,17 +62,30 @@ def main() -> None:
 
 
 def run(device: str, quick: bool, suites: list[str]) -> Results:
-    # A report needs no zeta.
     from benchmarks.machine import facts
-    from benchmarks.measurement import THREADS, measure
-    from benchmarks.timing import Budget
+    from benchmarks.measurement import THREADS
 
     cases = grid(device, quick, suites)
-    quick_seconds, seconds = SECONDS[device]
-    budget = Budget(quick_seconds, 5, 15) if quick else Budget(seconds, 3, 15)
     part = "" if not quick and not suites else " (a part of the grid)"
     machine = {**facts(device, THREADS), "cases": f"{len(cases)} cases{part}"}
-    return Results(device, measure(cases, budget, device), machine)
+    if device != "cpu":
+        return Results(device, timed(cases, device, quick), machine)
+    tables = [timed(under(cases, None), device, quick)]
+    arguments = [*["--quick"] * quick, *(f"--suite={name}" for name in suites)]
+    for policy in pages.possible():
+        if under(cases, policy):
+            tables.append(pages.measure(policy, arguments))
+    return Results(device, pd.concat([table for table in tables if len(table)]), machine)
+
+
+def timed(cases: list[Case], device: str, quick: bool, policy: str = "") -> pd.DataFrame:
+    # A report needs no zeta.
+    from benchmarks.measurement import measure
+    from benchmarks.timing import Budget
+
+    seconds = SECONDS[device][0 if quick else 1]
+    budget = Budget(seconds, 5 if quick else 3, 15, PATIENCE * seconds)
+    return measure(cases, budget, device, policy)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """What a case of the grid says: which rows are timed, in which pass, against what."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import torch
@@ -12,9 +13,25 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Pass(StrEnum):
     FORWARD_OUT = "forward into out"
     FORWARD = "forward"
-    BACKWARD_OPERATOR = "backward operator"
     BACKWARD = "backward"
     FORWARD_BACKWARD = "forward and backward"
+    # Without autograd, which would choose between the support and the weights.
+    BACKWARD_OPERATOR = "backward operator"
+    BOTH_OPERATORS = "forward and backward operators"
+
+    @property
+    def allocates(self) -> bool:
+        """Whether its result has memory of its own."""
+        return self is not Pass.FORWARD_OUT
+
+    @property
+    def moves_all_bytes(self) -> bool:
+        """Whether it reads all logits and writes all of a result of their size, and no more. A
+        backward may read the support alone, or three tensors."""
+        return self in (Pass.FORWARD_OUT, Pass.FORWARD)
+
+
+BY_WEIGHTS = "zeta by the weights"  # the baseline of operators that go by the support
 
 
 class Residency(StrEnum):
@@ -47,6 +64,15 @@ class Case:
     def input(self) -> tuple[object, ...]:
         """What decides the logits, so that cases can share them."""
         return self.family, self.shape, self.dim, self.dtype
+
+
+def only_passes(cases: Iterable[Case], chosen: Callable[[Pass], bool]) -> list[Case]:
+    """The cases that have such passes, with these alone."""
+    parts = (
+        replace(case, comparisons=tuple(pair for pair in case.comparisons if chosen(pair[0])))
+        for case in cases
+    )
+    return [part for part in parts if part.comparisons]
 
 
 def shape_of_length(length: int, dtype: str, working_set: int) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from benchmarks.cases import Case, Pass, Residency
+from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
 from benchmarks.loops import compiled
 from benchmarks.reference import check_backward, check_forward
 from benchmarks.rivals import MAPPINGS
@@ -47,22 +47,21 @@ class Contenders:
             elif operation is Pass.FORWARD:
                 check_forward(z, result, k, dim)
             else:
-                [grad_logits] = result if isinstance(result, tuple) else (result,)
-                check_backward(self.grad, MAPPINGS["zeta"](z, k, dim), grad_logits, dim)
+                check_backward(self.grad, MAPPINGS["zeta"](z, k, dim), result[-1], dim)
 
     def contender(self, name: str, operation: Pass) -> Contender:
         z, k, dim = self.z, self.case.k, self.case.dim
         if self.case.residency is Residency.CACHE:
             loop, out = compiled(name), self.out
             return Contender(lambda: loop(z, out, k, dim, CALLS_IN_LOOP), CALLS_IN_LOOP)
+        if operation in (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS):
+            return Contender(self._operators(name, forward=operation is Pass.BOTH_OPERATORS))
         if name not in MAPPINGS:
             return Contender(self._memory_operation(name))
         if operation is Pass.FORWARD:
             return Contender(lambda: MAPPINGS[name](z, k, dim))
         if operation is Pass.FORWARD_OUT:
             return Contender(self._forward_out(name))
-        if operation is Pass.BACKWARD_OPERATOR:
-            return Contender(self._backward_operator(name))
         return Contender(self._under_autograd(name, forward=operation is Pass.FORWARD_BACKWARD))
 
     def _memory_operation(self, name: str) -> Callable[[], Tensor]:
@@ -81,14 +80,25 @@ class Contenders:
             "torch.softmax": lambda: torch.softmax(z, dim, out=out),
         }[name]
 
-    def _backward_operator(self, name: str) -> Callable[[], Tensor]:
-        operator = {
-            "zeta": torch.ops.zeta._sparse_softmax_backward,
-            "torch.softmax": torch.ops.aten._softmax_backward_data,
+    def _operators(self, name: str, forward: bool) -> Callable[[], tuple[Tensor, ...]]:
+        """By the support, or by the weights: weights, what is saved of them, and the gradient."""
+        z, k, dim, grad, zeta = self.z, self.case.k, self.case.dim, self.grad, torch.ops.zeta
+
+        def by_weights() -> tuple[Tensor, Tensor]:
+            weights = zeta.sparse_softmax(z, k, dim)
+            return weights, weights
+
+        saving, backward = {
+            "zeta": (
+                lambda: zeta._sparse_softmax_with_support(z, k, dim),
+                zeta._sparse_softmax_support_backward,
+            ),
+            BY_WEIGHTS: (by_weights, zeta._sparse_softmax_backward),
         }[name]
-        weights = MAPPINGS[name](self.z, self.case.k, self.case.dim)
-        grad, dim, dtype = self.grad, self.case.dim, self.z.dtype
-        return lambda: operator(grad, weights, dim, dtype)
+        if forward:
+            return lambda: _and_gradient(saving(), backward, grad, dim)
+        saved = saving()
+        return lambda: _and_gradient(saved, backward, grad, dim)
 
     def _under_autograd(self, name: str, forward: bool) -> Callable[[], tuple[Tensor, ...]]:
         mapping, k, dim, grad = MAPPINGS[name], self.case.k, self.case.dim, self.grad
@@ -97,3 +107,9 @@ class Contenders:
             return lambda: torch.autograd.grad(mapping(leaf, k, dim), leaf, grad)
         weights = mapping(leaf, k, dim)
         return lambda: torch.autograd.grad(weights, leaf, grad, retain_graph=True)
+
+
+def _and_gradient(
+    saved: tuple[Tensor, Tensor], backward: Callable[..., Tensor], grad: Tensor, dim: int
+) -> tuple[Tensor, ...]:
+    return (*saved, backward(grad, saved[1], dim, grad.dtype))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import product
 
+from benchmarks import switch
 from benchmarks.cases import DTYPES, Case, Pass, Residency, limits, shape_of_length
 from benchmarks.inputs import FAMILIES, NORMAL
 
@@ -34,7 +35,6 @@ def _passes(quick: bool) -> Iterator[Case]:
     """Every pass as a user meets it: results in fresh memory, gradients under autograd."""
     comparisons = (
         (Pass.FORWARD, ("clone", "torch.softmax")),
-        (Pass.BACKWARD_OPERATOR, ("zeros_like", "torch.softmax")),
         (Pass.BACKWARD, ("clone", "zeros_like", "torch.softmax")),
         (Pass.FORWARD_BACKWARD, ("torch.softmax",)),
     )
@@ -52,11 +52,12 @@ def _passes(quick: bool) -> Iterator[Case]:
 def _libraries(quick: bool) -> Iterator[Case]:
     """Other ways to compute the same. They take up to a second for each call, so few cases."""
     lengths = (1024,) if quick else (64, 1024, 4096, 32768)
+    same = ("topk + scatter", "topk + scatter, compiled")
     for length, family in product(lengths, NORMAL[:1] if quick else NORMAL):
         # entmax.sparsemax limits no support, so it computes the same only where k is the length.
         for k, baselines in (
-            (3, ("topk + scatter", "entmax.sparsemax", "entmax.sparsemax(k)")),
-            (32, ("topk + scatter", "entmax.sparsemax(k)")),
+            (3, (*same, "entmax.sparsemax", "entmax.sparsemax(k)")),
+            (32, (*same, "entmax.sparsemax(k)")),
             (length, ("entmax.sparsemax",)),
         ):
             if quick and k != 3:
@@ -64,6 +65,8 @@ def _libraries(quick: bool) -> Iterator[Case]:
             comparisons = [(Pass.FORWARD, baselines)]
             if family == NORMAL[0] and not quick:
                 comparisons.append((Pass.FORWARD_BACKWARD, baselines))
+            if family == NORMAL[0] and k == 3:  # POT takes seconds for any.
+                comparisons[0] = (Pass.FORWARD, (*baselines, "POT projection"))
             shape = shape_of_length(length, "float32", WORKING_SET)
             yield Case("libraries", shape, k, "float32", family, tuple(comparisons))
 
@@ -104,6 +107,15 @@ def _small(quick: bool) -> Iterator[Case]:
         yield Case("small", shape, 3, "float32", "N(0,1)", comparisons)
 
 
+def _switch(quick: bool) -> Iterator[Case]:
+    """What huge pages under zeta's results alone are worth: beside a copy that has none."""
+    comparisons = ((Pass.FORWARD, ("clone",)), (Pass.BACKWARD, ("clone",)))
+    for length in (1024,) if quick else (64, 1024, 32768):
+        shape = shape_of_length(length, "float32", WORKING_SET)
+        for family in NORMAL[:1] if quick else NORMAL:
+            yield Case(switch.SUITE, shape, 3, "float32", family, comparisons)
+
+
 def _float16(quick: bool) -> Iterator[Case]:
     comparisons = ((Pass.FORWARD_OUT, ("copy_", "torch.softmax")),)
     for length in () if quick else (16, 64, 1024, 32768):
@@ -119,5 +131,6 @@ SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "dimensions": _dimensions,
     "cache": _cache_resident,
     "small": _small,
+    switch.SUITE: _switch,
     "float16": _float16,
 }

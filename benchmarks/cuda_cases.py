@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from benchmarks.cases import DTYPES, Case, Pass, limits, shape_of_length
+from benchmarks.cases import BY_WEIGHTS, DTYPES, Case, Pass, limits, shape_of_length
 from benchmarks.inputs import FAMILIES, NORMAL
 
 WORKING_SET = 128 << 20  # bytes of the logits; beyond the second cache of an H100
@@ -41,12 +41,12 @@ def _passes(quick: bool) -> Iterator[Case]:
 
 
 def _libraries(quick: bool) -> Iterator[Case]:
-    """Other ways to compute the same. All but the first have no limit on the support."""
+    """Other ways to compute the same. Those of `sparsemax` have no limit on the support."""
     sparsemax = ("entmax.sparsemax", "Liger sparsemax", "AdaSplash sparsemax")
     for length in (1024,) if quick else (64, 1024, 4096, 32768):
         shape = shape_of_length(length, "float32", WORKING_SET)
         for k, baselines in (
-            (3, ("topk + scatter",)),
+            (3, ("topk + scatter", "topk + scatter, compiled")),
             (32, ("topk + scatter",)),
             (length, sparsemax),
         ):
@@ -68,6 +68,19 @@ def _dimensions(quick: bool) -> Iterator[Case]:
         yield Case("dimensions", scaled, k, dtype, "N(0,1)", comparisons, dim)
 
 
+def _support(quick: bool) -> Iterator[Case]:
+    """Whether autograd should save the support or the weights, around the k where support_pays of
+    csrc/ops/support.h says that it stops to pay."""
+    operators = (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS)
+    comparisons = tuple((operation, (BY_WEIGHTS,)) for operation in operators)
+    lengths = (1024,) if quick else (64, 256, 1024, 4096, 32768)
+    dtypes = ("float32",) if quick else ("float32", "bfloat16")
+    for length, dtype, family in product(lengths, dtypes, ("N(0,1)", "N(0,0.01)")):
+        shape = shape_of_length(length, dtype, WORKING_SET)
+        for part in (32, 16, 8, 4):
+            yield Case("support", shape, length // part, dtype, family, comparisons)
+
+
 def _small(_: bool) -> Iterator[Case]:
     """Few rows: how long one launch takes."""
     comparisons = ((Pass.FORWARD_OUT, ("copy_", "torch.softmax")),)
@@ -80,5 +93,6 @@ SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "passes": _passes,
     "libraries": _libraries,
     "dimensions": _dimensions,
+    "support": _support,
     "small": _small,
 }

@@ -5,13 +5,11 @@ import os
 import platform
 import subprocess
 from datetime import date
-from pathlib import Path
 
 import torch
 
 import zeta
-
-HUGE_PAGES = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+from benchmarks import pages, rivals
 
 
 def facts(device: str, threads: int) -> dict[str, str]:
@@ -27,6 +25,7 @@ def _versions() -> dict[str, str]:
         "zeta": zeta.__version__,
         "zeta_build": zeta._C.build_id,
         "compiler": zeta._C.compiler,
+        **rivals.versions(),
     }
 
 
@@ -55,7 +54,7 @@ def _cpu_facts(threads: int) -> dict[str, str]:
         "l3": cpu.get("L3 cache", "unknown"),
         "memory": f"{memory / 2**30:.0f} GiB",
         "virtual_machine": cpu.get("Hypervisor vendor", "none"),
-        "huge_pages": HUGE_PAGES.read_text().strip() if HUGE_PAGES.exists() else "unknown",
+        "huge_pages": pages.ENABLED.read_text().strip() if pages.ENABLED.exists() else "unknown",
         "capability": zeta._C.cpu_capability(),
         "threads": str(threads),
     }

@@ -18,7 +18,8 @@ from benchmarks.timing import Budget, interleaved
 THREADS = 2
 
 
-def measure(cases: list[Case], budget: Budget, device: str) -> pd.DataFrame:
+def measure(cases: list[Case], budget: Budget, device: str, pages: str = "") -> pd.DataFrame:
+    """`pages` says what the process has; nothing where no result is allocated, or not on a CPU."""
     torch.manual_seed(SEED)
     clock = clock_of(device)
     rows: list[dict[str, object]] = []
@@ -30,7 +31,7 @@ def measure(cases: list[Case], budget: Budget, device: str) -> pd.DataFrame:
             z = make(case.family, case.shape, case.dim, DTYPES[case.dtype], device)
         rows.extend(_measure_case(case, z, budget, clock))
         previous = case
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).assign(pages=pages)
 
 
 def _measure_case(
@@ -53,7 +54,7 @@ def _measure_case(
                 **_columns(case, operation),
                 "baseline": baseline,
                 "threads": threads,
-                **_summary(seconds[:, 0], seconds[:, column], z.nbytes),
+                **_summary(seconds[:, 0], seconds[:, column], operation, z.nbytes),
             }
 
 
@@ -70,7 +71,9 @@ def _columns(case: Case, operation: Pass) -> dict[str, object]:
     }
 
 
-def _summary(zeta: np.ndarray, baseline: np.ndarray, size: int) -> dict[str, object]:
+def _summary(
+    zeta: np.ndarray, baseline: np.ndarray, operation: Pass, size: int
+) -> dict[str, object]:
     """The medians, and how far the ratios of single repetitions lie apart."""
     ratios = zeta / baseline
     lower, median, upper = np.quantile(ratios, (0.25, 0.5, 0.75))
@@ -81,8 +84,9 @@ def _summary(zeta: np.ndarray, baseline: np.ndarray, size: int) -> dict[str, obj
         "ratio_lower_quartile": lower,
         "ratio_upper_quartile": upper,
         "ratio_least": ratios.min(),
-        # Of the logits and of a result of their size, whatever of them the pass does touch.
-        "gigabytes_per_second": 2 * size / np.median(zeta) / 1e9,
+        "gigabytes_per_second": (
+            2 * size / np.median(zeta) / 1e9 if operation.moves_all_bytes else np.nan
+        ),
     }
     rounded = {name: float(f"{number:.4g}") for name, number in numbers.items()}
     return {"repetitions": len(ratios), **rounded}

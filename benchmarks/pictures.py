@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from benchmarks.inputs import ADVERSARIAL, NORMAL
+from benchmarks.statistics import geometric_mean
 
 INK = "#333333"
 ACCENT = "#2a6f97"
@@ -69,8 +70,6 @@ def _draw_ratio_panel(axes: Axes, rows: pd.DataFrame) -> None:
 
 
 def _draw_ratio_line(axes: Axes, rows: pd.DataFrame, label: str, color: object) -> None:
-    from benchmarks.report import geometric_mean
-
     line = rows.groupby("length")["ratio"].agg(geometric_mean)
     axes.plot(line.index, line, label=label, color=color, marker=".", linewidth=1.2)
 

@@ -1,17 +1,16 @@
 """From a table of measurements to what is read: goals met or short, regimes against a copy."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks import switch
+from benchmarks.cases import Pass
 from benchmarks.results import (
-    CASE,
     FOLDER,
     FOLDERS,
-    MEASURES,
     Goal,
     Results,
     Selection,
@@ -20,101 +19,85 @@ from benchmarks.results import (
     load_goals,
     load_regimes,
 )
+from benchmarks.statistics import are_unsteady, geometric_mean
+from benchmarks.verdicts import Verdict, by_pages, judge
 
 README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
+SECOND = "second"  # the folder, in that of a run, of a second one
 PROFILED_BY = "python -m benchmarks.profile"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """How a goal fared over its cases, each a geometric mean over the families of inputs."""
-
-    goal: Goal
-    measured: float  # geometric mean over the cases
-    worst: float
-    worst_case: str
-    cases: int
-    short: int  # cases that miss the goal
-
-    def __str__(self) -> str:
-        if not self.cases:
-            return "not measured"
-        if not self.short:
-            return "met"
-        return f"short in {self.short} of {self.cases}"
-
-
-def judge(goal: Goal, measurements: pd.DataFrame) -> Verdict:
-    rows = goal.of(measurements)
-    if rows.empty:
-        return Verdict(goal, np.nan, np.nan, "", 0, 0)
-    by = [*CASE, "family"] if goal.families == "adversarial" else CASE
-    # Differences may be negative.
-    mean = pd.Series.mean if goal.measure == "µs beyond" else geometric_mean
-    cases = rows.assign(measured=MEASURES[goal.measure](rows)).groupby(by)["measured"].agg(mean)
+def _limit(goal: Goal) -> str:
     if goal.at_most is not None:
-        worst, short = cases.idxmax(), cases > goal.at_most
-    else:
-        worst, short = cases.idxmin(), cases < goal.at_least
-    return Verdict(
-        goal,
-        measured=float(mean(cases)),
-        worst=cases[worst],
-        worst_case=_describe(dict(zip(by, worst, strict=True))),
-        cases=len(cases),
-        short=int(short.sum()),
-    )
+        return f"≤ {goal.at_most}"
+    return "–" if goal.at_least is None else f"≥ {goal.at_least}"
 
 
-def _describe(case: dict[str, object]) -> str:
-    family = [str(case["family"])] if "family" in case else []
-    return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
+def _share_unsteady(unsteady: int, all_of_them: int) -> str:
+    return f", {unsteady} of {all_of_them} unsteady" if unsteady else ""
 
 
-def goal_table(measurements: pd.DataFrame, goals: Iterable[Goal]) -> str:
-    verdicts = [judge(goal, measurements) for goal in goals]
-    has_first = any(verdict.goal.first_design is not None for verdict in verdicts)
-    head = ("ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict")
-    return markdown(
-        (*head, *("first design",) * has_first),
-        (
-            (
-                verdict.goal.title,
-                f"≤ {verdict.goal.at_most}"
-                if verdict.goal.at_most is not None
-                else f"≥ {verdict.goal.at_least}",
-                number(verdict.measured),
-                number(verdict.worst),
-                verdict.worst_case,
-                verdict,
-                *(verdict.goal.first_design,) * has_first,
-            )
-            for verdict in verdicts
-        ),
-    )
+def goal_table(
+    measurements: pd.DataFrame, goals: Iterable[Goal], second: pd.DataFrame | None = None
+) -> str:
+    """`second` is what another run measured of the same, which has columns of its own."""
+    head = ["ratio of times, or as named", "goal", "measured", "worst", "which is", "verdict"]
+    parts = [part for goal in goals for part in by_pages(goal, measurements)]
+    lines = [list(_cells(judge(goal, rows))) for goal, rows in parts]
+    if second is not None:
+        head += ["second run", "its verdict"]
+        for line, (goal, rows) in zip(lines, parts, strict=True):
+            again = goal.of(second)
+            verdict = judge(goal, again[again["pages"].isin(rows["pages"])])
+            line += [_measured(verdict), verdict]
+    if any(goal.first_design is not None for goal, _ in parts):
+        head.append("first design")
+        for line, (goal, _) in zip(lines, parts, strict=True):
+            line.append(goal.first_design or "–")
+    return markdown(head, lines)
+
+
+def _cells(verdict: Verdict) -> Iterator[object]:
+    yield verdict.goal.title
+    yield _limit(verdict.goal)
+    yield _measured(verdict)
+    yield number(verdict.worst) + ", unsteady" * verdict.is_worst_unsteady
+    yield verdict.worst_case
+    yield verdict
+
+
+def _measured(verdict: Verdict) -> str:
+    return number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases)
 
 
 def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) -> pd.DataFrame:
-    """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times."""
+    """Of each regime measured: GB/s of zeta and of the copy beside it, and the ratio of times. A
+    backward has the ratio alone."""
     rows = []
-    for regime in regimes:
-        chosen: pd.DataFrame = regime.of(measurements)
+    parts = [part for regime in regimes for part in by_pages(regime, measurements)]
+    for regime, chosen in parts:
         if chosen.empty:
             continue
-        zeta = geometric_mean(chosen["gigabytes_per_second"])
-        copy = geometric_mean(
-            chosen["gigabytes_per_second"] * chosen["zeta_ms"] / chosen["baseline_ms"]
-        )
-        rows.append((regime.title, regime.baseline, zeta, copy, geometric_mean(chosen["ratio"])))
-    return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio"])
+        zeta = copy = np.nan
+        if Pass(regime.operation).moves_all_bytes:
+            bandwidth = chosen["gigabytes_per_second"]
+            zeta = geometric_mean(bandwidth)
+            copy = geometric_mean(bandwidth * chosen["zeta_ms"] / chosen["baseline_ms"])
+        note = _share_unsteady(int(are_unsteady(chosen).sum()), len(chosen))
+        ratio = geometric_mean(chosen["ratio"])
+        rows.append((regime.title, regime.baseline, zeta, copy, ratio, note))
+    return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio", "note"])
 
 
 def regime_table(bandwidths: pd.DataFrame) -> str:
     return markdown(
         ("regime", "zeta, GB/s", "copy, GB/s", "by", "time / copy's"),
         (
-            (row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`", number(row.ratio))
+            (
+                *(row.regime, number(row.zeta), number(row.copy), f"`{row.baseline}`"),
+                number(row.ratio) + row.note,
+            )
             for row in bandwidths.itertuples()
         ),
     )
@@ -150,6 +133,29 @@ def machine_line(results: Results) -> str:
     return text.format_map(results.machine)
 
 
+def second_run(results: Results, folder: Path) -> Results | None:
+    """Another run of the same build, kept because memory had another speed; None if there is none."""
+    second = Results.load(results.device, folder / SECOND)
+    is_same = second.machine.get("zeta_build") == results.machine.get("zeta_build")
+    return None if second.measurements.empty or not is_same else second
+
+
+def speed_line(results: Results, second: Results | None) -> str:
+    """Memory's speed on a CPU, which decides how strict the goals are that are ratios to a copy."""
+    speed = copy_speed(results.measurements)
+    if results.device != "cpu" or np.isnan(speed):
+        return ""
+    if second is None:
+        return f"A copy ran at {speed:.0f} GB/s. No other speed of memory was seen of this build.\n"
+    again = copy_speed(second.measurements)
+    return f"A copy ran at {speed:.0f} GB/s, in the second run of the same build at {again:.0f}.\n"
+
+
+def copy_speed(measurements: pd.DataFrame) -> float:
+    rows = measurements.query("suite == 'forward' and baseline == 'copy_'")
+    return geometric_mean(rows["gigabytes_per_second"] * rows["zeta_ms"] / rows["baseline_ms"])
+
+
 def engine_line(folder: Path) -> str:
     context = load_engine_context(folder)
     return (
@@ -160,19 +166,24 @@ def engine_line(folder: Path) -> str:
 
 def write(results: Results, folder: Path) -> None:
     """Writes the tables and pictures; those of the whole grid are quoted by the documents."""
-    bandwidths = regime_bandwidths(results.measurements, load_regimes(results.device))
-    tables = {
-        f"{results.device}.md": goal_table(results.measurements, load_goals(results.device)),
-        REGIMES[results.device]: regime_table(bandwidths),
-    }
+    measurements = switch.with_comparison(results.measurements)
+    second = second_run(results, folder)
+    goals = goal_table(
+        measurements,
+        load_goals(results.device),
+        None if second is None else switch.with_comparison(second.measurements),
+    )
+    bandwidths = regime_bandwidths(measurements, load_regimes(results.device))
     folder.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        (folder / name).write_text(f"{machine_line(results)}\n\n{table}")
+    machine, speed = machine_line(results), speed_line(results, second)
+    (folder / f"{results.device}.md").write_text(f"{machine}\n{speed}\n{goals}")
+    regimes = regime_table(bandwidths)
+    (folder / REGIMES[results.device]).write_text(f"{machine}\n\n{regimes}")
     if not results.measurements.empty:
-        from benchmarks import pictures
+        from benchmarks import pictures  # needs matplotlib, which tables do without
 
         pictures.draw_ratios(results.measurements, folder / "forward.png")
-        pictures.draw_bandwidths(bandwidths, folder / "bandwidth.png")
+        pictures.draw_bandwidths(bandwidths.dropna(), folder / "bandwidth.png")
     engine = load_engine(folder)
     if not engine.empty:
         text = f"{engine_line(folder)}\n\n{engine_table(engine)}"
@@ -199,7 +210,7 @@ def split_at_quotation(text: str, name: str, command: str) -> tuple[str, str, st
     return before + begin, quoted, end + after
 
 
-def markdown(head: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> str:
+def markdown(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)
 
@@ -208,7 +219,3 @@ def number(value: float) -> str:
     if np.isnan(value):
         return "–"
     return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def geometric_mean(values: pd.Series) -> float:
-    return float(np.exp(np.log(values).mean()))

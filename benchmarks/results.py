@@ -23,8 +23,11 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "µs beyond": lambda table: (table["zeta_ms"] - table["baseline_ms"]) * 1e3,
 }
 # Those of a table of measurements that goals and regimes speak of.
-TEXTS = ("suite", "operation", "shape", "dtype", "family", "baseline")
-NUMBERS = ("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio", "gigabytes_per_second")
+TEXTS = ("suite", "operation", "shape", "dtype", "family", "baseline", "pages")
+NUMBERS = (
+    *("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio"),
+    *("ratio_lower_quartile", "ratio_upper_quartile", "gigabytes_per_second"),
+)
 
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
 CASE = ["shape", "dim", "k", "dtype"]
@@ -51,7 +54,10 @@ class Results:
             nothing = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
             return Results(device, pd.DataFrame(nothing), {})
         facts = pd.read_csv(folder / "machine.csv", index_col="fact", dtype=str)
-        return Results(device, pd.read_csv(table), facts["value"].to_dict())
+        measurements = pd.read_csv(table, dtype={"pages": str}).fillna({"pages": ""})
+        if "pages" not in measurements:  # of a run that did not tell them apart
+            measurements["pages"] = ""
+        return Results(device, measurements, facts["value"].to_dict())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,10 @@
 """The mappings that compete: zeta's, other ways to write it, other libraries', and softmax."""
 
+import io
 from collections.abc import Callable
+from contextlib import redirect_stdout
+from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 
 import torch
@@ -25,6 +29,27 @@ def topk_scatter(z: Tensor, k: int, dim: int) -> Tensor:
     size = (largest > thresholds).sum(dim, keepdim=True)
     weights = (largest - thresholds.gather(dim, size - 1)).clamp(min=0)
     return torch.zeros_like(z).scatter_(dim, columns, weights)
+
+
+def compiled_topk_scatter(z: Tensor, k: int, dim: int) -> Tensor:
+    """The same as Inductor compiles it, for these sizes alone."""
+    return _compiled_topk_scatter()(z, k, dim)
+
+
+@cache
+def _compiled_topk_scatter() -> Mapping:
+    # Beyond a few sizes it would not be compiled again, but refused.
+    torch._dynamo.config.recompile_limit = 100
+    return torch.compile(topk_scatter, dynamic=False, fullgraph=True)
+
+
+def pot_projection(z: Tensor, k: int, dim: int) -> Tensor:
+    """Sorts the whole row. Of two dimensions, on a CPU."""
+    import ot
+
+    with redirect_stdout(io.StringIO()):  # It prints a shape.
+        weights: Tensor = ot.utils.projection_sparse_simplex(z, k, axis=dim % 2)
+    return weights
 
 
 def entmax_sparsemax(z: Tensor, _: int, dim: int) -> Tensor:
@@ -61,6 +86,8 @@ MAPPINGS: dict[str, Mapping] = {
     "zeta": zeta.ops.sparse_softmax,
     "torch.softmax": softmax,
     "topk + scatter": topk_scatter,
+    "topk + scatter, compiled": compiled_topk_scatter,
+    "POT projection": pot_projection,
     "entmax.sparsemax": entmax_sparsemax,
     "entmax.sparsemax(k)": entmax_sparsemax_partial,
     "Liger sparsemax": liger_sparsemax,
@@ -69,6 +96,7 @@ MAPPINGS: dict[str, Mapping] = {
 
 # The module that a mapping needs besides torch and zeta.
 MODULES = {
+    "POT projection": "ot",
     "entmax.sparsemax": "entmax",
     "entmax.sparsemax(k)": "entmax",
     "Liger sparsemax": "liger_kernel",
@@ -76,5 +104,16 @@ MODULES = {
 }
 
 
+# The package that a module comes in, where that has another name.
+PACKAGES = {"ot": "POT", "liger_kernel": "liger-kernel"}
+
+
 def is_installed(name: str) -> bool:
     return name not in MODULES or find_spec(MODULES[name]) is not None
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that are installed."""
+    modules = sorted({module for name, module in MODULES.items() if is_installed(name)})
+    packages = [PACKAGES.get(module, module) for module in modules]
+    return {package: version(package) for package in packages}

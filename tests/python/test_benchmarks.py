@@ -1,37 +1,53 @@
 """The parts of the benchmark, without timing anything."""
 
 import math
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
 import torch
 
-from benchmarks.cases import Case, Pass, Residency
+from benchmarks import switch
+from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
 from benchmarks.clocks import WallClock
-from benchmarks.contenders import Contenders
-from benchmarks.grid import SUITES, grid
+from benchmarks.contenders import Contender, Contenders
+from benchmarks.grid import SUITES, grid, under
 from benchmarks.inputs import FAMILIES, NORMAL, make
+from benchmarks.machine import facts
+from benchmarks.pages import Pages, environment, system_setting
 from benchmarks.profile import METRICS, cases, markdown_of, parse
 from benchmarks.reference import WrongResult, check_backward, check_forward, project
 from benchmarks.report import (
     PROFILED_BY,
     README,
-    geometric_mean,
     goal_table,
-    judge,
+    regime_bandwidths,
+    regime_table,
     split_at_quotation,
     write,
 )
-from benchmarks.results import FOLDER, FOLDERS, RESULTS, Goal, Results, load_goals, load_regimes
-from benchmarks.rivals import topk_scatter
-from benchmarks.timing import Budget
+from benchmarks.results import (
+    FOLDER,
+    FOLDERS,
+    RESULTS,
+    Goal,
+    Results,
+    Selection,
+    load_goals,
+    load_regimes,
+)
+from benchmarks.rivals import MAPPINGS, MODULES, is_installed, versions
+from benchmarks.statistics import any_unsteady, geometric_mean
+from benchmarks.timing import Budget, interleaved
+from benchmarks.verdicts import judge
 
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
 BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45, measure="GB/s")
 
 
-def table_of(measured: list[Case]) -> pd.DataFrame:
+def table_of(measured: list[Case], pages: str = "") -> pd.DataFrame:
     """Made-up measurements of these cases, all of them of ratio 1 and 50 GB/s."""
     return pd.DataFrame(
         {
@@ -47,7 +63,10 @@ def table_of(measured: list[Case]) -> pd.DataFrame:
             "zeta_ms": 2.0,
             "baseline_ms": 2.0,
             "ratio": 1.0,
+            "ratio_lower_quartile": 1.0,
+            "ratio_upper_quartile": 1.0,
             "gigabytes_per_second": 50.0,
+            "pages": pages,
         }
         for case in measured
         for operation, baselines in case.comparisons
@@ -55,10 +74,20 @@ def table_of(measured: list[Case]) -> pd.DataFrame:
     )
 
 
+def table_of_grid(kind: str) -> pd.DataFrame:
+    """The same of the whole grid, with what is made of it."""
+    cases = grid(kind, quick=False)
+    if kind != "cpu":
+        return table_of(cases)
+    policies = [table_of(under(cases, pages), pages) for pages in Pages]
+    table = pd.concat([table_of(under(cases, None)), *policies])
+    return switch.with_comparison(table)
+
+
 def small_case(family: str, **changes) -> Case:
     passes = tuple((operation, ("torch.softmax",)) for operation in Pass)
     options = {"shape": (5, 40), "k": 3, "dtype": "float32", "comparisons": passes, **changes}
-    return Case("test", family=family, **options)
+    return Case(**{"suite": "test", "family": family, **options})
 
 
 def forward_rows(ratios: dict[str, float], length: int = 64) -> pd.DataFrame:
@@ -88,13 +117,14 @@ def test_the_quick_grid_holds_every_suite_but_a_spot_check(kind):
 
 @pytest.mark.parametrize("kind", SUITES)
 def test_goals_and_regimes_resolve_to_cases_of_the_grid(kind):
-    table = table_of(grid(kind, quick=False))
+    table = table_of_grid(kind)
     for goal in load_goals(kind):
-        assert (goal.at_most is None) != (goal.at_least is None)
+        assert goal.at_most is None or goal.at_least is None
         chosen = goal.of(table)
         if kind == "cpu":
             assert set(NORMAL) <= set(chosen["family"]) or goal.families == "adversarial", goal
-        assert judge(goal, table).cases > 0, goal
+            assert Pass(goal.operation).allocates == chosen["pages"].ne("").all()
+        assert judge(goal, chosen).cases > 0, goal
     for regime in load_regimes(kind):
         assert not regime.of(table).empty, regime
         assert regime.baseline in ("copy_", "clone", "zeros_like")
@@ -131,24 +161,86 @@ def test_the_check_refuses_what_is_no_projection():
 
 
 @pytest.mark.parametrize("dim", [0, 1])
-def test_topk_scatter_is_the_same_projection(dim):
+@pytest.mark.parametrize("rival", ["topk + scatter", "topk + scatter, compiled", "POT projection"])
+def test_rivals_that_limit_the_support_are_the_same_projection(rival, dim):
+    if not is_installed(rival):
+        pytest.skip(f"needs {MODULES[rival]}")
     z = torch.randn(8, 8)
-    weights = topk_scatter(z, 3, dim)
+    weights = MAPPINGS[rival](z, 3, dim)
     rows, expected = weights.movedim(dim, 1), project(z.movedim(dim, 1).double(), 3)
     torch.testing.assert_close(rows.double(), expected, rtol=0, atol=1e-6)
+
+
+def test_the_versions_of_rivals_are_kept():
+    modules = {MODULES[name] for name in MODULES if is_installed(name)}
+    assert len(versions()) == len(modules)
+    assert versions().items() <= facts("cpu", threads=2).items()
 
 
 def test_every_contender_runs():
     case = small_case("N(0,1)")
     competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    operators = (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS)
     for operation in Pass:
-        for name in ("zeta", "torch.softmax", "copy_", "clone", "zero_", "zeros_like"):
+        others = ("torch.softmax", "copy_", "clone", "zero_", "zeros_like")
+        for name in ("zeta", *((BY_WEIGHTS,) if operation in operators else others)):
             competing.contender(name, operation).function()
 
 
+@pytest.mark.parametrize("operation", [Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS])
+def test_support_and_weights_have_the_same_gradient(operation):
+    case = small_case("N(0,1)")
+    competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
+    *saved, by_support = competing.contender("zeta", operation).function()
+    *_, by_weights = competing.contender(BY_WEIGHTS, operation).function()
+    assert saved[1].dtype == torch.int32
+    assert torch.equal(by_support, by_weights)
+
+
 def test_repetitions_keep_within_limits():
-    budget = Budget(seconds=1, least=3, most=25)
+    budget = Budget(seconds=1, least=3, most=25, patience=4)
     assert [budget.repetitions(seconds) for seconds in (0.001, 0.1, 10)] == [25, 10, 3]
+
+
+class MadeUpClock:
+    """Says that each call took the next of these seconds, and then the last again."""
+
+    shortest = 0.0
+
+    def __init__(self, *seconds: float) -> None:
+        self.seconds_left = list(seconds)
+
+    def seconds(self, function, count: int) -> float:
+        return self.seconds_left.pop(0) if len(self.seconds_left) > 1 else self.seconds_left[0]
+
+
+def test_unsteady_ratios_are_repeated():
+    budget = Budget(seconds=0, least=3, most=3, patience=60)
+    contenders = [Contender(lambda: None)] * 2
+    assert len(interleaved(contenders, budget, MadeUpClock(1.0))) == 3
+    # Two calls to warm up; then three rounds with ratios 1, 9 and 1; all others are 1.
+    clock = MadeUpClock(1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0)
+    repeated = interleaved(contenders, budget, clock)
+    assert len(repeated) == 6
+    assert not any_unsteady(repeated[:, :1] / repeated[:, 1:])
+
+
+def test_what_stays_unsteady_is_repeated_until_patience_ends():
+    budget = Budget(seconds=0, least=3, most=3, patience=0)
+    clock = MadeUpClock(1.0, 1.0, 1.0, 1.0, 1.0, 9.0, 1.0, 1.0, 1.0)
+    assert len(interleaved([Contender(lambda: None)] * 2, budget, clock)) == 3
+
+
+def test_tables_mark_what_is_unsteady():
+    table = forward_rows({"N(0,1)": 1.0, "N(0,5)": 1.0})
+    table.loc[table["family"] == "N(0,5)", "ratio_upper_quartile"] = 1.31
+    assert "| 1, 1 of 1 unsteady | 1, unsteady | 8x64, k = 3, float32 | met |" in goal_table(
+        table, [GOAL]
+    )
+    regime = Selection("all", "forward into out", "copy_", "k == 3")
+    assert "| 1, 1 of 2 unsteady |" in regime_table(regime_bandwidths(table, [regime]))
+    table["ratio_upper_quartile"] = 1.29
+    assert "unsteady" not in goal_table(table, [GOAL])
 
 
 def test_a_goal_is_met_or_short():
@@ -163,11 +255,12 @@ def test_a_goal_is_met_or_short():
     assert (short.measured, short.worst) == (pytest.approx(1), pytest.approx(2))
     assert short.worst_case == "8x128, k = 3, float32"
 
-    assert str(judge(GOAL, forward_rows({"equal": 1.0}))) == "not measured"
+    assert str(judge(GOAL, GOAL.of(forward_rows({"equal": 1.0})))) == "not measured"
 
 
 def test_difficult_families_count_each_for_itself():
-    verdict = judge(HARD, forward_rows({"equal": 1.0, "ascending": 1.6, "N(0,1)": 9.0}))
+    table = forward_rows({"equal": 1.0, "ascending": 1.6, "N(0,1)": 9.0})
+    verdict = judge(HARD, HARD.of(table))
     assert str(verdict) == "short in 1 of 2"
     assert verdict.worst_case.endswith("ascending")
 
@@ -179,19 +272,113 @@ def test_a_goal_for_bandwidth_is_a_least_one():
 
 
 def test_the_table_marks_what_is_short():
-    table = table_of(grid("cpu", quick=False))
-    lines = goal_table(table, load_goals("cpu")).splitlines()
-    assert len(lines) == 2 + len(load_goals("cpu"))
+    lines = goal_table(table_of_grid("cpu"), load_goals("cpu")).splitlines()
     short = [line for line in lines if "| short in" in line]
     assert len(short) == sum("≤ 0." in line or "≥ 100" in line for line in lines)
 
 
+def test_a_goal_holds_for_each_kind_of_pages():
+    allocating = Goal("new", "forward", "clone", "k == 3", at_most=1.1)
+    cases = [small_case("N(0,1)", comparisons=((Pass.FORWARD, ("clone",)),))]
+    huge, ordinary = (table_of(cases, pages) for pages in (Pages.HUGE, Pages.ORDINARY))
+    table = goal_table(pd.concat([huge.assign(ratio=2.0), ordinary]), [allocating])
+    [first, second] = table.splitlines()[2:]
+    assert first.startswith("| new, huge pages |") and first.endswith("| short in 1 of 1 |")
+    assert second.startswith("| new, ordinary pages |") and second.endswith("| met |")
+
+
+def test_the_switch_is_held_against_itself():
+    cases = [small_case("N(0,1)", suite=switch.SUITE, comparisons=((Pass.FORWARD, ("clone",)),))]
+    on, off = (table_of(cases, pages) for pages in (Pages.ZETA_HUGE, Pages.ORDINARY))
+    on = on.assign(ratio=0.5, ratio_lower_quartile=0.4, ratio_upper_quartile=0.6)
+    off = off.assign(zeta_ms=8.0, ratio=2.0, ratio_lower_quartile=2.0, ratio_upper_quartile=2.0)
+    assert switch.compare(on).empty and switch.compare(off).empty
+    [row] = switch.compare(pd.concat([off, on])).to_dict("records")
+    assert (row["zeta_ms"], row["baseline_ms"], row["ratio"]) == (2.0, 8.0, 0.25)
+    assert (row["ratio_lower_quartile"], row["ratio_upper_quartile"]) == (0.2, 0.3)
+    goal = Goal("switch", "forward", switch.BASELINE, "k == 3")
+    verdict = judge(goal, switch.compare(pd.concat([off, on])))
+    assert (verdict.measured, str(verdict)) == (pytest.approx(0.25), "no goal")
+
+
+def test_every_pass_is_measured_where_it_should_be():
+    cases = grid("cpu", quick=False)
+    assert not any(pair[0].allocates for case in under(cases, None) for pair in case.comparisons)
+    suites = {pages: {case.suite for case in under(cases, pages)} for pages in Pages}
+    assert suites[Pages.ORDINARY] == suites[Pages.HUGE] | {switch.SUITE}
+    assert suites[Pages.ZETA_HUGE] == {switch.SUITE}
+    assert {"passes", "libraries", "dimensions", "small"} == suites[Pages.HUGE]
+
+
+# Prints whether huge pages were asked for under torch's new memory, and under zeta's result.
+ASKED_FOR = """
+import torch, zeta
+
+def is_asked_for(tensor):
+    middle = tensor.data_ptr() + tensor.nbytes // 2
+    is_inside = False
+    for line in open("/proc/self/smaps"):
+        first, *others = line.split()
+        if "-" in first:
+            begin, end = (int(bound, 16) for bound in first.split("-"))
+            is_inside = begin <= middle < end
+        elif first == "VmFlags:" and is_inside:
+            return "hg" in others
+
+z = torch.empty(1 << 14, 1 << 10)
+print(is_asked_for(z), is_asked_for(torch.ops.zeta.sparse_softmax(z.zero_())))
+"""
+
+
+@pytest.mark.skipif(system_setting() != "madvise", reason="the system decides which pages are huge")
+@pytest.mark.parametrize(
+    ("pages", "expected"),
+    [(Pages.HUGE, "True True"), (Pages.ORDINARY, "False False"), (Pages.ZETA_HUGE, "False True")],
+)
+def test_a_policy_decides_the_pages(pages, expected):
+    command = [sys.executable, "-c", ASKED_FOR]
+    run = subprocess.run(
+        command, check=True, env=environment(pages), stdout=subprocess.PIPE, text=True
+    )
+    assert run.stdout.strip() == expected
+
+
 def test_results_are_read_as_they_were_written(tmp_path):
-    saved = Results("cpu", forward_rows({"N(0,1)": 1.25}), {"cpu": "a processor", "cores": "2"})
+    table = forward_rows({"N(0,1)": 1.25, "N(0,5)": 1.5})
+    table.loc[1, "pages"] = "huge"
+    saved = Results("cpu", table, {"cpu": "a processor", "cores": "2"})
     saved.save(tmp_path)
     loaded = Results.load("cpu", tmp_path)
     assert loaded.machine == saved.machine
     pd.testing.assert_frame_equal(loaded.measurements, saved.measurements, check_dtype=False)
+
+
+def test_results_kept_before_pages_were_told_apart_are_read(tmp_path):
+    table = forward_rows({"N(0,1)": 1.25})
+    Results("cpu", table.drop(columns="pages"), {"cpu": "a processor"}).save(tmp_path)
+    loaded = Results.load("cpu", tmp_path).measurements
+    pd.testing.assert_frame_equal(loaded, table, check_dtype=False)
+
+
+def test_a_second_run_of_the_same_build_is_shown(tmp_path):
+    fast = forward_rows(dict.fromkeys(NORMAL, 1.0)).assign(suite="forward", baseline_ms=1.0)
+    slow, machine = fast.assign(baseline_ms=2.0), Results.load("cpu", RESULTS).machine
+    Results("cpu", slow, machine).save(tmp_path)
+    run = Results.load("cpu", tmp_path)
+    write(run, tmp_path)
+    text = (tmp_path / "cpu.md").read_text()
+    assert "A copy ran at 50 GB/s. No other speed of memory was seen" in text
+    assert "second run" not in text
+
+    Results("cpu", fast, machine).save(tmp_path / "second")
+    write(run, tmp_path)
+    text = (tmp_path / "cpu.md").read_text()
+    assert "A copy ran at 50 GB/s, in the second run of the same build at 100." in text
+    assert "| second run | its verdict |" in text and "| met | 1 | met |" in text
+
+    Results("cpu", fast, machine | {"zeta_build": "another"}).save(tmp_path / "second")
+    write(run, tmp_path)
+    assert "second run" not in (tmp_path / "cpu.md").read_text()
 
 
 def test_what_was_not_measured_is_called_so(tmp_path):
