@@ -4,17 +4,7 @@ import math
 
 import pytest
 import torch
-
-
-def bits(tensor):
-    """A contiguous copy that compares bit by bit, NaN and signed zeros included."""
-    integer = {2: torch.int16, 4: torch.int32, 8: torch.int64}[tensor.element_size()]
-    return tensor.contiguous().view(integer)
-
-
-def assert_same_bits(a, b):
-    assert torch.equal(bits(a), bits(b))
-
+from bits import assert_same_bits
 
 ODD_ROWS = {
     "nan": [math.nan],

@@ -5,6 +5,7 @@ import re
 
 import pytest
 import torch
+from bits import assert_same_bits
 from torch import Tensor
 from torch._functorch.aot_autograd import aot_module_simplified
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
@@ -16,16 +17,6 @@ forward = torch.ops.zeta.sparse_softmax.default
 backward = torch.ops.zeta._sparse_softmax_backward.default
 with_support = torch.ops.zeta._sparse_softmax_with_support.default
 support_backward = torch.ops.zeta._sparse_softmax_support_backward.default
-
-SAVED_BITS = {torch.float64: torch.int64, torch.float32: torch.int32}
-
-
-def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
-    assert actual.shape == expected.shape and actual.dtype == expected.dtype
-    assert torch.equal(actual.isnan(), expected.isnan())
-    bits = SAVED_BITS.get(actual.dtype, torch.int16)
-    numbers = [x.nan_to_num(0.0, math.inf, -math.inf).contiguous() for x in (actual, expected)]
-    assert torch.equal(numbers[0].view(bits), numbers[1].view(bits))
 
 
 def expected_support(weights: Tensor, k: int, dim: int) -> Tensor:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from bits import assert_same_bits
 
 # Prints which share of a result each thread wrote first. A page of memory appears when it is first
 # written, and the system counts for each thread how many it made appear.
@@ -75,4 +76,4 @@ def test_thread_count_changes_no_bit(dtype, shape, dim):
         torch.set_num_threads(threads)
     for others in results[1:]:
         for result, expected in zip(others, results[0], strict=True):
-            assert torch.equal(*(x.contiguous().view(torch.uint8) for x in (result, expected)))
+            assert_same_bits(result, expected)
