@@ -4,6 +4,7 @@ those of all parts."""
 import math
 
 import pytest
+import reference
 import torch
 from bits import assert_same_bits
 from torch.library import opcheck
@@ -33,18 +34,13 @@ def odd_rows(rows, length):
     return z
 
 
-def by_sorting(z, k, dim):
-    order = torch.where(z.isnan(), math.nan, z.double()).sort(dim=dim, descending=True, stable=True)
-    return order.indices.narrow(dim, 0, min(k, z.shape[dim])).sort(dim).values
-
-
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("length", [1, 2, 63, 64, 65, 129, 1000, 70001])
 def test_largest(device, dtype, layout, length):
     z = LAYOUTS[layout](odd_rows(7, length).to(device, dtype))
     for k in (1, 3, 100, length, length + 1):
-        assert torch.equal(largest(z, k, -1), by_sorting(z, k, 1))
-        assert torch.equal(largest(z.mT, k, 0), by_sorting(z.mT, k, 0))
+        assert torch.equal(largest(z, k, -1), reference.largest(z, k, 1))
+        assert torch.equal(largest(z.mT, k, 0), reference.largest(z.mT, k, 0))
 
 
 def test_largest_of_nothing(device):

@@ -4,6 +4,7 @@ import math
 import re
 
 import pytest
+import reference
 import torch
 from bits import assert_same_bits
 from torch import Tensor
@@ -17,20 +18,6 @@ forward = torch.ops.zeta.sparse_softmax.default
 backward = torch.ops.zeta._sparse_softmax_backward.default
 with_support = torch.ops.zeta._sparse_softmax_with_support.default
 support_backward = torch.ops.zeta._sparse_softmax_support_backward.default
-
-
-def expected_support(weights: Tensor, k: int, dim: int) -> Tensor:
-    """From the weights, by sorting."""
-    length = weights.shape[dim]
-    columns = torch.arange(length, dtype=torch.int32)
-    columns = columns.view([-1 if i == dim % weights.dim() else 1 for i in range(weights.dim())])
-    is_nan = weights.isnan()
-    columns = torch.where((weights != 0) & ~is_nan, columns, length).sort(dim).values
-    columns = columns.narrow(dim, 0, min(k, length))
-    columns = torch.where(columns == length, -1, columns)
-    count = (columns >= 0).sum(dim, keepdim=True, dtype=torch.int32)
-    count[is_nan.any(dim, keepdim=True)] = -1
-    return torch.cat([count, columns], dim)
 
 
 def saved_tensors(function) -> tuple[Tensor, list[Tensor]]:
@@ -69,7 +56,7 @@ def test_layouts_and_dims(dtype, layout, dim):
     output, support = with_support(z, 4, dim)
     assert_same_bits(output, forward(z, 4, dim))
     assert output.stride() == torch.empty_like(z).stride()
-    assert torch.equal(support, expected_support(output, 4, dim))
+    assert torch.equal(support, reference.support(output, 4, dim))
     assert support.stride(dim) == 1 and support.movedim(dim, -1).is_contiguous()
     for other in LAYOUTS.values():
         grad = other(torch.randn(33, 67, 35, dtype=dtype))
@@ -86,7 +73,7 @@ def test_odd_rows(dtype, length):
     for k in (1, 3, 40, length, length + 1):
         output, support = with_support(z, k, -1)
         assert_same_bits(output, forward(z, k))
-        assert torch.equal(support, expected_support(output, k, -1))
+        assert torch.equal(support, reference.support(output, k, -1))
         result = support_backward(grad, support, -1, dtype)
         assert_same_bits(result, backward(grad, output, -1, dtype))
         by_columns = with_support(z.mT, k, 0)
