@@ -144,10 +144,13 @@ def conversion(shape, k):
     mesh, placements = mesh_of("rows split", 1)
     z = distribute(logits(shape, 1, torch.float16, "wide"), mesh, placements).requires_grad_()
     weights = zeta.distributed.sparse_softmax(z, k, dtype=torch.float32)
-    expected = zeta.ops.sparse_softmax(z.full_tensor().detach(), k, dtype=torch.float32)
-    assert torch.equal(weights.full_tensor().detach(), expected)
-    weights.square().sum().backward()
-    assert z.grad.dtype == torch.float16
+    whole = z.full_tensor().detach().requires_grad_()
+    expected = zeta.ops.sparse_softmax(whole, k, dtype=torch.float32)
+    assert_same_bits(weights.full_tensor(), expected)
+    direction = torch.randn_like(expected)
+    [result] = torch.autograd.grad(weights, z, distribute(direction, mesh, placements))
+    expected_grad = torch.autograd.grad(expected, whole, direction)[0]
+    assert_same_sharded(result, distribute(expected_grad, mesh, placements))
 
 
 def compiled(shape, k):
