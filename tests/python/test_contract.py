@@ -175,7 +175,7 @@ def test_dtype_takes_integers(operator, device, source):
 
 
 @pytest.mark.parametrize("length", [30, 90])  # of rows whose output or support is saved
-@pytest.mark.parametrize("shape", [(), (1, 1), (6, 1), (1, None)])
+@pytest.mark.parametrize("shape", [(), (1, None)])
 def test_gradient_into_expanded_grad(operator, device, dtype, length, shape):
     """As that of a sum, which is one number, and that of a mean over a batch."""
     z = torch.randn(6, length, device=device, dtype=dtype, requires_grad=True)
