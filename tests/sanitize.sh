@@ -28,8 +28,8 @@ case $name in
     ;;
   valgrind)
     flags='-O2 -g -DZETA_KEEP_NO_MEMORY'
-    targets=(test_mappings test_float16 test_ordered_key test_row_geometry
-      test_cpu_forward test_cpu_backward test_cpu_memory)
+    targets=(test_fixed_point test_mappings test_float16 test_ordered_key
+      test_row_geometry test_cpu_forward test_cpu_backward test_cpu_memory)
     ;;
   *) sed -n '2,/^set/{/^#/s/^# \{0,1\}//p}' "$0" >&2; exit 2 ;;
 esac

@@ -8,11 +8,30 @@
 #include <numeric>
 #include <vector>
 
-// What the operator is defined to give for one row, in long double.
+// What the operators are defined to give for one row, by sorting, weights in long double.
 namespace zeta::reference {
 
 inline std::vector<long double> nan_row(size_t length) {
   return std::vector(length, std::numeric_limits<long double>::quiet_NaN());
+}
+
+// The columns in the order in which they are taken: NaN first, and the lower one of equal entries.
+inline std::vector<size_t> descending_columns(std::vector<double> const& entries) {
+  std::vector<size_t> columns(entries.size());
+  std::iota(columns.begin(), columns.end(), size_t{0});
+  std::stable_sort(columns.begin(), columns.end(), [&](size_t a, size_t b) {
+    return std::isnan(entries[a]) ? !std::isnan(entries[b]) : entries[a] > entries[b];
+  });
+  return columns;
+}
+
+// The columns of the `count` largest entries, in increasing order.
+inline std::vector<int64_t> columns_of_largest(std::vector<double> const& entries, size_t count) {
+  auto const columns = descending_columns(entries);
+  std::vector<int64_t> largest(columns.begin(),
+                               columns.begin() + static_cast<std::ptrdiff_t>(count));
+  std::sort(largest.begin(), largest.end());
+  return largest;
 }
 
 inline std::vector<long double> forward_row(std::vector<double> const& logits, int64_t k) {
@@ -21,10 +40,7 @@ inline std::vector<long double> forward_row(std::vector<double> const& logits, i
   if (!std::all_of(logits.begin(), logits.end(), is_finite_or_masked)) {
     return nan_row(logits.size());
   }
-  std::vector<size_t> order(logits.size());
-  std::iota(order.begin(), order.end(), size_t{0});
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return logits[a] > logits[b]; });
+  auto const order = descending_columns(logits);
   long double const maximum = logits[order[0]];
   if (maximum == -infinity) return nan_row(logits.size());
 

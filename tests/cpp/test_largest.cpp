@@ -1,14 +1,10 @@
 #include <cuda_runtime.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cmath>
 #include <cstdint>
-#include <limits>
-#include <numeric>
-#include <vector>
 
 #include "cuda_rows.h"
+#include "row_reference.h"
 #include "rows.h"
 #include "rowwise/cpu/largest.h"
 #include "rowwise/cuda/largest.cuh"
@@ -18,21 +14,6 @@ namespace zeta::rowwise {
 namespace {
 
 using namespace cuda_rows;
-
-// By sorting.
-std::vector<int64_t> columns_of_largest(std::vector<double> const& row, int64_t count) {
-  auto const rank = [&](int64_t column) {
-    double const entry = row[static_cast<size_t>(column)];
-    return std::isnan(entry) ? std::vector<double>{1, 0} : std::vector<double>{0, entry};
-  };
-  std::vector<int64_t> columns(row.size());
-  std::iota(columns.begin(), columns.end(), int64_t{0});
-  std::stable_sort(columns.begin(), columns.end(),
-                   [&](int64_t a, int64_t b) { return rank(a) > rank(b); });
-  columns.resize(static_cast<size_t>(count));
-  std::sort(columns.begin(), columns.end());
-  return columns;
-}
 
 template <class Scalar>
 class LargestEntries : public testing::Test {};
@@ -77,7 +58,8 @@ TYPED_TEST(LargestEntries, AreThoseThatSortingFinds) {
                                      &stream),
                 cudaSuccess);
       for (int64_t row = 0; row < kRows; ++row) {
-        auto const expected = columns_of_largest(entries.row(row, length), count);
+        auto const expected =
+            reference::columns_of_largest(entries.row(row, length), static_cast<size_t>(count));
         for (int64_t place = 0; place < count; ++place) {
           auto const column = expected[static_cast<size_t>(place)];
           ASSERT_EQ(by_cpu.at(row, place), column) << one.text() << ", row " << row;

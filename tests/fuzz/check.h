@@ -4,7 +4,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <numeric>
 #include <sstream>
 #include <stdexcept>
 #include <type_traits>
@@ -150,14 +149,8 @@ inline std::vector<double> weights_of(std::vector<int32_t> const& support, int64
 // Whether these are the columns of the largest entries, in order. NaN is larger than all numbers,
 // and which of several NaNs are taken is not said.
 inline bool are_largest(std::vector<int64_t> const& columns, std::vector<double> const& entries) {
-  std::vector<int64_t> expected(entries.size());
-  std::iota(expected.begin(), expected.end(), 0);
+  auto const expected = reference::columns_of_largest(entries, columns.size());
   auto const entry = [&](int64_t column) { return entries[static_cast<size_t>(column)]; };
-  std::stable_sort(expected.begin(), expected.end(), [&](int64_t a, int64_t b) {
-    return std::isnan(entry(a)) ? !std::isnan(entry(b)) : entry(a) > entry(b);
-  });
-  expected.resize(columns.size());
-  std::sort(expected.begin(), expected.end());
   int64_t previous = -1;
   for (size_t i = 0; i < columns.size(); ++i) {
     int64_t const column = columns[i];

@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 import pytest
 import torch
 from hypothesis import settings
-from operator_table import DTYPES, OPERATORS, Operator
+from operator_table import DEVICES, DTYPES, OPERATORS, Operator
 
 import zeta
 
@@ -35,10 +35,8 @@ def report_what_was_tested(record_testsuite_property) -> None:
         record_testsuite_property("gpu", torch.cuda.get_device_name())
 
 
-@pytest.fixture(params=["cpu", "cuda"])
+@pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
-    if request.param == "cuda" and not torch.cuda.is_available():
-        pytest.skip("needs a GPU")
     if request.param == "cuda" and zeta._C.cuda_version is None:
         pytest.skip("needs a build with CUDA")
     return request.param

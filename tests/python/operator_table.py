@@ -9,6 +9,8 @@ from torch import Tensor
 
 import zeta
 
+# A test for a device that is not there would be one more skip, among which a new one is not seen.
+DEVICES = ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
 DTYPES = (torch.float32, torch.float64, torch.float16, torch.bfloat16)
 
 # The largest error of a weight; a weight is at most 1.

@@ -1,6 +1,8 @@
-"""What the operators compute, slowly: by sorting in long double, in exact rationals, and by trying
-every support. None shares code with the library, nor with another of the three."""
+"""What the operators compute, slowly and without code of the library: weights by sorting in long
+double, by sorting in exact rationals, and by trying every support; gradients, supports and the largest
+entries."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 from itertools import combinations
 
@@ -39,6 +41,28 @@ def _project_rows(rows: np.ndarray, k: int) -> np.ndarray:
     return weights
 
 
+def support(weights: Tensor, k: int, dim: int) -> Tensor:
+    """The count of each row's non-zero weights, or -1 in NaN rows; their indices in order; then -1."""
+    length = weights.shape[dim]
+    indices = torch.arange(length, dtype=torch.int32)
+    indices = indices.view([-1 if i == dim % weights.dim() else 1 for i in range(weights.dim())])
+    is_nan = weights.isnan()
+    indices = torch.where((weights != 0) & ~is_nan, indices, length).sort(dim).values
+    indices = indices.narrow(dim, 0, min(k, length))
+    indices = torch.where(indices == length, -1, indices)
+    count = (indices >= 0).sum(dim, keepdim=True, dtype=torch.int32)
+    count[is_nan.any(dim, keepdim=True)] = -1
+    return torch.cat([count, indices], dim)
+
+
+def largest(z: Tensor, k: int, dim: int) -> Tensor:
+    """The indices of the k largest entries, in order. NaN is larger than all numbers."""
+    ordered = torch.where(z.isnan(), torch.nan, z.double()).sort(
+        dim=dim, descending=True, stable=True
+    )
+    return ordered.indices.narrow(dim, 0, min(k, z.shape[dim])).sort(dim).values
+
+
 def gradient(grad: Tensor, weights: Tensor, dim: int = -1) -> Tensor:
     """The gradient of the logits in float64: grad - mean(grad) on the support of `weights`."""
     if weights.dim() == 0:
@@ -69,7 +93,7 @@ def exact_projection(row: list[float], k: int) -> list[Fraction]:
     return weights
 
 
-def nearest_point(row: list[float], k: int) -> Fraction:
+def nearest_point(row: Sequence[float | Fraction], k: int) -> Fraction:
     """The least squared distance of `row` to the simplex with at most k non-zeros, by trying every
     support: on each, the nearest point of the plane sum = 1, if it has no negative entry."""
     logits = [Fraction(x) for x in row]
@@ -83,5 +107,5 @@ def nearest_point(row: list[float], k: int) -> Fraction:
     return min(distances)
 
 
-def squared_distance(row: list[float], weights: list[Fraction]) -> Fraction:
+def squared_distance(row: Sequence[float | Fraction], weights: list[Fraction]) -> Fraction:
     return sum(((Fraction(x) - p) ** 2 for x, p in zip(row, weights, strict=True)), Fraction(0))

@@ -3,6 +3,7 @@ stream."""
 
 import pytest
 import torch
+from bits import assert_same_bits
 from torch import Tensor
 
 import zeta
@@ -51,11 +52,9 @@ def rows_of(regime: str, shape: tuple[int, int], dtype: torch.dtype) -> Tensor:
     return z.to(dtype)
 
 
-def assert_same_bits(actual: Tensor, expected: Tensor) -> None:
-    actual = actual.cpu()
-    assert actual.dtype == expected.dtype and actual.stride() == expected.stride()
-    assert torch.equal(actual.isnan(), expected.isnan())
-    assert torch.equal(actual.nan_to_num(0.0), expected.nan_to_num(0.0))
+def assert_same_as_cpu(actual: Tensor, expected: Tensor) -> None:
+    assert actual.is_cuda and actual.stride() == expected.stride()
+    assert_same_bits(actual, expected)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +71,13 @@ def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
         z, grad, on_gpu, grad_on_gpu = map(with_gaps, (z, grad, on_gpu, grad_on_gpu))
     for k in (1, 3, 4, 7, 32, 300, 3000):
         weights = forward(z, k, dim)
-        assert_same_bits(forward(on_gpu, k, dim), weights)
+        assert_same_as_cpu(forward(on_gpu, k, dim), weights)
         expected = backward(grad, weights, dim, dtype)
-        assert_same_bits(backward(grad_on_gpu, weights.cuda(), dim, dtype), expected)
+        assert_same_as_cpu(backward(grad_on_gpu, weights.cuda(), dim, dtype), expected)
         found, support = with_support(on_gpu, k, dim)
-        assert_same_bits(found, weights)
-        assert torch.equal(support.cpu(), with_support(z, k, dim)[1])
-        assert_same_bits(support_backward(grad_on_gpu, support, dim, dtype), expected)
+        assert_same_as_cpu(found, weights)
+        assert_same_bits(support, with_support(z, k, dim)[1])
+        assert_same_as_cpu(support_backward(grad_on_gpu, support, dim, dtype), expected)
 
 
 @pytest.mark.parametrize("offset", [1, 2, 3])
@@ -90,9 +89,9 @@ def test_rows_may_begin_anywhere(length, offset, dtype):
     out = torch.full((7 * length + 1,), torch.nan, dtype=dtype, device="cuda")
     for k in (3, 100):
         expected = forward(z, k)
-        assert_same_bits(forward(shifted, k), expected)
+        assert_same_as_cpu(forward(shifted, k), expected)
         forward.out(shifted, k, out=out[1:].view(7, length))
-        assert_same_bits(out[1:].view(7, length), expected)
+        assert_same_as_cpu(out[1:].view(7, length), expected)
         assert out[0].isnan()
 
 

@@ -85,10 +85,5 @@ def test_backward_arguments(operator):
 def test_cuda_tensor_without_cuda_kernels(operator):
     if zeta._C.cuda_version is not None:
         pytest.skip("this build has CUDA kernels")
-    with FakeTensorMode(allow_non_fake_inputs=True):
-        z = torch.empty(3, device="cuda")
-    keys = torch.DispatchKey.CUDA
-    kernel = operator.raw._op_dk
     with pytest.raises(RuntimeError, match="built without CUDA.*ZETA_CUDA=ON"):
-        kernel(keys, torch.ones(3))
-    assert z.device.type == "cuda"
+        operator.raw._op_dk(torch.DispatchKey.CUDA, torch.ones(3))

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
-ROWS = re.findall(
-    r"^\| ([^|`]+) \| (`.+`) \| ([^|]+) \|$", (TESTS / "README.md").read_text(), re.MULTILINE
-)
+HEAD = "| family | tests | devices |\n|---|---|---|\n"
+TABLE = (TESTS / "README.md").read_text().partition(HEAD)[2].partition("\n\n")[0].splitlines()
 
 
 def exists(name: str) -> bool:
@@ -19,12 +18,10 @@ def exists(name: str) -> bool:
     return path.exists() and (not test or f"\ndef {test}(" in path.read_text())
 
 
-def test_there_are_twenty_six():
-    assert len(ROWS) == 26
-
-
 def test_each_has_tests_and_devices():
-    for family, tests, devices in ROWS:
+    assert TABLE
+    for line in TABLE:
+        family, tests, devices = (cell.strip() for cell in line.strip("|").split("|"))
         names = re.findall(r"`([^`]+)`", tests)
         assert names and [name for name in names if not exists(name)] == [], family
         found = {device.removesuffix(" in part") for device in devices.split(", ")}

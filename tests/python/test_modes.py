@@ -73,22 +73,14 @@ def test_copies_of_a_module(model, copied):
     assert repr(other) == repr(model) and "k=2, dim=-1" in repr(other)
 
 
-def test_copies_of_weights(operator, z):
-    weights = operator.function(z).detach()
-    assert torch.equal(copy.deepcopy(weights), weights)
-    assert torch.equal(pickle.loads(pickle.dumps(weights)), weights)
-
-
 def test_inference_mode(operator, z):
     with torch.inference_mode():
         weights = operator.function(z)
         assert weights.is_inference() and weights.grad_fn is None
         other = torch.randn_like(z)
     assert torch.equal(weights, operator.function(z))
-    # As of any operator: a tensor that was made there has no gradient, and still has weights.
-    assert operator.function(other).shape == other.shape
-    with pytest.raises(RuntimeError, match="[Ii]nference"):
-        operator.function(other.requires_grad_())
+    # A tensor that was made there can be read elsewhere.
+    assert torch.equal(operator.function(other), operator.function(other.clone()))
 
 
 def test_deterministic_mode(operator, z):
