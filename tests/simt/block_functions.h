@@ -4,8 +4,8 @@
 
 #include "simt/grid.h"
 
-// CUDA's functions for the threads of a block, and what orders memory between blocks. All threads
-// here see one memory, so a missing fence does not show.
+// CUDA's functions for the threads of a block, and its fences. Here all threads see one memory, so
+// a missing fence does not show.
 inline void __syncthreads(std::source_location where = std::source_location::current()) {
   zeta::simt::Grid::current().barrier("__syncthreads", false, where);
 }

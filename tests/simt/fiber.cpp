@@ -82,8 +82,8 @@ Fiber::Fiber(Stack const& stack, void (*entry)(), size_t index)
   allow_access(stack.bottom(), Stack::kSize);
   size_t const usable = Stack::kSize - index % kOffsets * kCacheLine;
 #if ZETA_SIMT_ASSEMBLY
-  // What zeta_simt_switch pops: six registers, the return address, and above it the place of
-  // another, by which an entered function finds its stack aligned.
+  // zeta_simt_switch pops six registers and the return address. The word above these stands for
+  // another return address, which aligns the stack as an entered function expects it.
   constexpr size_t kSavedRegisters = 6;
   auto* const top = reinterpret_cast<void**>(stack.bottom() + usable);
   void** const frame = top - (kSavedRegisters + 2);

@@ -30,11 +30,12 @@ class Stack {
 // A flow of control with a stack of its own.
 class Fiber {
  public:
-  // The flow of control that calls this.
+  // Makes a fiber of the flow of control that calls this.
   Fiber();
 
-  // One that begins with `entry`, which must not return. Whatever the stack held is forgotten
-  // without destructors. `index` tells fibers apart, to spread their frames over the cache's sets.
+  // Makes a fiber that begins with `entry`, which must not return. Whatever the stack held is
+  // forgotten without destructors. `index` tells fibers apart, to spread their frames over the
+  // cache's sets.
   Fiber(Stack const& stack, void (*entry)(), size_t index);
 
   Fiber(Fiber const&) = delete;
@@ -43,7 +44,7 @@ class Fiber {
   // Runs `next` until something switches back to this fiber, which is the running one.
   void switch_to(Fiber& next);
 
-  // Called first thing in an entry.
+  // Every entry calls this first.
   static void begin();
 
  private:

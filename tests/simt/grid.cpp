@@ -38,7 +38,7 @@ std::string text(uint3 const& index) {
 uint64_t volume(dim3 const& size) { return uint64_t{size.x} * size.y * size.z; }
 
 unsigned char poison(uint64_t seed) {
-  // All ones, large numbers, negative ones, and none at all.
+  // The patterns are all ones, large numbers, negative numbers, and zeros.
   constexpr std::array<unsigned char, 4> kPatterns = {0xff, 0x7e, 0x85, 0x00};
   return kPatterns[seed % kPatterns.size()];
 }
@@ -105,7 +105,8 @@ void Grid::run_fiber() {
   current().run_threads();
 }
 
-// The threads of one block after another. Returns to the caller of the launch once at the end.
+// Runs this fiber's thread of one block after another. Switches to the caller of the launch once,
+// at the end.
 void Grid::run_threads() {
   Thread& self = *running_;
   while (true) {
@@ -223,7 +224,8 @@ Votes Grid::barrier(char const* name, bool vote, std::source_location where) {
     make_ready(block);
   }
   wait(name, where);
-  // A next barrier completes only after this thread has come to it.
+  // The next barrier completes only after this thread has come to it, so the votes are still of
+  // this one.
   return block.votes;
 }
 

@@ -24,7 +24,7 @@ struct LaunchShape {
   size_t dynamic_shared_bytes = 0;
 };
 
-// How the threads of the block vote at a barrier.
+// How the threads of a block have voted at a barrier.
 struct Votes {
   int in_favour = 0;
   int total = 0;
@@ -39,7 +39,7 @@ class Grid {
   // Runs all blocks, or throws the first fault.
   void run();
 
-  // The launch that calls these from inside of its kernel.
+  // Returns the launch whose kernel runs. Kernels call the functions that follow.
   static Grid& current() { return *current_; }
 
   uint64_t collective(Collective const& collective, unsigned mask, uint64_t value, unsigned source,
@@ -58,7 +58,7 @@ class Grid {
     std::vector<Warp> warps;
     SharedMemory shared;
     unsigned returned = 0;
-    // Of the barrier that threads wait at.
+    // The barrier that threads wait at.
     unsigned arrived = 0;
     char const* barrier = "";
     std::source_location where;
@@ -73,7 +73,7 @@ class Grid {
     uint3 index;
     unsigned warp;
     unsigned lane;
-    // What it waits for, or null.
+    // What the thread waits for, or null.
     char const* waits_at = nullptr;
     std::source_location where;
   };

@@ -13,11 +13,11 @@
 
 namespace zeta::simt {
 
-// Which of the two stretches is near.
+// Which of the two guards is near the elements.
 enum class Guard { kBefore, kAfter };
 
-// Elements between two stretches of memory that nobody may touch. A gap of a few elements keeps
-// them from the near one, so that they may begin anywhere in a vector.
+// Elements between two guards, which are memory that nobody may touch. A gap of a few elements
+// keeps them from the near guard, so that they may begin anywhere in a vector.
 template <class Element>
 class GuardedArray {
  public:
@@ -51,7 +51,7 @@ class GuardedArray {
   Element& operator[](size_t i) { return begin_[i]; }
   Element const& operator[](size_t i) const { return begin_[i]; }
 
-  // Whether the gap holds this value still. Later accesses to it are no faults.
+  // Whether the gap still holds this value. Later accesses to the gap are no faults.
   bool gap_holds(Element value) const {
     allow_access(gap_begin(), gap_ * sizeof(Element));
     return std::all_of(gap_begin(), gap_begin() + gap_, [&](Element const& element) {
@@ -60,7 +60,7 @@ class GuardedArray {
   }
 
  private:
-  // A row and more, so that a wrong stride ends there too.
+  // A guard is larger than a row, so that an access with a wrong stride ends there, too.
   static constexpr size_t kGuardBytes = size_t{64} << 20;
 
   Element const* gap_begin() const {

@@ -8,7 +8,8 @@
 #include "simt/grid.h"
 #include "simt/types.h"
 
-// CUDA's launch of a kernel. It returns when the kernel is done, and throws if it is at fault.
+// CUDA's launch of a kernel. It returns when the kernel is done, and throws if the kernel is at
+// fault.
 using cudaStream_t = zeta::simt::Stream const*;
 
 enum cudaError_t { cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 };
@@ -21,7 +22,7 @@ enum cudaLaunchAttributeID {
 
 union cudaLaunchAttributeValue {
   int cooperative;
-  int programmaticStreamSerializationAllowed;  // of no effect: each launch is done when it returns
+  int programmaticStreamSerializationAllowed;  // has no effect: each launch is done when it returns
 };
 
 struct cudaLaunchAttribute {
@@ -48,7 +49,7 @@ inline bool is_possible(cudaLaunchConfig_t const& config) {
          grid.y <= UINT16_MAX && grid.z <= UINT16_MAX && shared_bytes <= SharedMemory::kLargest;
 }
 
-// The blocks of a cooperative launch are resident at once.
+// Returns how to run a launch. The blocks of a cooperative one are all resident at once.
 inline Stream stream_of(cudaLaunchConfig_t const& config) {
   Stream result = config.stream == nullptr ? Stream() : *config.stream;
   for (unsigned i = 0; i < config.numAttrs; ++i) {
@@ -84,7 +85,7 @@ cudaError_t cudaFuncSetAttribute(void (*)(Parameters...), cudaFuncAttribute, int
   return is_possible ? cudaSuccess : cudaErrorInvalidValue;
 }
 
-// Code as it is for 9.0, on the one device.
+// There is one device, and all code counts as compiled for 9.0.
 struct cudaFuncAttributes {
   int ptxVersion;
 };
@@ -100,7 +101,7 @@ inline cudaError_t cudaGetDevice(int* device) {
   return cudaSuccess;
 }
 
-// Nothing else is under way when this is called.
+// This acts at once, since no launch is under way when it is called.
 inline cudaError_t cudaMemsetAsync(void* memory, int value, size_t bytes, cudaStream_t) {
   std::memset(memory, value, bytes);
   return cudaSuccess;

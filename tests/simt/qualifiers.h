@@ -6,7 +6,7 @@
 
 #include "simt/grid.h"
 
-// The words of CUDA C++ that a host compiler lacks.
+// The keywords of CUDA C++ that a host compiler lacks.
 #define __global__
 #define __device__
 #define __host__
@@ -15,14 +15,14 @@
 #define __launch_bounds__(...)
 #define __grid_constant__
 
-// A variable declared so would silently be each thread's own.
+// A variable declared __shared__ would silently be each thread's own.
 #define __shared__ static_assert(false, "declare shared memory with ZETA_SHARED_ARRAY");
 
 #define ZETA_SHARED_ARRAY(Type, name, size) \
   static char name##_declaration;           \
   Type(&name)[size] = ::zeta::simt::shared_array<Type, (size)>(&name##_declaration, #name)
 
-// The memory whose size the launch names, as a pointer.
+// Declares a pointer to the dynamic shared memory, whose size the launch sets.
 #define ZETA_DYNAMIC_SHARED_ARRAY(Type, name) \
   Type* const name = ::zeta::simt::dynamic_shared_array<Type>()
 

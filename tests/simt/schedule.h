@@ -10,8 +10,8 @@
 
 namespace zeta::simt {
 
-// Which of the threads that can go on is run next. Seed 0 prefers the first thread, seed 1 the
-// last, further seeds fixed random priorities and random picks in turn.
+// Chooses which of the threads that can go on runs next. Seed 0 prefers the first thread, seed 1
+// the last. Further seeds use fixed random priorities and random picks in turn.
 class Schedule {
  public:
   // Threads of a warp have neighbouring priorities, so that a preferred warp runs far ahead.
@@ -28,10 +28,11 @@ class Schedule {
 
   static constexpr size_t kNone = SIZE_MAX;
 
-  // kNone if there is no thread to run.
+  // Returns kNone if there is no thread to run.
   size_t next() { return first_from(picks_at_random_ ? random_place() : 0); }
 
-  // As next(), but passes the preferences over so that every thread has its turn.
+  // Returns the next thread behind `thread` in the order of preference, so that every thread has
+  // its turn.
   size_t next_after(size_t thread) {
     return first_from((place_of_[thread] + 1) % place_of_.size());
   }
@@ -52,7 +53,7 @@ class Schedule {
     return result;
   }
 
-  // A product instead of a remainder: this runs at every switch.
+  // This takes a product instead of a remainder, since it runs at every switch.
   size_t random_place() { return (random_() - random_.min()) * place_of_.size() >> 31; }
 
   uint64_t& word_of(size_t thread) { return ready_[place_of_[thread] / 64]; }

@@ -21,7 +21,7 @@ void launch(dim3 grid, dim3 block, Stream const& stream, void (*kernel)(Paramete
   ASSERT_EQ(cudaLaunchKernelEx(&config, kernel, arguments...), cudaSuccess);
 }
 
-// What the fault of a launch says, or nothing if there was none.
+// Returns what the fault of a launch says, or nothing if there was none.
 template <class... Arguments>
 std::string fault(uint64_t seed, dim3 grid, dim3 block, Arguments... arguments) {
   try {
@@ -36,7 +36,7 @@ std::string fault(uint64_t seed, dim3 grid, dim3 block, Arguments... arguments) 
 #define EXPECT_CONTAINS(text, part) \
   EXPECT_NE((text).find(part), std::string::npos) << "the text is: " << (text)
 
-// Correct kernels.
+// From here on, kernels are correct.
 
 __global__ void write_indexes(int* out) {
   unsigned const block = (blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
@@ -58,7 +58,8 @@ TEST(Simt, EveryThreadOfEveryBlockRunsOnce) {
   }
 }
 
-// The sum over a block, by shuffles and shared memory. The parameters leave a barrier out.
+// Returns the sum over a block, by shuffles and shared memory. The parameters can leave a barrier
+// out.
 template <bool FirstBarrier, bool SecondBarrier>
 __device__ unsigned block_sum(unsigned value) {
   ZETA_SHARED_ARRAY(unsigned, warp_sums, 32);
@@ -125,7 +126,7 @@ __global__ void exchange(unsigned* out) {
   mine[9] = __reduce_add_sync(all, lane);
   mine[10] = static_cast<unsigned>(-__reduce_min_sync(all, -static_cast<int>(lane)));
   mine[11] = __reduce_max_sync(all, lane);
-  // Halves that go separate ways, one of them twice.
+  // The halves of the warp go separate ways, and one of them calls two collectives there.
   if (lane < 16) {
     mine[12] = __reduce_or_sync(0x0000ffffU, lane);
     __syncwarp(0x0000ffffU);
@@ -253,7 +254,7 @@ TEST(Simt, ALaunchBeyondTheLimitsIsRefused) {
   }
 }
 
-// Planted faults.
+// From here on, kernels have planted faults.
 
 template <bool FirstBarrier, bool SecondBarrier>
 int seeds_with_wrong_sums() {

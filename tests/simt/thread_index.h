@@ -2,7 +2,7 @@
 
 #include "simt/types.h"
 
-// Of the thread that runs. Kernels read them only.
+// These are of the thread that runs. Kernels only read them.
 extern uint3 threadIdx;
 extern uint3 blockIdx;
 extern dim3 blockDim;

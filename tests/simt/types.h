@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-// CUDA's types of indexes and vectors.
+// CUDA's types of indices and vectors.
 
 struct uint3 {
   unsigned x, y, z;
@@ -11,11 +11,11 @@ struct uint3 {
 struct dim3 {
   unsigned x, y, z;
 
-  // Implicit, as in CUDA.
+  // The conversion is implicit, as in CUDA.
   constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
 };
 
-// An access to one of these is an access of its whole size, which has to be aligned.
+// An access to one of these is one access of its whole size, which has to be aligned.
 struct alignas(8) int2 {
   int x, y;
 };
@@ -46,7 +46,7 @@ struct alignas(16) ulonglong2 {
 
 namespace zeta::simt {
 
-// How to run what is launched on this stream.
+// Says how to run what is launched on this stream.
 struct Stream {
   uint64_t seed = 0;        // of the order in which threads run, and of the poison in shared memory
   int resident_blocks = 1;  // blocks that run interleaved

@@ -56,7 +56,7 @@ Warp::Gathering& Warp::gathering_of(Collective const& collective, Arrival const&
         same_place(other.where, arrival.where)) {
       same = &other;
     } else if ((other.arrived & arrival.mask) != 0 && (other.mask & bit(arrival.lane)) != 0) {
-      // Both wait for one another, for ever.
+      // The two would wait for one another for ever.
       throw Fault(arrival.where, std::string(collective.name) + " by lane " +
                                      std::to_string(arrival.lane) + " with the mask " +
                                      mask_text(arrival.mask) + ": the lanes " +

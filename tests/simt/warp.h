@@ -28,7 +28,7 @@ std::string mask_text(unsigned mask);
 // Brings lanes together: the last one to arrive computes what each of them gets.
 class Warp {
  public:
-  // Lanes 0 to lanes - 1 begin to run.
+  // Begins a block, in which the warp has the lanes 0 to lanes - 1.
   void reset(unsigned lanes);
 
   struct Arrival {
@@ -39,7 +39,7 @@ class Warp {
     std::source_location where;
   };
 
-  // The lanes that may go on, or 0 if the arriving lane has to wait for others.
+  // Returns the lanes that may go on, or 0 if the arriving lane has to wait for others.
   unsigned arrive(Collective const& collective, Arrival const& arrival);
 
   uint64_t result(unsigned lane) const { return values_.result[lane]; }

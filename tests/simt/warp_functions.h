@@ -117,7 +117,7 @@ inline uint64_t vote(Collective const& collective, unsigned mask, uint64_t value
   return Grid::current().collective(collective, mask, value, 0, where);
 }
 
-// The source lane of a shuffle inside of a segment of `width` lanes.
+// Finds the source lane of a shuffle inside of a segment of `width` lanes.
 struct Segment {
   Segment(char const* name, int width, std::source_location where)
       : lane(static_cast<int>(Grid::current().lane())), first(lane & -width) {
@@ -128,7 +128,7 @@ struct Segment {
     last = first + width - 1;
   }
 
-  // Lanes out of reach give the caller its own value back.
+  // If the wanted lane is outside of the segment, the caller gets its own value back.
   unsigned source(int wanted) const {
     return static_cast<unsigned>(wanted < first || wanted > last ? lane : wanted);
   }
@@ -177,7 +177,7 @@ Value __shfl_xor_sync(unsigned mask, Value value, int lane_mask, int width = 32,
                       std::source_location where = std::source_location::current()) {
   zeta::simt::detail::Segment const segment("__shfl_xor_sync", width, where);
   int const wanted = segment.lane ^ lane_mask;
-  // Earlier segments are within reach here.
+  // Here, unlike in other shuffles, earlier segments are within reach.
   auto const source = static_cast<unsigned>(wanted > segment.last ? segment.lane : wanted);
   return zeta::simt::detail::shuffle(zeta::simt::detail::kShuffleXor, mask, value, source, where);
 }

@@ -6,7 +6,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// Where a row begins in each operand, in elements. Most geometries have one batch dimension.
+// Sets `offsets` to where a row begins in each operand, in elements. Most geometries have one batch
+// dimension, which needs no division.
 __device__ inline void find_row(RowGeometry<3> const& geometry, int64_t row,
                                 int64_t (&offsets)[3]) {
   if (geometry.batch_dimensions > 1) {

@@ -5,12 +5,15 @@
 
 #include "rowwise/cuda/tuning.h"
 
-// Groups of threads that work on one row together: some lanes of a warp, a block, a team of blocks,
-// or those threads of a block that have parts of one row. A group has reduce(), which adds up
-// values of a type whose add() has no order, and any(), which says whether a loop goes on;
-// entries_of_thread() says how many entries of a row a thread has at most; and
-// synchronize(). All but teams have running_sum() and last(). All threads that a group shares its
-// barriers with, those of the warp, the block or the team, call each of these at the same point.
+// A group is the threads that work on one row together: some lanes of a warp, a block, a team of
+// blocks, or those threads of a block that have parts of one row. Every group has
+// - reduce(), which adds up a value of each thread, whose add() must not depend on the order;
+// - any(), which tells whether a loop goes on;
+// - entries_of_thread(), the most entries of a row that one thread takes;
+// - synchronize(), after which the threads see what others of the group have written.
+// All groups but teams have running_sum() and last(), too. Several groups may share the barriers of
+// a warp or a block. All threads that share barriers, also those of a team, call each of these
+// functions at the same point.
 namespace zeta::rowwise::cuda {
 
 inline constexpr unsigned kAllLanes = 0xffffffffU;
@@ -23,7 +26,7 @@ struct EntryCount {
 
 namespace detail {
 
-// The value of another lane, word by word.
+// Applies `shuffle` to each 32-bit word of a value.
 template <class Value, class Shuffle>
 __device__ Value shuffle_words(Value const& value, Shuffle const& shuffle) {
   static_assert(sizeof(Value) % sizeof(int) == 0);
@@ -39,7 +42,7 @@ __device__ Value shuffle_words(Value const& value, Shuffle const& shuffle) {
 
 }  // namespace detail
 
-// The largest number of a warp's lanes.
+// Returns the largest of the numbers of a warp's lanes.
 template <class Number>
 __device__ inline Number largest_by_shuffles(Number number) {
 #pragma unroll
@@ -60,8 +63,8 @@ __device__ inline int32_t largest_of_lanes(int32_t number) {
 #endif
 }
 
-// Neighbouring lanes of a warp, a power of two of them. The rows of one warp's groups are taken in
-// step.
+// A power of two of neighbouring lanes of a warp. The groups of a warp share its barriers, so they
+// go through loops together.
 class Lanes {
  public:
   __device__ explicit Lanes(int threads) : threads_(threads) {}
@@ -69,7 +72,7 @@ class Lanes {
   __device__ int threads() const { return threads_; }
   __device__ int rank() const { return lane() & (threads_ - 1); }
 
-  // At most, of a row of so many.
+  // Returns the most entries that a thread takes of a row of `length`.
   __device__ int64_t entries_of_thread(int64_t length) const { return length / threads_ + 1; }
 
   // Which group of the warp this is, and how many there are.
@@ -88,7 +91,7 @@ class Lanes {
 
   __device__ bool any(bool flag) const { return __any_sync(kAllLanes, flag) != 0; }
 
-  // What the threads of the group have written is then seen by all of them.
+  // Makes what each thread of the group has written visible to all of them.
   __device__ void synchronize() const { __syncwarp(); }
 
   __device__ int count(bool flag) const {
@@ -97,7 +100,7 @@ class Lanes {
     return __popc(__ballot_sync(kAllLanes, flag) & lanes);
   }
 
-  // The sum of the counts of this lane and of those of lower rank.
+  // Returns the sum of the counts of this lane and of the lanes of lower rank.
   __device__ int running_sum(int count) const {
 #pragma unroll 1
     for (int distance = 1; distance < threads_; distance *= 2) {
@@ -107,7 +110,7 @@ class Lanes {
     return count;
   }
 
-  // What the lane of the lowest rank holds, and that of the highest.
+  // Return the value of the lane with the lowest rank, and that of the lane with the highest.
   __device__ int first(int value) const { return __shfl_sync(kAllLanes, value, 0, threads_); }
   __device__ int last(int value) const {
     return __shfl_sync(kAllLanes, value, threads_ - 1, threads_);

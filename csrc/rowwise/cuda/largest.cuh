@@ -15,7 +15,7 @@ namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// The entries of a row in which a NaN is larger than all numbers.
+// A view of a row in which NaN is larger than all numbers.
 template <class Scalar>
 struct RankedRow {
   StridedRow<Scalar const> row;
@@ -31,8 +31,9 @@ struct RankedRow {
 
 }  // namespace detail
 
-// Operands of the geometry: columns, entries. Each block takes every gridDim.x-th row, and passes
-// over it where it lies.
+// Lists the indices of the `count` largest entries of each row. The geometry's operands are columns
+// and entries. Block b takes rows b, b + gridDim.x and so on, and makes passes over each row in
+// global memory.
 template <class Scalar>
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     largest_kernel(__grid_constant__ RowGeometry<2> const geometry, int64_t* columns,

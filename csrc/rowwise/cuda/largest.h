@@ -9,8 +9,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// As cpu::largest, for all rows. Queues the work on `stream` and returns without waiting; the
-// result is that of the launch.
+// Does what cpu::largest does, for all rows. Queues the work on `stream` and returns the launch's
+// error without waiting.
 template <class Scalar>
 cudaError_t largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* entries,
                     int64_t count, cudaStream_t stream);

@@ -13,24 +13,26 @@
 
 namespace zeta::rowwise::cuda::detail {
 
-// Blocks for `count` things; beyond the limit of a grid's x dimension each takes several.
+// Returns the number of blocks for `count` things, `per_block` to each. Beyond the limit of a
+// grid's x dimension, a block takes several times as many.
 inline unsigned blocks_for(int64_t count, int64_t per_block) {
   return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
 }
 
-// Blocks of warps that work by themselves, and of rows that are neighbours in memory.
+// Return the block of kernels whose warps work independently, and that of kernels for rows side by
+// side.
 inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
 inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
 
-// A row of the grid to each row, a block to each of its parts.
+// Returns a grid that has a row of blocks for each row, a block for each of its parts.
 inline dim3 grid_of_parts(int64_t rows, int parts) {
   return {static_cast<unsigned>(parts), static_cast<unsigned>(rows)};
 }
 
-// Whether a kernel's code for the current device waits for the kernel before it by itself, so that
-// it may start early (dependent_launch.cuh). Code compiled for a GPU before 9.0 does not, even
-// where a newer one runs it. All kernels of these parameters are compiled for the same GPUs. What
-// is found is kept for as many devices as most machines have.
+// Finds whether a kernel's code for the current device waits for the kernel before it by itself, so
+// that it may start early (dependent_launch.cuh). Code compiled for a GPU before 9.0 does not, even
+// if a newer GPU runs it. The answer is kept for each of the first devices, and for all kernels
+// with these parameters, since they are compiled for the same GPUs.
 template <class... Parameters>
 cudaError_t find_whether_it_waits(void (*kernel)(Parameters...), bool& waits) {
   enum Answer { kUnknown, kWaits, kDoesNot };
@@ -53,13 +55,13 @@ cudaError_t find_whether_it_waits(void (*kernel)(Parameters...), bool& waits) {
 
 struct LaunchOptions {
   int shared_bytes = 0;
-  bool is_cooperative = false;  // its blocks are all on the device at once
-  bool is_second = false;       // follows another kernel of the call, for which it waits by itself
+  bool is_cooperative = false;  // all blocks are resident at once
+  bool is_second = false;       // waits by itself for the kernel before it in the call
 };
 
-// Queues a kernel. It is no <<<>>>, which a host compiler cannot parse. A second kernel starts
-// early where its code and the device are for it. In a capture the attribute becomes an edge of the
-// graph: it needs a kernel before this one in the stream, which is the first of the call.
+// Queues a kernel. A host compiler cannot parse <<<>>>, so this does without. A second kernel may
+// start early if its code waits by itself. When the stream is captured, the attribute becomes an
+// edge of the graph, which needs a kernel before this one in the stream: the first one of the call.
 template <class... Parameters>
 cudaError_t launch_with(LaunchOptions const& options, void (*kernel)(Parameters...), dim3 grid,
                         dim3 block, cudaStream_t stream,

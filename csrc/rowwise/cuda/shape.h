@@ -6,28 +6,28 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// What a plan depends on.
+// A plan depends on the device and on the shape of the rows.
 namespace zeta::rowwise::cuda {
 
 struct Device {
   int multiprocessors;
-  int shared_bytes;  // of each multiprocessor
+  int shared_bytes;  // of one multiprocessor
 };
 
 struct Shape {
   int64_t rows;
   int64_t length;
   int element_bytes;
-  int64_t k;           // of a forward, else 0
+  int64_t k;           // of a forward; the capacity of the support that a backward reads; else 0
   bool is_dense;       // rows are contiguous and follow each other without a gap, in every operand
   bool is_contiguous;  // each row is, in every operand
   bool is_aligned;     // each row begins at a multiple of 16 bytes, in every operand
-  bool is_side_by_side;    // rows are neighbours in memory where entries of a row are not
-  int64_t neighbours = 1;  // so many of them in turn
-  bool is_paired = false;  // and two of them may be read as one word of 4 bytes
+  bool is_side_by_side;    // consecutive rows are neighbours in memory, in every operand
+  int64_t neighbours = 1;  // this many rows in turn: the innermost batch dimension
+  bool is_paired = false;  // two such rows can be read as one word of 4 bytes
 };
 
-// What a block may have of a multiprocessor's shared memory.
+// Returns the shared memory of a multiprocessor that one block can use.
 constexpr int most_shared_bytes(Device const& device) {
   return device.shared_bytes - kSystemSharedBytes;
 }
@@ -38,12 +38,12 @@ constexpr int64_t most_non_zeros(Shape const& shape) {
 
 constexpr int64_t row_bytes(Shape const& shape) { return shape.length * shape.element_bytes; }
 
-// Whether rows of a dense tensor do not begin at multiples of 16 bytes.
+// Whether some row of a dense tensor does not begin at a multiple of 16 bytes.
 constexpr bool is_loose(Shape const& shape) {
   return !shape.is_aligned || row_bytes(shape) % kChunkBytes != 0;
 }
 
-// Of the operands that `pointers` belong to: the first ones.
+// Returns the shape of the rows of the geometry's first operands, which begin at `pointers`.
 template <int Operands, class Scalar>
 Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scalar const*> pointers,
                int64_t k = 0) {

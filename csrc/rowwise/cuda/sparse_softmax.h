@@ -9,31 +9,32 @@
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
-// Defined for float, double, Float16 and BFloat16, for a geometry of at least one entry and a plan
-// of its shape. Queues the work on `stream` and returns without waiting; the result is that of the
-// launch.
+// These functions are defined for float, double, Float16 and BFloat16. The geometry must have at
+// least one entry, and the plan must be one for its shape. A launch queues the work on `stream` and
+// returns its error without waiting.
 namespace zeta::rowwise::cuda {
 
-// Bytes of device memory that sparse_softmax() is to be given, or 0.
+// Returns the bytes of device memory that sparse_softmax() needs as `workspace`.
 template <class Scalar>
 int64_t sparse_softmax_workspace(RowGeometry<3> const& geometry, int64_t k, Plan const& plan);
 
-// Operands of the geometry: weights, logits, support. The support is as rowwise/saved_support.h has
-// it, of capacity min(k, length), its entries of a row neighbours in memory; or null, if nobody
-// asks for it.
+// The geometry's operands are weights, logits and support. The support has the format of
+// rowwise/saved_support.h and the capacity min(k, length). Each of its rows is contiguous. It is
+// null if the caller does not want it.
 template <class Scalar>
 cudaError_t sparse_softmax(RowGeometry<3> const& geometry, Scalar* weights, Scalar const* logits,
                            int32_t* support, int64_t k, Plan const& plan, void* workspace,
                            cudaStream_t stream);
 
-// Operands of the geometry: grad_logits, grad_weights, weights.
+// The geometry's operands are grad_logits, grad_weights and weights.
 template <class Scalar>
 cudaError_t sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, Scalar const* weights,
                                     BackwardPlan const& plan, cudaStream_t stream);
 
-// As sparse_softmax_backward of the weights that had this support, in which each column stands
-// once. Operands of the geometry: grad_logits, grad_weights, support.
+// Computes what sparse_softmax_backward computes from the weights that had this support. No index
+// may occur twice in a row of the support. The geometry's operands are grad_logits, grad_weights
+// and support.
 template <class Scalar>
 cudaError_t sparse_softmax_support_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                             Scalar const* grad_weights, int32_t const* support,

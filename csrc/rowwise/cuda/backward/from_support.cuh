@@ -17,50 +17,51 @@
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"
 
-// The backward that knows the support, of a result whose rows follow each other without a gap. It
-// reads no more of the gradient than at the support. A warp makes some rows, or a part of one, in a
-// turn. It writes zeros to all of their memory, which waits for nothing and so hides what is read
-// meanwhile, and then the values over them. The supports are read a turn ahead.
+// The backward from the support, for a result whose rows follow each other without a gap. It reads
+// the gradient only at the support. In a turn, a warp writes some rows or a part of one. It first
+// writes zeros to all of their memory, which waits for nothing and so hides the reads that are in
+// flight, and then the values over them. Supports are read a turn ahead.
 namespace zeta::rowwise::cuda {
 
-// How a result is taken apart. As of BackwardPlan.
+// How a result is divided into turns, as BackwardPlan says.
 struct SupportTurns {
   int64_t count;
   int capacity;
-  int grads_stride;  // between the columns of a row
+  int grads_stride;  // between neighbours in a row of the gradient
   int lanes_per_row;
   int rows_per_turn;
   int columns_per_turn;
   int turns_per_row;
 };
 
-// A lane's part of a turn: of one row.
+// A lane's part of a turn. It belongs to one row.
 template <class Scalar, int Places>
 struct SupportPart {
   int64_t grads = 0;    // where the row of the gradient begins, in elements
-  int64_t support = 0;  // and that of the support
-  int listed = 0;       // count of the support, 0 where there is no row
+  int64_t support = 0;  // where the row of the support begins, in elements
+  int listed = 0;       // count of the support, kNaNRow, or 0 if there is no row
   GatheredPlaces<Scalar, Places> places;
 };
 
-// How values get among the zeros: they are written over them.
+// One way to put values among the zeros: they are written over them.
 struct OverZeros {
   static constexpr bool kIsStaged = false;
   static constexpr bool kIsWide = false;
   static constexpr bool kIsOneChunk = false;
   static constexpr int kPlaces = kPlacesPerLane;
 };
-// The same, of rows that may have more columns than their lanes hold.
+// Does the same for rows whose support may have more indices than their lanes hold.
 struct OverZerosWide : OverZeros {
   static constexpr bool kIsWide = true;
 };
-// Of rows so short that the values would take as many writes as the zeros, a turn is put together
-// in shared memory, and written once.
+// The other way: a turn is put together in shared memory and written once. It is for rows so short
+// that the values would take as many writes as the zeros.
 struct AmongZeros : OverZeros {
   static constexpr bool kIsStaged = true;
 };
 
-// A row of the support is a chunk with its count, as for the default k = 3. A lane has it all.
+// A row of the support is one chunk, count included, as for the default k = 3. One lane holds all
+// of it.
 template <class Way>
 struct OfChunks : Way {
   static constexpr bool kIsOneChunk = true;
@@ -79,7 +80,7 @@ class SupportBackward {
   static constexpr bool kIsStaged = Way::kIsStaged;
   static constexpr bool kIsWide = Way::kIsWide;
 
-  // `stage` is a part of shared memory that is the warp's own, of rows that are staged.
+  // `stage` is shared memory of this warp alone, for rows that are staged.
   __device__ SupportBackward(RowGeometry<3> const& geometry, SupportTurns const& turns,
                              SupportOperands<Scalar> const& operands, Integers const& integers,
                              Chunk* stage)
@@ -100,8 +101,8 @@ class SupportBackward {
     if constexpr (kIsStaged) clear_stage();
     Part next;
     load_support(number, next);
-    // The first zeros do not wait for the support. Later ones do not go further ahead of their
-    // values than they need, since the L2 cache is to hold them until then.
+    // The zeros of the first turn do not wait for the support. Later zeros are written no further
+    // ahead of their values than needed, since the L2 cache has to hold them until then.
     bool has_zeros = number < turns_.count;
     if (has_zeros) write_zeros(turn_of(number));
 #pragma unroll 1
@@ -116,7 +117,7 @@ class SupportBackward {
   }
 
  private:
-  // What a turn makes: rows from this one on, or a part of it from a column on.
+  // Where a turn begins: at this row, and at this index of it if the turn is a part of a row.
   struct Turn {
     int64_t row;
     int first_column;
@@ -151,7 +152,7 @@ class SupportBackward {
     }
   }
 
-  // How many columns the support has.
+  // Returns how many indices of the support are read.
   __device__ int columns_of(Part const& part) const {
     int const capacity = Way::kIsOneChunk ? kColumnsOfChunk : turns_.capacity;
     return part.listed < capacity ? part.listed : capacity;
@@ -162,7 +163,7 @@ class SupportBackward {
                            turns_.grads_stride, length_);
   }
 
-  // Calls visit(column, grad) for this lane's columns of the support that it does not hold.
+  // Calls visit(column, grad) for this lane's indices of the support that are not in its registers.
   template <class Visit>
   __device__ void for_each_other(Part const& part, Visit const& visit) const {
     if constexpr (!kIsWide) return;
@@ -181,14 +182,14 @@ class SupportBackward {
     }
   }
 
-  // Makes what falls to a turn, of which this lane has a part.
+  // Writes the result of a turn, of which this lane has a part.
   __device__ void make(Turn const& turn, Part const& part) {
     LooseRows<Scalar> const rows = rows_of(turn);
     auto const mean = mean_of(part);
     auto const value_of = [&](Scalar grad) {
       return narrow<Scalar>(mean.subtracted_from(static_cast<double>(widen(grad))));
     };
-    // Where the lane's row begins.
+    // The lane's row begins at this entry of the turn's memory, or before it if this is negative.
     int const rows_before = own_row_ < turns_.rows_per_turn ? own_row_ : 0;
     int const start = rows_before * length_ - turn.first_column;
     if constexpr (kIsStaged) {
@@ -208,13 +209,14 @@ class SupportBackward {
     if (__any_sync(kAllLanes, is_nan) != 0) put_nan(rows, start, is_nan);
   }
 
-  // Unless a stage brings them together with the values.
+  // Writes zeros to the memory of a turn, unless a stage brings them together with the values.
   __device__ void write_zeros(Turn const& turn) const {
     if constexpr (kIsStaged) return;
     write(rows_of(turn), [](int) { return Chunk{0, 0, 0, 0}; }, [](int) { return Scalar{}; });
   }
 
-  // Puts the values into the stage, which is else of zeros, writes it, and makes it one of zeros.
+  // Puts the values into the stage, which holds zeros, writes the stage to memory, and clears the
+  // values again.
   template <class ValueOf>
   __device__ void make_in_stage(LooseRows<Scalar> const& rows, int start, Part const& part,
                                 ValueOf const& value_of) {
@@ -234,7 +236,7 @@ class SupportBackward {
     __syncwarp();
   }
 
-  // Calls visit(column, grad) for the columns of the support that this lane holds.
+  // Calls visit(column, grad) for the indices of the support that this lane holds.
   template <class Visit>
   __device__ static void for_each_held(Part const& part, Visit const& visit) {
     auto const& [columns, grads] = part.places;
@@ -244,7 +246,7 @@ class SupportBackward {
     }
   }
 
-  // Of the row that this lane has a part of.
+  // Returns the mean of the row that this lane has a part of.
   __device__ mappings::Mean<Real> mean_of(Part const& part) const {
     int count = 0;
 #pragma unroll
@@ -257,7 +259,7 @@ class SupportBackward {
     });
   }
 
-  // The memory that a turn fills.
+  // Returns the memory that a turn writes.
   __device__ LooseRows<Scalar> rows_of(Turn const& turn) const {
     Scalar* const begin = operands_.result + turn.row * length_ + turn.first_column;
     if (turns_.turns_per_row > 1) {
@@ -269,8 +271,9 @@ class SupportBackward {
     return {begin, rows * length_};
   }
 
-  // Writes chunk_of(chunk) to the whole chunks of some rows, and entry_of(entry) to what shares a
-  // chunk with others, both numbered in the rows' cover.
+  // Writes chunk_of(chunk) to the chunks that hold nothing but some rows, and entry_of(entry) to
+  // the entries that share a chunk with others. Both are numbered from the start of the rows'
+  // cover.
   template <class ChunkOf, class EntryOf>
   __device__ void write(LooseRows<Scalar> const& rows, ChunkOf const& chunk_of,
                         EntryOf const& entry_of) const {
@@ -291,7 +294,7 @@ class SupportBackward {
     if (last >= first) write_one(last + lane_);
   }
 
-  // Over the rows of lanes with is_nan, each of which begins at the lane's `start`.
+  // Writes NaN over the rows of the lanes with is_nan. Such a row begins at the lane's `start`.
   __device__ void put_nan(LooseRows<Scalar> const& rows, int start, bool is_nan) const {
     __syncwarp();
     unsigned left = __ballot_sync(kAllLanes, is_nan);
@@ -312,12 +315,12 @@ class SupportBackward {
   Integers const& integers_;
   Lanes lanes_;
   int lane_;
-  int own_row_;  // of a turn
+  int own_row_;  // among the rows of a turn
   int length_;
   Chunk* stage_;
 };
 
-// Blocks of kWarpsPerBlock warps.
+// A block has kWarpsPerBlock warps.
 template <template <class> class MappingOf, class Scalar, class Way>
 __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads,
                                   blocks_of_zeros(sizeof(Scalar), Way::kIsWide))
@@ -326,7 +329,7 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads,
         __grid_constant__ SupportOperands<Scalar> const operands,
         __grid_constant__
         typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers) {
-  // Mappings whose slope varies on the support would have to hand over their weights, too.
+  // A mapping whose slope varies on the support would have to hand over its weights, too.
   using Mapping = MappingOf<widened_t<Scalar>>;
   static_assert(Mapping::slope(0.25) == 1);
   constexpr int kChunks = Way::kIsStaged ? kStageChunks : 1;

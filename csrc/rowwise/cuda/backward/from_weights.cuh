@@ -15,30 +15,31 @@
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
-// The backward that reads the weights, of short rows: some lanes of a warp hold a row of weights
-// and the gradient beside it in registers, and read the next ones ahead.
+// The backward from the weights, for short rows. Some lanes of a warp hold a row of weights and its
+// gradient in registers, and read their next row ahead.
 namespace zeta::rowwise::cuda {
 
-// Which entries of a row a lane has: all of every so manieth chunk, or every so manieth entry.
+// Which entries of a row a lane has: those of every `lanes`-th chunk if is_chunked, else every
+// `lanes`-th entry.
 struct LaneShare {
   int rank;
   int lanes;
   int length;
   bool is_chunked;
 
-  // The share in a row that may not be there.
+  // Returns the share in a row, which is empty if the row does not exist.
   __device__ LaneShare of(bool exists) const {
     return {rank, lanes, exists ? length : 0, is_chunked};
   }
 };
 
-// What a lane holds of a row, in chunks of registers.
+// The entries of a row that a lane holds, in chunks of registers.
 template <class Scalar, int Chunks>
 class HeldEntries {
  public:
   static constexpr int kPerChunk = kChunkBytes / static_cast<int>(sizeof(Scalar));
 
-  // What is not there is 0.
+  // Reads the lane's entries. Those that do not exist become 0.
   __device__ void load(LaneShare const& share, Scalar const* row, int64_t stride) {
 #pragma unroll
     for (int i = 0; i < Chunks; ++i) chunks_[i] = {0, 0, 0, 0};
@@ -80,7 +81,7 @@ class HeldEntries {
     memcpy(&chunks_[i / kPerChunk], entries, sizeof(entries));
   }
 
-  // Makes entries of others 0 that stand where these are 0.
+  // Makes those entries of `others` 0 whose entry here is 0.
   __device__ void clear_where_zero(HeldEntries& others) const {
     if constexpr (kIsHalf) {
 #pragma unroll
@@ -119,7 +120,7 @@ class HeldEntries {
   static constexpr bool kIsHalf = sizeof(Scalar) == 2;
   static constexpr int kCount = Chunks * kPerChunk;
 
-  // Words of all entries, in their order.
+  // The words of all entries, in order.
   static constexpr int kWords = 4 * Chunks;
   __device__ uint32_t word(int i) const {
     Chunk const& chunk = chunks_[i / 4];
@@ -130,12 +131,13 @@ class HeldEntries {
     (i % 4 == 0 ? chunk.x : i % 4 == 1 ? chunk.y : i % 4 == 2 ? chunk.z : chunk.w) = word;
   }
 
-  // The lowest bit of each half that is not 0 of either sign. The sums of halves do not run over.
+  // Returns a word with the lowest bit of each half that is neither 0 nor -0. No sum of a half
+  // carries into the other.
   __device__ static unsigned nonzero_halves(uint32_t word) {
     return ((word & 0x7fff7fffU) + 0x7fff7fffU) >> 15 & 0x10001U;
   }
 
-  // Calls visit(i, address) for the entries of a row that are this lane's.
+  // Calls visit(i, address) for the entries of a row that belong to this lane.
   template <class Entry, class Visit>
   __device__ static void for_each_entry(LaneShare const& share, Entry* row, int64_t stride,
                                         Visit const& visit) {
@@ -165,7 +167,7 @@ class HeldGradient {
     grads_.load(share, row.grads, geometry.stride[1]);
   }
 
-  // Puts the result in the place of the gradient. All lanes of the warp call it.
+  // Replaces the gradient by the result. All lanes of the warp call it.
   __device__ void compute(Lanes const& lanes, Integers const& integers) {
     keep_support();
     auto const mean = row_mean<Mapping, Real>(
@@ -193,7 +195,7 @@ class HeldGradient {
     return kHasUnitSlope<Mapping> ? 1 : Mapping::slope(widen(weights_[i]));
   }
 
-  // Makes the gradient 0 where the weight is.
+  // Makes the gradient 0 where the weight is 0.
   __device__ void keep_support() { weights_.clear_where_zero(grads_); }
 
   template <class Visit>
@@ -206,7 +208,7 @@ class HeldGradient {
   Entries grads_;
 };
 
-// Blocks of kWarpsPerBlock warps, each with a row to `lanes_per_row` lanes.
+// A block has kWarpsPerBlock warps, of which `lanes_per_row` lanes take a row at a time.
 template <template <class> class MappingOf, class Scalar, int Chunks>
 __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, blocks_of_gradients(Chunks))
     weights_backward_kernel(
@@ -224,7 +226,7 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, blocks_of_gradie
   int const groups = lanes.groups();
   int const group = lanes.group();
   Gradient gradient;
-  // The first round does no more than read ahead.
+  // The first round only reads ahead.
 #pragma unroll 1
   for (int64_t turn = warp - warps; turn * groups < geometry.rows; turn += warps) {
     int64_t const row = turn * groups + group;

@@ -6,23 +6,24 @@
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// A row's gradient at the columns of its support.
+// Gathers a row's gradient at the indices of its support.
 namespace zeta::rowwise::cuda {
 
-// Of a support that is a chunk with its count.
+// The indices of a support that is one chunk, count included.
 inline constexpr int kColumnsOfChunk = kChunkBytes / static_cast<int>(sizeof(int32_t)) - 1;
 static_assert(kColumnsOfChunk <= kPlacesPerLane);  // so that plans give such a row one lane
 
-// Places of the support that a lane holds, of the first ones of the row. Which of them there are is
-// known once the gradient was read.
+// The indices of a row's support that a lane holds, and the gradient there. A lane reads its places
+// before the count of the support is known. Once the gradient was read, places that are not part of
+// the support hold kNone.
 template <class Scalar, int Places>
 struct GatheredPlaces {
   static constexpr int kNone = -1;
 
   int columns[Places] = {};
-  Scalar grads[Places];  // 0 where there is no column
+  Scalar grads[Places];  // 0 where there is no index
 
-  // Reads those of the `places` from the first on, of a support that lies behind its count.
+  // Reads this lane's indices among the first `places` of `support`, which points behind the count.
   __device__ void load_columns(Lanes const& lanes, int places, int32_t const* support) {
     int32_t const* const own = support + lanes.rank();
 #pragma unroll
@@ -32,7 +33,7 @@ struct GatheredPlaces {
     }
   }
 
-  // Reads a support of so many places that it is a chunk with its count, which is returned.
+  // Reads a support that is one chunk, count included. Returns the count.
   __device__ int load_chunk(int32_t const* support) {
     static_assert(Places == kColumnsOfChunk);
     Chunk const chunk = *reinterpret_cast<Chunk const*>(support);
@@ -42,7 +43,8 @@ struct GatheredPlaces {
     return static_cast<int>(chunk.x);
   }
 
-  // Keeps those columns that are the row's, and stand in the first `places`.
+  // Reads the gradient at this lane's indices. Drops indices that are not in the row, or not among
+  // the first `places`.
   __device__ void load_grads(Lanes const& lanes, int places, Scalar const* row, int stride,
                              int length) {
 #pragma unroll

@@ -6,7 +6,7 @@
 #include "rowwise/float16.h"
 
 // A row of weights with the gradient beside it. The gradient is read only where a weight is not
-// zero: `visit(column, weight, grad)` is called there alone.
+// zero, and visit(column, weight, grad) is called only there.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar>
@@ -22,7 +22,7 @@ struct StridedGradientRow {
     });
   }
 
-  // Writes function(weight, grad) there, and zeros elsewhere.
+  // Writes function(weight, grad) where a weight is not zero, and zeros elsewhere.
   template <class Group, class Function>
   __device__ void map(Group const& group, Function const& function) const {
     weights.map(group, result, [&](int64_t column, Scalar weight) {

@@ -7,11 +7,11 @@
 #include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// How rows fall to groups of threads. visit(group, number) is called for each row that falls to
-// this thread's group, and for numbers beyond the last row where others of the same step have one.
+// Assigns rows to groups of threads. visit(group, number) is called for each row of this thread's
+// group, and for numbers beyond the last row while other groups of the block have one.
 namespace zeta::rowwise::cuda {
 
-// A row to a block.
+// Each block takes a row at a time.
 struct RowsOfBlocks {
   template <class Visit>
   __device__ static void for_each_row(int64_t rows, Visit const& visit) {
@@ -21,7 +21,7 @@ struct RowsOfBlocks {
   }
 };
 
-// Neighbouring rows to a block.
+// Each block takes kColumnRows neighbouring rows at a time.
 struct RowsOfColumns {
   template <class Visit>
   __device__ static void for_each_row(int64_t rows, Visit const& visit) {

@@ -17,14 +17,15 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// From a plan to a launch of a backward.
+// Launches the kernels of a backward's plan.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
 
 inline constexpr int kThreadsOfWarps = kWarpsPerBlock * kWarpThreads;
 
-// Whether a row of the support is read as a whole, which begins at a multiple of 16 bytes.
+// Whether each row of the support, count included, is one chunk that begins at a multiple of 16
+// bytes.
 inline bool is_one_chunk(RowGeometry<3> const& geometry, int32_t const* support, int capacity) {
   constexpr int kEntries = kChunkBytes / static_cast<int>(sizeof(int32_t));
   bool is_aligned = reinterpret_cast<uintptr_t>(support) % kChunkBytes == 0;
@@ -58,7 +59,7 @@ cudaError_t launch_stages(RowGeometry<3> const& geometry, SupportOperands<Scalar
   return plan.is_staged ? launch_way(AmongZeros()) : launch_way(OverZeros());
 }
 
-// Calls function.operator()<Rows>(block) with how rows fall to groups for passes.
+// Calls function.operator()<Rows>(block), where Rows assigns rows to groups of threads for passes.
 template <class Function>
 cudaError_t with_rows(BackwardPlan const& plan, Function const& function) {
   if (plan.regime == BackwardRegime::kColumns) {

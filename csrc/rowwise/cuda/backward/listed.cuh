@@ -22,20 +22,20 @@
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
-// The backward that reads the weights, of longer rows without gaps: a warp or a block writes
-// zeros, goes through the weights once, and lists the columns of the support, in any order. The
-// gradient is read at these alone. Rows with more of them than the list holds, or with a NaN, take
-// passes.
+// The backward from the weights, for longer contiguous rows. A warp or a block writes zeros, goes
+// through the weights once, and lists the indices of the support in any order. It reads the
+// gradient only there. Rows whose support has more indices than the list holds, and rows with a
+// NaN, take passes.
 namespace zeta::rowwise::cuda {
 
-// Of a group of threads, in shared memory.
+// The list of a group of threads, in shared memory.
 struct SupportColumns {
-  int count;  // of the support, as far as it was looked for
+  int count;  // of the indices found so far, also of those that had no room
   int columns[kListedColumns];
 
   __device__ bool is_too_short() const { return count > kListedColumns; }
 
-  // Returns whether there was room.
+  // Adds an index. Returns whether there was room.
   __device__ bool add(int column) {
     int const place = atomicAdd(&count, 1);
     if (place < kListedColumns) columns[place] = column;
@@ -44,7 +44,7 @@ struct SupportColumns {
   __device__ void give_up() { atomicAdd(&count, kListedColumns + 1); }
 };
 
-// The lanes of a warp and all threads of a block, as groups that have a list.
+// The groups that have a list: the lanes of a warp, and all threads of a block.
 struct WarpOfBlock : Lanes {
   static constexpr int kPerBlock = kWarpsPerBlock;
 
@@ -71,7 +71,7 @@ class ListedGradient {
         result_{row.result, length},
         list_(list) {}
 
-  // All threads of the group call it.
+  // Computes the gradient of the row. All threads of the group call it.
   __device__ void run(Integers const& integers) const {
     if (group_.rank() == 0) list_.count = 0;
     group_.synchronize();
@@ -91,13 +91,13 @@ class ListedGradient {
   }
 
  private:
-  // Until there is no room in the list.
+  // Lists the indices of the support until the list has no room.
   __device__ void list_support() const {
     LooseRows<Scalar const> const weights = {weights_.begin, weights_.length};
     constexpr int kPerChunk = LooseRows<Scalar const>::kPerChunk;
     int const first_whole = weights.first_whole();
     int const last_whole = weights.last_whole();
-    // What shares chunks with other rows.
+    // Entries that share chunks with other rows are read one by one.
     int const head = weights.shift() + group_.rank();
     if (head < first_whole && head < weights.end()) list_column(head - weights.shift());
     int const tail = (last_whole > first_whole ? last_whole : first_whole) + group_.rank();
@@ -127,14 +127,14 @@ class ListedGradient {
     }
   }
 
-  // If the column is one of the support. Returns whether there was room.
+  // Adds an index to the list if its weight is not 0. Returns whether there was room.
   __device__ bool list_column(int column) const {
     Real const weight = widen(weights_[column]);
     if (weight != weight) list_.give_up();
     return weight == 0 || list_.add(column);
   }
 
-  // Each warp finds the mean for itself.
+  // Writes the gradient at the listed indices. Each warp computes the mean for itself.
   __device__ void write_values(Integers const& integers) const {
     Lanes const warp(kWarpThreads);
     int const count = (list_.count - warp.rank() + kWarpThreads - 1) / kWarpThreads;

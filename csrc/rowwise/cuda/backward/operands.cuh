@@ -5,10 +5,11 @@
 #include "rowwise/cuda/find_row.cuh"
 #include "rowwise/row_geometry.h"
 
-// What a backward is given, and where a row of each begins.
+// The operands of a backward, and where a row of each begins.
 namespace zeta::rowwise::cuda {
 
-// In the order of the geometry's operands. The source is what tells the support.
+// The members have the order of the geometry's operands. The source is the weights or the support:
+// what tells which entries are in the support.
 template <class Scalar, class Source>
 struct BackwardOperands {
   Scalar* result;

@@ -14,11 +14,11 @@
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"
 
-// Both backwards by passes over a row: of any layout and length.
+// Both backwards by passes over a row, for any layout and length.
 namespace zeta::rowwise::cuda {
 
-// The gradient of one row, of entries that offer for_each(group, visit(column, slope, grad)), with
-// slope and grad in double.
+// Computes the gradient of one row. Its entries have for_each(group, visit), which calls
+// visit(column, slope, grad), with slope and grad in double.
 template <class Real>
 class RowGradient {
  public:
@@ -42,7 +42,7 @@ class RowGradient {
 
   __device__ bool is_nan() const { return is_nan_; }
 
-  // At an entry of the support.
+  // Returns the gradient at an entry of the support.
   __device__ double operator()(double slope, double grad) const {
     return slope * mean_.subtracted_from(grad);
   }
@@ -110,7 +110,7 @@ __device__ void support_backward_row(
     GatheredEntries<Scalar> const& entries, bool is_nan, StridedRow<Scalar> const& result) {
   result.fill(group, narrow<Scalar>(is_nan ? NAN : 0));
   RowGradient<widened_t<Scalar>> const gradient(group, integers, entries);
-  group.synchronize();  // The zeros come first.
+  group.synchronize();  // The values are written after the zeros.
   entries.for_each(group, [&](int64_t column, double slope, double grad) {
     result[column] = narrow<Scalar>(gradient(slope, grad));
   });

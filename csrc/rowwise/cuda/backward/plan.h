@@ -8,11 +8,12 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// How a backward is spread over the GPU: a pure function of its shape and the device.
+// A plan says how a backward is spread over the GPU. It is a pure function of the shape and the
+// device.
 namespace zeta::rowwise::cuda {
 
 enum class BackwardRegime {
-  kStages,   // from the support: zeros, with the values over them or put among them in a stage
+  kStages,   // from the support: zeros, and values over them or among them in a stage
   kLanes,    // from the weights: a row in the registers of some lanes
   kListed,   // from the weights: a row to a warp or a block, which lists the support
   kColumns,  // rows side by side in memory
@@ -26,11 +27,11 @@ struct BackwardPlan {
   int chunks_per_lane = 1;           // kLanes
   bool is_chunked = false;           // kLanes: rows are read and written by chunks
   bool is_block_per_row = false;     // kListed
-  // kStages: what a warp makes in a turn, some rows or a part of one.
+  // kStages: in a turn, a warp writes some rows or a part of one.
   int rows_per_turn = 1;
   int columns_per_turn = 1;
   int turns_per_row = 1;
-  bool is_staged = false;  // the values get among the zeros before these are written
+  bool is_staged = false;  // values and zeros are put together in shared memory
 
   friend constexpr bool operator==(BackwardPlan const&, BackwardPlan const&) = default;
 };
@@ -47,7 +48,7 @@ constexpr int64_t quotient_above(int64_t dividend, int64_t divisor) {
   return (dividend - 1) / divisor + 1;
 }
 
-// Longer columns than these do not fit the kernels' integers, with what is added to them.
+// Whether indices of a row, and what the kernels add to them, fit into int.
 constexpr bool has_int_columns(Shape const& shape) {
   return shape.length <= INT32_MAX - 2 * kMostTurnBytes;
 }
@@ -93,7 +94,7 @@ constexpr BackwardPlan plan_of_stages(Shape const& shape, Device const& device) 
       quotient_above(std::max<int64_t>(shape.k, 1), kPlacesPerLane), 1, kWarpThreads);
   plan.lanes_per_row = static_cast<int>(std::bit_ceil(static_cast<unsigned>(lanes)));
 
-  // All warps have the same number of turns, of about as many bytes.
+  // All warps have the same number of turns, and all turns write about as many bytes as each other.
   bool const is_wide = shape.k > kWarpThreads * kPlacesPerLane;
   int const blocks = blocks_of_zeros(shape.element_bytes, is_wide);
   int64_t const warps = int64_t{device.multiprocessors} * blocks * kWarpsPerBlock;
@@ -118,7 +119,7 @@ constexpr BackwardPlan plan_of_stages(Shape const& shape, Device const& device) 
          most_bytes / row_bytes(shape), std::max<int64_t>(1, shape.rows / warps)}));
   }
   int64_t const turns = quotient_above(shape.rows, plan.rows_per_turn) * plan.turns_per_row;
-  // Blocks of staged rows have shared memory.
+  // Blocks of staged rows use shared memory, so fewer may be resident.
   int const block_bytes = kWarpsPerBlock * kStageBytes + kSystemSharedBytes;
   int const resident =
       plan.is_staged ? std::clamp(device.shared_bytes / block_bytes, 1, blocks) : blocks;
@@ -133,7 +134,7 @@ constexpr BackwardPlan plan_of_lanes(Shape const& shape, Device const& device) {
   plan.chunks_per_lane = chunks <= 2 ? 1 : most_held_chunks(shape.element_bytes);
   plan.lanes_per_row = static_cast<int>(
       std::bit_ceil(static_cast<unsigned>(quotient_above(chunks, plan.chunks_per_lane))));
-  // Few rows are shared among more lanes.
+  // If there are few rows, more lanes share each.
   int const blocks = blocks_of_gradients(plan.chunks_per_lane);
   int64_t const lanes = int64_t{device.multiprocessors} * blocks * kWarpsPerBlock * kWarpThreads;
   while (plan.lanes_per_row < kWarpThreads && shape.rows * plan.lanes_per_row < lanes) {
@@ -157,7 +158,8 @@ constexpr BackwardPlan plan_of_lists(Shape const& shape, Device const& device) {
 
 }  // namespace detail
 
-// Of a regime that is possible. `k` of the shape is the support's capacity, if there is one.
+// Returns the plan of a regime, which must be possible. `k` of the shape is the support's capacity,
+// if there is one.
 constexpr BackwardPlan backward_plan_for(BackwardRegime regime, Shape const& shape,
                                          Device const& device) {
   switch (regime) {
@@ -177,7 +179,7 @@ constexpr BackwardPlan backward_plan_for(BackwardRegime regime, Shape const& sha
 
 namespace detail {
 
-// Rows that are neighbours in memory, enough of them for the device.
+// Whether rows are neighbours in memory, and enough of them to fill the device.
 constexpr bool suits_columns(Shape const& shape, Device const& device) {
   return shape.is_side_by_side && !shape.is_contiguous &&
          shape.rows >= int64_t{device.multiprocessors} * kColumnRows;
@@ -205,12 +207,14 @@ constexpr BackwardPlan plan_from_support(Shape const& shape, Device const& devic
   return backward_plan_for(regime(), shape, device);
 }
 
-// The shape of a result that is to be made from a support of this capacity, however the gradient
-// lies. Rows are numbered in the order of the result's memory.
+// Returns the shape of a result that is computed from a support of this capacity. The layout of the
+// gradient does not matter, except for a stride that does not fit into int. The result is dense if
+// its rows follow each other without a gap in the order of their numbers.
 template <class Scalar>
 Shape shape_of_result(RowGeometry<3> const& geometry, Scalar const* grad_logits, int64_t capacity) {
   Shape shape = shape_of(geometry, {grad_logits}, capacity);
-  // Where columns of the gradient are further apart than an int says, the rows pass for others.
+  // If the gradient's stride does not fit into int, the result counts as not dense, so that other
+  // kernels take it.
   shape.is_dense = shape.is_contiguous && geometry.stride[1] <= INT32_MAX;
   int64_t rows_before = 1;
   for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {

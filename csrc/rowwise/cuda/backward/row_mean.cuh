@@ -8,10 +8,11 @@
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// The mean that is subtracted from a row's gradient, of entries that some lanes of a warp hold.
+// Computes the mean that is subtracted from a row's gradient. Some lanes of a warp hold its
+// entries.
 namespace zeta::rowwise::cuda {
 
-// Whether a weight that is not zero has the slope 1, whatever it is.
+// Whether all non-zero weights have the slope 1.
 template <class Mapping>
 inline constexpr bool kHasUnitSlope = Mapping::slope(0.25) == 1;
 
@@ -35,8 +36,8 @@ __device__ inline bool is_finite(Number x) {
   return x - x == 0;
 }
 
-// The sum of mappings::WeightedMean's terms of products with the slope 1. Of rows with infinities
-// or NaN it may be any number, since nothing depends on it.
+// Sums the terms of mappings::WeightedMean for products with the slope 1. For a row with infinities
+// or NaN the sum may be any number, since nothing depends on it.
 template <class Real>
 class UnitTerms {
  public:
@@ -56,8 +57,9 @@ class UnitTerms {
   typename Fixed::Number sum_;
 };
 
-// In one operation, with kRoundingShift: the bits of the result count its integer. Scales are
-// powers of two that fit double together, so no step rounds but the last.
+// Converts a product to an integer and scales it in one fused multiply-add, with the magic-number
+// bias kRoundingShift: the bits of the result count the integer. The scales are powers of two whose
+// product fits double, so only the addition rounds.
 template <>
 class UnitTerms<float> {
  public:
@@ -80,9 +82,10 @@ class UnitTerms<float> {
 
 }  // namespace detail
 
-// The same numbers as of mappings::WeightedMean, with less to compute where slopes are 1.
-// for_each(visit) calls visit(slope, grad) for the entries of this lane, each time; where the slope
-// is 0 so is `grad`. `count` is that of slopes which are not 0. All lanes of the warp call this.
+// Returns the mean of mappings::WeightedMean, with less work if slopes are 1. for_each(visit) calls
+// visit(slope, grad) for the entries of this lane, and is called several times. Entries that are
+// not in the support have a `grad` of 0. `count` is how many entries of this lane are in the
+// support. All lanes of the warp call this.
 template <class Mapping, class Real, class ForEach>
 __device__ inline mappings::Mean<Real> row_mean(
     Lanes const& lanes, typename mappings::WeightedMean<Real>::Integers const& integers, int count,
@@ -126,7 +129,7 @@ __device__ inline mappings::Mean<Real> row_mean(
     }
   });
   if constexpr (kHasUnitSlope<Mapping>) sum = {terms.sum(), {integers.slopes.one() * count}};
-  // Which then has no part in the mean.
+  // The mean is then infinite or NaN, whatever the sum is.
   if (!all_finite && scale.non_finite != 0) sum = {};
   return mean.mean(lanes.reduce(sum));
 }

@@ -12,14 +12,14 @@
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
-// The entries that a warp finds to be possibly in a row's support, and their weights.
+// Candidates are entries that may be in a row's support. A warp lists them and finds their weights.
 namespace zeta::rowwise::cuda {
 
-// As wide as a register, or two.
+// A key as wide as a register, or as two.
 template <class Scalar>
 using candidate_key_t = std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t>;
 
-// One of them, or none. The larger entry comes first, of equal ones that of the lower column.
+// A candidate, or none. Larger entries come first, and of equal ones that with the lower index.
 template <class Scalar>
 struct Candidate {
   using Key = candidate_key_t<Scalar>;
@@ -34,7 +34,7 @@ struct Candidate {
   }
 };
 
-// In shared memory, in any order.
+// Candidates in shared memory, in any order.
 template <class Scalar, int Size = kCandidatesPerWarp>
 struct CandidateArray {
   candidate_key_t<Scalar> keys[Size];
@@ -47,14 +47,14 @@ struct CandidateArray {
   }
 };
 
-// A warp's candidates: the k first, if k is at most the lanes of a warp, else as many as have room.
-// All lanes call each function.
+// A warp's list of candidates: the first k if k <= 32, else as many as have room. All lanes call
+// each function.
 template <class Scalar>
 class WarpCandidates {
  public:
   using One = Candidate<Scalar>;
 
-  // No entry below `bound` is one.
+  // No entry whose key is below `bound` is a candidate.
   __device__ WarpCandidates(CandidateArray<Scalar>& array, int64_t k, typename One::Key bound)
       : array_(array),
         k_(k < kWarpThreads ? static_cast<int>(k) : kWarpThreads),
@@ -66,11 +66,11 @@ class WarpCandidates {
   __device__ int count() const { return count_; }
   __device__ bool includes(One one) const { return one.comes_before(last_); }
 
-  // What is below this is not included. If the list is strict, some that equal it are not either.
+  // No entry below least() is included. If the list is strict, nor are some entries that equal it.
   __device__ Scalar least() const { return last_.entry(); }
   __device__ bool is_strict() const { return last_.exists(); }
 
-  // Adds those of the lanes that have one. False if there is no room for all.
+  // Adds the candidates of the lanes that have one. Returns false if there is no room for all.
   __device__ bool add(bool has_one, One one) {
     unsigned finders = __ballot_sync(kAllLanes, has_one);
     if (count_ + __popc(finders) > kCandidatesPerWarp) {
@@ -82,12 +82,12 @@ class WarpCandidates {
     return true;
   }
 
-  // As add(), where there is room for all.
+  // Does what add() does, if there is room for all.
   __device__ void append(bool has_one, One one) {
     append(__ballot_sync(kAllLanes, has_one), has_one, one);
   }
 
-  // Leaves the k first, in their order, one to a lane.
+  // Keeps the first k, in order, and returns one to each lane.
   __device__ One keep_first() {
     rank();
     count_ = count_ < k_ ? count_ : k_;
@@ -101,7 +101,8 @@ class WarpCandidates {
     return own;
   }
 
-  // Once all are added: calls visit(column, entry), as the entries of a row do.
+  // Calls visit(column, entry) for the candidates, as the entries of a row do. All must be added
+  // before.
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
 #pragma unroll 1
@@ -116,7 +117,7 @@ class WarpCandidates {
     count_ += __popc(finders);
   }
 
-  // Puts the k first in the order of their ranks. Each candidate counts those before it.
+  // Puts the first k in order. Each candidate counts those before it.
   __device__ void rank() {
     __syncwarp();
     if (count_ <= kWarpThreads) {
@@ -127,7 +128,7 @@ class WarpCandidates {
     __syncwarp();
   }
 
-  // Up to `Most` of each lane.
+  // Ranks up to `Most` candidates of each lane.
   template <int Most>
   __device__ void rank_of() {
     One own[Most];
@@ -155,11 +156,12 @@ class WarpCandidates {
   bool keeps_first_;
   int lane_;
   int count_ = 0;
-  One last_;  // what does not come before it is of no use
+  One last_;  // an entry that does not come before it is not included
 };
 
-// The weight of each lane's candidate, given the first of a row in the order of the lanes: sums
-// of the first ones of them say up to where they are in the support.
+// Returns the weight of each lane's candidate. The lanes must have the first candidates of a row in
+// order. The sum over a lane and those before it tells whether the lane's candidate is in the
+// support.
 template <class Mapping, class Scalar>
 __device__ inline Scalar weight_of(Candidate<Scalar> candidate, Mapping const& mapping) {
   using Sum = typename Mapping::Sum;
@@ -184,7 +186,7 @@ __device__ inline Scalar weight_of(Candidate<Scalar> candidate, Mapping const& m
   return narrow<Scalar>(lane < size ? mapping.weight(term, threshold) : 0);
 }
 
-// Writes a support of a column of each lane that has one.
+// Writes a support that has the index of each lane that has one.
 __device__ inline void write_support(SupportRow const& support, bool is_ordinary, bool has_column,
                                      int column) {
   if (!support.is_wanted()) return;

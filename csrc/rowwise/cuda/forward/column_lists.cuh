@@ -13,28 +13,30 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// Candidates of rows that lie side by side. A part of a row is every so many-th of its columns and
-// belongs to one thread, which lists in shared memory what may be in the support: of one row, or of
-// two whose entries are a word. How large an entry has to be for that, the parts of a row tell one
-// another by their maxima.
+// Lists candidates of rows that lie side by side. A part of a row is every `parts`-th of its
+// entries and belongs to one thread, which lists those that may be in the support. A thread has a
+// part of one row, or of two rows whose entries form a word. The lists are in shared memory. The
+// parts of a row tell each other by their maxima how large such an entry has to be.
 namespace zeta::rowwise::cuda {
 
 // How a block's threads share a tile of neighbouring rows, and what a list holds.
 struct ColumnTiles {
-  int threads_per_part;  // each with its rows
+  int threads_per_part;  // each has its own rows
   int parts;
   int capacity;
   bool is_paired;  // two rows of 16 bits may be read and written as one word
 };
 
-// In place of the count of a list that did not hold its candidates, and of a row's first list when
-// the row is known to be NaN.
+// What replaces the count of a list that did not hold its candidates, and the count of a row's
+// first list once the row is known to be NaN.
 inline constexpr int kCrowdedList = -1;
 inline constexpr int kNaNColumnRow = -2;
 
-// The list of one part of one row. A place is that of a word in the lists of the block: entry i of
-// a warp's lists has one for each lane and each of
-//   float: bits, step; double: low bits, high bits, step; 16 bits: bits and step of each row.
+// The list of one part of one row. A place is the index of a word in the lists of the block. In a
+// warp's lists, an entry takes 32 words, one for each lane, for each of these:
+// - float: its bits; its step;
+// - double: its low bits; its high bits; its step;
+// - 16 bits: bits and step of the first row's entry; those of the second row's entry.
 template <class Scalar>
 class ColumnList {
  public:
@@ -47,11 +49,11 @@ class ColumnList {
         first_(thread / kWarpThreads * column_list_words(sizeof(Scalar), capacity) +
                thread % kWarpThreads + row * kWarpThreads) {}
 
-  // The place of entry i.
+  // Returns the place of entry i.
   __device__ int place(int i) const { return first_ + i * kNext; }
   __device__ int entries_up_to(int place) const { return (place - first_) / kNext; }
 
-  // For other uses, once the list is read no more.
+  // Returns a word for other uses, once the list is no longer read.
   __device__ uint32_t& word(int place) const { return words_[place]; }
 
   __device__ Scalar entry(int place) const {
@@ -65,7 +67,7 @@ class ColumnList {
     }
   }
 
-  // Infinity for NaN: either makes a row NaN.
+  // Returns the entry, or infinity for NaN. Either makes a row NaN.
   __device__ Real value(int place) const {
     return smaller(widen(entry(place)), static_cast<Real>(INFINITY));
   }
@@ -75,7 +77,7 @@ class ColumnList {
     return static_cast<int>(sizeof(Scalar) == 2 ? word & kNoStep : word);
   }
 
-  // Puts there the number of a word that is of a row.
+  // Writes the number of `word` that belongs to `row`, and its step.
   __device__ void put(int place, Word word, int row, int step) const {
     auto const step_bits = static_cast<uint32_t>(step);
     if constexpr (sizeof(Scalar) == 2) {
@@ -125,8 +127,8 @@ class ColumnMemory {
     return part * tiles_.threads_per_part + place;
   }
 
-  // A maximum of a thread, which others read at any time: whatever they see of it is one of some of
-  // its entries. Hence atomics.
+  // A maximum of a thread, which others may read at any time: whatever they see is the maximum of
+  // some of its entries. The accesses race, so they are atomic.
   __device__ void set_maximum(int thread, int number, Word word) const {
     atomicExch(&maxima_[number * blockDim.x + thread], bits_of_maximum(word));
   }
@@ -162,7 +164,7 @@ class ColumnMemory {
   uint32_t* lists_;
 };
 
-// What a thread finds in its part of one row, or of two.
+// A thread's part of one row, or of two, and the lists of what it finds there.
 template <class Mapping, class Scalar>
 class ColumnPart {
  public:
@@ -184,7 +186,8 @@ class ColumnPart {
     publish();
   }
 
-  // Lists what is not below the bound, as NaN is not. Steps of one class are known to the compiler.
+  // Lists the entries of a word that are not below the bound; NaN never is. The compiler knows
+  // step_class.
   __device__ void add(Word word, int step_class, int step) {
     Word& maximum = maxima_[step_class];
     maximum = larger(maximum, word);
@@ -196,7 +199,8 @@ class ColumnPart {
     }
   }
 
-  // Shows the other parts of the row what this one has seen, in as many numbers as they need.
+  // Publishes, to the other parts of the row, as many maxima of what this part has seen as they
+  // need.
   __device__ void publish() const {
     Word const first = larger(maxima_[0], maxima_[1]);
     Word const second = larger(maxima_[2], maxima_[3]);
@@ -211,7 +215,7 @@ class ColumnPart {
     }
   }
 
-  // Leaves room for kColumnsAhead entries. All lanes of the warp call it.
+  // Makes room for kColumnsAhead entries. All lanes of the warp call it.
   __device__ void make_room() {
     int const most = memory_.tiles().capacity - kColumnsAhead;
     if (!__any_sync(kAllLanes, count(0) > most || count(kRows - 1) > most)) return;
@@ -228,7 +232,7 @@ class ColumnPart {
     }
   }
 
-  // Drops what other parts have shown to be of no use.
+  // Drops the candidates that the maxima of all parts rule out.
   __device__ void raise_bounds() {
     publish();
     Word maximum = lowest();
@@ -242,7 +246,7 @@ class ColumnPart {
     }
   }
 
-  // Shows all threads the lists of all.
+  // Publishes the counts of the lists to all threads of the block.
   __device__ void publish_lists() const {
 #pragma unroll
     for (int row = 0; row < kRows; ++row) {
@@ -251,7 +255,7 @@ class ColumnPart {
     __syncthreads();
   }
 
-  // Entries of its lists.
+  // Returns the number of entries in a list.
   __device__ int count(int row) const {
     return list(row).entries_up_to(row == 0 ? ends_[0] : ends_[kRows - 1]);
   }
@@ -259,16 +263,17 @@ class ColumnPart {
  private:
   using Key = key_t<Real>;
 
-  // No row has a weight at -inf.
+  // The first bound. It leaves out entries of -inf, none of which has a weight.
   static constexpr Real kLeastFinite = std::numeric_limits<Real>::lowest();
 
   __device__ static Word lowest() { return repeated(narrow<Scalar>(-INFINITY)); }
   __device__ List list(int row) const { return memory_.list(thread_, row); }
 
-  // A number that k entries of the row reach; the largest entry that any part has seen.
+  // Returns a number that k entries of the row reach, and raises `maximum` to the largest entry
+  // that any part has published.
   //
-  // The maxima, of which each part shows one, two or four, are put in at least k groups: k entries
-  // reach the least of the groups' maxima.
+  // The maxima, of which each part publishes one, two or four, are put into at least k groups. k
+  // entries reach the least of the groups' maxima.
   __device__ Word bound_of_parts(Word& maximum) const {
     ColumnTiles const& tiles = memory_.tiles();
     int const shift = k_ <= tiles.parts ? 0 : k_ <= 2 * tiles.parts ? 1 : 2;
@@ -292,7 +297,7 @@ class ColumnPart {
     return k_ <= kMaximaPerPart ? larger(bound, own) : bound;
   }
 
-  // Registers have no index that is not known to the compiler.
+  // Registers can only be indexed by numbers that the compiler knows.
   __device__ void set_count(int row, int count) {
     if (row == 0) {
       ends_[0] = list(row).place(count);
@@ -340,7 +345,7 @@ class ColumnPart {
 
   __device__ Key key(int row, int place) const { return selection_key(list(row).value(place)); }
 
-  // Keeps the k first of a list, where it is full. All lanes of the warp call it.
+  // Keeps the first k of a list if it is full. All lanes of the warp call it.
   __device__ void keep_first(int row, bool is_full) {
     Lanes const lane(1);
     Keys const keys = {*this, row};
@@ -356,7 +361,7 @@ class ColumnPart {
       Key const own = key(row, place);
       return own > kth.number || (own == kth.number && ties-- > 0);
     });
-    // Equal entries that follow come behind all of these.
+    // Entries that follow and equal the k-th come after all of these.
     Real const above = scalar_of<Real>(static_cast<Key>(kth.number + 1));
     raise_bound(row, smaller(above, static_cast<Real>(INFINITY)));
   }
@@ -371,10 +376,10 @@ class ColumnPart {
   typename Mapping::Fixed const& fixed_;
   int k_;
   int thread_;
-  Word maxima_[kMaximaPerPart];  // of several classes of its steps
+  Word maxima_[kMaximaPerPart];  // one for each class of steps
   Real bounds_[kRows];
   int ends_[kRows];            // the place behind each list
-  unsigned crowded_rows_ = 0;  // as bits
+  unsigned crowded_rows_ = 0;  // a bit for each row
 };
 
 }  // namespace zeta::rowwise::cuda

@@ -9,10 +9,11 @@
 #include "rowwise/cuda/forward/passes.cuh"
 #include "rowwise/cuda/passes/parts_of_row.cuh"
 
-// Rows side by side whose candidates are too many for lists, by passes over them where they lie.
+// Weighs rows side by side whose candidates have no room in lists, by passes over the rows in
+// memory.
 namespace zeta::rowwise::cuda {
 
-// When all other rows of the block are weighed. All threads of it call this.
+// All threads of the block call this once all its other rows are weighed.
 template <class Mapping, class Scalar>
 __device__ inline void pass_over_crowded(ColumnMemory<Scalar> const& memory,
                                          ColumnTile<Scalar> const& tile, int k,

@@ -13,11 +13,11 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/saved_support.h"
 
-// From the candidates of all parts to the weights of rows.
+// Turns the candidates of all parts of rows into weights.
 namespace zeta::rowwise::cuda {
 
-// The K first candidates of some parts of a row: larger ones come first, of equal ones that of the
-// lower column.
+// The first K candidates of some parts of a row. Larger ones come first, and of equal ones that
+// with the lower index.
 template <int K>
 struct FirstCandidates {
   float values[K];
@@ -45,8 +45,8 @@ struct FirstCandidates {
   }
 };
 
-// Small k: each part finds its first candidates, then half of the parts add those of the other half
-// to their own, until one has them all.
+// Weighs rows for small k. Each part finds its first candidates. Then half of the parts add those
+// of the other half to their own, until one part has those of all.
 template <class Mapping, class Scalar, int K>
 class FewOfColumns {
  public:
@@ -58,7 +58,7 @@ class FewOfColumns {
                           typename Mapping::Fixed const& fixed)
       : memory_(memory), tile_(tile), k_(k), fixed_(fixed) {}
 
-  // Each thread gives the lists of its part.
+  // Writes the weights of the block's rows. Each thread passes its own part.
   template <class Part>
   __device__ void write(Part const& part) const {
 #pragma unroll 1
@@ -76,7 +76,7 @@ class FewOfColumns {
   }
 
  private:
-  // Two words to each of K things, in the memory of a list that is read no more.
+  // Two words for each of K candidates, in the memory of a list that is no longer read.
   __device__ static uint32_t& first_word(List const& list, int i) {
     return list.word(list.place(2 * i));
   }
@@ -134,7 +134,7 @@ class FewOfColumns {
     if (support.is_wanted()) support.close(Lanes(1), count, is_ordinary);
   }
 
-  // How many weights have lower columns.
+  // Returns how many non-zero weights have lower indices.
   __device__ static int place_in_support(List const& weights, int column) {
     int place = 0;
 #pragma unroll 1
@@ -159,7 +159,7 @@ class FewOfColumns {
   typename Mapping::Fixed const& fixed_;
 };
 
-// All candidates of a row, for a warp or for one of its lanes.
+// All candidates of a row, for a warp or for one of its lanes to visit.
 template <class Scalar>
 class RowCandidates {
  public:
@@ -169,10 +169,11 @@ class RowCandidates {
                            int place, int row)
       : memory_(memory), tile_(tile), place_(place), row_(row) {}
 
-  // Calls visit(list, place in it, column).
+  // Calls visit(list, place in it, index in the row).
   template <class Visit>
   __device__ void for_each_place(Lanes const& lanes, Visit const& visit) const {
-    // Powers of two. Lanes that are left over share a list.
+    // `parts` and `at_once` are powers of two. If there are more lanes than lists, several share
+    // one.
     int const parts = memory_.tiles().parts;
     int const at_once = parts < lanes.threads() ? parts : lanes.threads();
     int const shift = __ffs(at_once) - 1;
@@ -204,7 +205,7 @@ class RowCandidates {
     return lanes.any(result);
   }
 
-  // The key of the maximum; of infinity, if an entry is NaN or infinite.
+  // Returns the key of the maximum, or that of infinity if an entry is NaN or infinite.
   __device__ key_t<widened_t<Scalar>> key_of_maximum(Lanes const& lanes) const {
     using Real = widened_t<Scalar>;
     LargestKey<Real> largest = {key_of(-static_cast<Real>(INFINITY))};
@@ -220,7 +221,7 @@ class RowCandidates {
   int row_;
 };
 
-// Writes the weights that are not zero, and the support. That ends the lists.
+// Writes the non-zero weights, and the support. The lists cannot be used afterwards.
 template <class Scalar, class Weights>
 __device__ inline void write_candidates(Lanes const& warp, RowCandidates<Scalar> const& candidates,
                                         Weights const& weights, StridedRow<Scalar> const& result,
@@ -250,7 +251,8 @@ __device__ inline void write_candidates(Lanes const& warp, RowCandidates<Scalar>
   support.close(warp, warp.reduce(count).value, true);
 }
 
-// A warp takes a row at a time. Rows that have too many candidates stay as they are.
+// Weighs the rows of the block, of which a warp takes one at a time. Rows that have too many
+// candidates are only marked.
 template <class Mapping, class Scalar>
 __device__ inline void write_listed(ColumnMemory<Scalar> const& memory,
                                     ColumnTile<Scalar> const& tile, int k,

@@ -14,8 +14,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// Neighbouring rows that a block works on, as one of its threads sees them. Where there are fewer
-// rows than it has room for, several threads do the same for the last ones.
+// The neighbouring rows that a block works on, as one of its threads sees them. If there are fewer
+// rows than have room, several threads do the same for the last ones.
 template <class Scalar>
 class ColumnTile {
  public:
@@ -23,8 +23,8 @@ class ColumnTile {
   using Memory = ColumnMemory<Scalar>;
   static constexpr int kRows = kPerWord<Scalar>;
 
-  // Tiles do not go beyond rows that are neighbours in memory. Operands of the geometry: weights,
-  // logits, support.
+  // All rows of a tile are neighbours in memory. The geometry's operands are weights, logits and
+  // support.
   __device__ ColumnTile(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                         ColumnTiles const& tiles)
       : tiles_(tiles),
@@ -50,12 +50,12 @@ class ColumnTile {
   __device__ int length() const { return length_; }
   __device__ int place() const { return place_; }
   __device__ int part() const { return part_; }
-  // The most that a row can have.
+  // Returns the most non-zeros that a row can have.
   __device__ int non_zeros(int64_t k) const { return k < length_ ? static_cast<int>(k) : length_; }
 
   __device__ int column(int step, int part) const { return step * tiles_.parts + part; }
 
-  // Row `row` of the threads at a place of the tile.
+  // Return row `row`, 0 or 1, of the threads at a place of the tile.
   __device__ StridedRow<Scalar> weights(int place, int row) const {
     return {weights_ + row_number(place) + row, weights_stride_, length_};
   }
@@ -67,7 +67,7 @@ class ColumnTile {
     return {support_ + (row_number(place) + row) * support_row_stride_, k, true};
   }
 
-  // Passes over this thread's part.
+  // Reads this thread's part of its rows into `part`, and writes zeros in its place.
   template <class Part>
   __device__ void list_and_clear(Part& part) const {
     int const row = row_number(place_);
@@ -94,14 +94,15 @@ class ColumnTile {
     }
   }
 
-  // Whether the count of the first list of one of this thread's rows is `state`.
+  // Whether `state` stands in place of the count of the first list of one of this thread's rows.
   __device__ bool has_row(Memory const& memory, int state) const {
     bool result = memory.count(place_, 0) == state;
     if constexpr (kRows == 2) result = result || memory.count(place_, 1) == state;
     return result;
   }
 
-  // When all rows of the block are weighed. All threads of it call this.
+  // Writes NaN to the rows that need it. All threads of the block call this once all its rows are
+  // weighed.
   __device__ void fill_nan_rows(Memory const& memory) const {
     __syncthreads();
     if (!has_row(memory, kNaNColumnRow)) return;
@@ -117,7 +118,7 @@ class ColumnTile {
   }
 
  private:
-  // Among its neighbours, the first of those of a place.
+  // Returns the number, among the neighbours, of the first row at a place.
   __device__ int row_number(int place) const {
     int const number = first_row_ + place * kRows;
     return number <= neighbours_ - kRows ? number : neighbours_ - kRows;
@@ -136,7 +137,8 @@ class ColumnTile {
     }
   }
 
-  // The same for `count` steps at most, whatever the alignment. What does not exist is -inf.
+  // Does the same for `count` steps at most, whatever the alignment. Words that do not exist become
+  // -inf.
   __device__ static void read_and_clear_some(Word (&words)[kColumnsAhead], int count,
                                              Scalar const* from, Scalar* to, int64_t from_step,
                                              int64_t to_step) {

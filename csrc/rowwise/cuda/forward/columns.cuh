@@ -14,9 +14,9 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// Rows side by side in memory: the threads of a warp read an entry each of neighbouring rows, and
-// all threads of a row a part of it. One pass over the rows lists candidates and writes zeros; then
-// the weights of each row's candidates are written over some of these.
+// Rows side by side in memory. The threads of a warp read an entry each of neighbouring rows, and
+// each thread of a row reads a part of it. One pass over the rows lists candidates and writes
+// zeros. The weights of each row's candidates are then written over some of these zeros.
 namespace zeta::rowwise::cuda {
 
 // Lists the candidates of this thread's part of its rows, and writes zeros there.
@@ -33,7 +33,7 @@ __device__ inline ColumnPart<Mapping, Scalar> list_part(ColumnMemory<Scalar> con
   return part;
 }
 
-// k <= K: each part finds its k largest by insertion.
+// Weighs rows for k <= K. Each part finds its k largest entries by insertion.
 template <template <class> class MappingOf, class Scalar, int K>
 __global__ void __launch_bounds__(kBoundOfFewColumns, 1)
     columns_few_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -49,7 +49,8 @@ __global__ void __launch_bounds__(kBoundOfFewColumns, 1)
   tile.fill_nan_rows(memory);
 }
 
-// Any k. Where lists may not have room, rows with more candidates are passed over again.
+// Weighs rows for any k. Unless HasSmallK, lists may have no room for all candidates, and such rows
+// are passed over again.
 template <template <class> class MappingOf, class Scalar, bool HasSmallK>
 __global__ void __launch_bounds__(kMostThreadsOfColumns, 1)
     columns_kernel(__grid_constant__ RowGeometry<3> const geometry,

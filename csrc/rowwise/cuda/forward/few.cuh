@@ -16,13 +16,13 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// Rows of up to a stage, or of several ones of a block's warps, small k: the largest values of a
-// row by insertion, without their columns, and their weights; each entry then takes the weight of
-// the value that it equals. Only where values tie at the limit do columns matter. What this takes
-// does not depend on how the logits are spread.
+// Small k, for rows that fit into a stage, or into the stages of a block's warps. Networks or
+// insertion find the largest values of a row, without their indices. Each entry then takes the
+// weight of the value that it equals. Indices matter only if values tie at the limit. Apart from
+// such ties, the work hardly depends on how the logits are spread.
 namespace zeta::rowwise::cuda {
 
-// The weights of a row, given its K largest values in both halves of words.
+// The weights of a row, given its K largest values, each of which a word repeats.
 template <class Mapping, class Scalar, int K>
 class FewWeights {
  public:
@@ -51,7 +51,7 @@ class FewWeights {
     }
   }
 
-  // Of entries, if the support has no more than Most different values.
+  // Returns the weights of a word of entries, if the support has no more than Most entries.
   template <int Most>
   __device__ Word of(Word entries) const {
     Word sum = product(one_where_equal(entries, values_[Most - 1]), weights_[Most - 1]);
@@ -65,8 +65,8 @@ class FewWeights {
   __device__ bool is_ordinary() const { return is_ordinary_; }
   __device__ int support() const { return support_; }
 
-  // Whether k entries are in the support. The entries that equal the last of them may be more than
-  // those that have a place there.
+  // Whether k entries are in the support. More entries may equal the last of them than have a place
+  // there.
   __device__ bool is_limited() const { return is_limited_; }
   __device__ Word last() const { return last_; }
   __device__ int places_of_last() const { return kept_; }
@@ -81,8 +81,8 @@ class FewWeights {
   Word weights_[K];
 };
 
-// Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
-// All lanes of the warp, or threads of the block, call it.
+// Replaces a row in a stage, or in the stages of a block, by its weights. Returns whether these are
+// numbers. All lanes of the warp, or threads of the block, call it.
 template <class Mapping, class Scalar, int Chunks, int K, class Rows>
 __device__ inline bool weigh_few(Rows const& rows, Chunk* row, int k,
                                  typename Mapping::Fixed const& fixed) {
@@ -119,7 +119,7 @@ __device__ inline bool weigh_few(Rows const& rows, Chunk* row, int k,
   return weights.is_ordinary();
 }
 
-// Chunks is how many a lane holds of one row at most; K >= k, the length of the lists.
+// Chunks is the most that a lane holds of one row. K >= k is the length of the lists.
 template <template <class> class MappingOf, class Scalar, int Chunks, int K>
 __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesThatFit)
     few_kernel(StagedRows rows, Scalar* weights, Scalar const* logits, StagedSupport support, int k,
@@ -131,7 +131,7 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesTh
       });
 }
 
-// A row to a block.
+// Each block takes a row at a time.
 template <template <class> class MappingOf, class Scalar, int K>
 __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
     few_of_block_kernel(RowsOfParts rows, Scalar* weights, Scalar const* logits,

@@ -17,13 +17,13 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// Rows of which a warp holds a whole one in a stage. A bound of the support follows from the lanes'
-// maxima, so only lanes whose maximum reaches it have entries of the support. These are looked at
-// again, which leaves a short list. For each entry that is one maximum and its part of one store;
-// the rest does not grow with the row.
+// A warp holds a whole row in a stage. The lanes' maxima give a lower bound of the support, so only
+// lanes whose maximum reaches it have entries of the support. Their chunks are looked at again,
+// which leaves a short list. An entry costs one maximum and its share of one store; the rest of the
+// work does not grow with the row.
 namespace zeta::rowwise::cuda {
 
-// A row in a stage, which becomes its weights there: those follow `shift` other entries.
+// A row in a stage, where its weights replace it. These lie behind `shift` other entries.
 template <class Scalar>
 struct HeldWeights {
   HeldRow<Scalar> const& logits;
@@ -35,7 +35,7 @@ struct HeldWeights {
   __device__ ContiguousRow<Scalar> row() const { return {begin, logits.length()}; }
 };
 
-// k up to the lanes of a warp: a candidate to each lane.
+// Weighs a row for k <= 32, with a candidate in each lane.
 template <class Mapping, class Scalar>
 __device__ inline void weigh_first(HeldWeights<Scalar> const& weights, Mapping const& mapping,
                                    widened_t<Scalar> lane_maximum, int k,
@@ -51,7 +51,7 @@ __device__ inline void weigh_first(HeldWeights<Scalar> const& weights, Mapping c
   write_support(weights.support, true, is_in, candidate.column);
 }
 
-// Larger k. False if the candidates have no room: nothing is changed then.
+// Weighs a row for larger k. Returns false, and changes nothing, if the candidates have no room.
 template <class Mapping, class Scalar>
 __device__ inline bool weigh_listed(HeldWeights<Scalar> const& weights, Mapping const& mapping,
                                     widened_t<Scalar> lane_maximum, int64_t k,
@@ -73,7 +73,8 @@ __device__ inline bool weigh_listed(HeldWeights<Scalar> const& weights, Mapping 
   return true;
 }
 
-// Many candidates: by passes over the stage, into the row's place in memory.
+// Weighs a row of many candidates by passes over the stage, and writes the weights to global
+// memory.
 template <class Mapping, class Scalar>
 __device__ inline void weigh_crowded(HeldRow<Scalar> const& logits, Mapping const& mapping,
                                      ContiguousRow<Scalar> const& weights,
@@ -86,15 +87,15 @@ __device__ inline void weigh_crowded(HeldRow<Scalar> const& logits, Mapping cons
   if (support.is_wanted()) support.list_nonzero(warp, weights, row.length, true);
 }
 
-// How the rows of a tensor, or parts of them, pass through the stages of each warp.
+// The stages of each warp, through which the rows of a tensor, or parts of them, pass.
 template <class Scalar>
 struct HeldStages {
   int count;
-  int chunks;         // of each
+  int chunks;         // of each stage
   Scalar const* end;  // of the tensor
 };
 
-// A block is a warp, k at most its lanes or larger.
+// A block is a warp. HasSmallK says that k <= 32.
 template <template <class> class MappingOf, class Scalar, bool HasSmallK>
 __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
     held_kernel(__grid_constant__ RowGeometry<3> const geometry, ForwardOperands<Scalar> operands,

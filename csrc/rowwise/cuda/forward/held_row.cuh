@@ -18,8 +18,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// A row, or a part of one, that a warp holds in a stage, behind some entries that are not its own.
-// Each lane has every 32nd chunk of it.
+// A row, or a part of one, that a warp holds in a stage, behind `shift` entries that are not its
+// own. Each lane has one of every 32 chunks.
 template <class Scalar>
 class HeldRow {
  public:
@@ -28,7 +28,7 @@ class HeldRow {
   using Key = candidate_key_t<Scalar>;
   static constexpr int kPerChunk = LooseRows<Scalar>::kPerChunk;
 
-  // Its first entry is that of `first_column`.
+  // The first entry has the index `first_column` in the row.
   __device__ HeldRow(Chunk* stage, int shift, int length, int first_column = 0)
       : stage_(stage),
         shift_(shift),
@@ -40,7 +40,7 @@ class HeldRow {
   __device__ int length() const { return length_; }
   __device__ ContiguousRow<Scalar const> row() const { return {entries() + shift_, length_}; }
 
-  // Makes what is not of the row -inf.
+  // Overwrites entries of its chunks that are not in the row with -inf.
   __device__ void mask_others() const {
     Scalar const fill = narrow<Scalar>(-INFINITY);
     if (lane_ < shift_) entries()[lane_] = fill;
@@ -49,7 +49,7 @@ class HeldRow {
     __syncwarp();
   }
 
-  // The largest entry of the lane's chunks; NaN if one of them is.
+  // Returns the largest entry of the lane's chunks, or NaN if one of them is NaN.
   __device__ Real lane_maximum() const {
     Maxima maxima;
     int step = 0;
@@ -69,9 +69,9 @@ class HeldRow {
     return maxima.largest();
   }
 
-  // Calls list.add(has_one, candidate) for the entries that list.includes(), one of each lane at
-  // once, until it returns false. `lane_maximum` is that of this lane, and the list includes none
-  // below `bound`.
+  // Calls list.add(has_one, candidate) for the entries that list.includes(), one of each lane at a
+  // time, and stops with false if add() returns false. `lane_maximum` is that of this lane. The
+  // list includes no entry below `bound`.
   template <class List>
   __device__ bool list_into(List& list, Real lane_maximum, Real bound) const {
 #pragma unroll 1
@@ -82,7 +82,7 @@ class HeldRow {
     return true;
   }
 
-  // Writes a value to all entries of a row that begins `shift` entries behind the stage.
+  // Writes a value to all entries of a row that lies in the stage behind `shift` others.
   __device__ void fill(Scalar value, int shift) const {
     Chunk const chunk = chunk_of_words(repeated(value));
     int const chunks = (shift + length_ + kPerChunk - 1) / kPerChunk;
@@ -95,7 +95,8 @@ class HeldRow {
   static constexpr int kStepsAtOnce = 8;
   static constexpr int kWords = kChunkBytes / sizeof(Word);
 
-  // Of words at the same places of chunks, so that they do not wait for each other.
+  // Each word of a chunk has a maximum of its own, so that the comparisons do not wait for each
+  // other.
   class Maxima {
    public:
     __device__ Maxima() {
@@ -124,13 +125,13 @@ class HeldRow {
 
   __device__ Scalar* entries() const { return reinterpret_cast<Scalar*>(stage_); }
 
-  // In each step the lanes take neighbouring chunks, and a lane's chunks lie in different banks,
+  // In each step the lanes take neighbouring chunks. The chunks of one lane lie in different banks,
   // too.
   __device__ static int chunk_of(int lane, int step) {
     return step * kWarpThreads + (lane ^ step % kWarpThreads);
   }
 
-  // Lists the candidates of one lane's chunks, each lane looking at one of them.
+  // Lists the candidates among the chunks of lane `owner`. Each lane looks at one chunk at a time.
   template <class List>
   __device__ bool list_chunks_of(int owner, List& list) const {
 #pragma unroll 1
@@ -149,7 +150,8 @@ class HeldRow {
     return true;
   }
 
-  // Entries of a chunk as the bits of a number: first those of the lower halves of words.
+  // Returns a bit for each entry of a chunk that is not below `least`. Those of the lower halves of
+  // words are first.
   __device__ static unsigned not_below(Chunk const& chunk, Scalar least) {
     Word words[kWords];
     memcpy(words, &chunk, sizeof(chunk));
@@ -187,7 +189,8 @@ class HeldRow {
   int lane_;
 };
 
-// The largest of the lanes' maxima, for all lanes. False if one of them is NaN, or it is infinite.
+// Sets `maximum`, on all lanes, to the largest of their maxima. Returns false if one of these is
+// NaN, or the largest is infinite.
 template <class Real>
 __device__ inline bool find_maximum(Real lane_maximum, Real& maximum) {
   if (__any_sync(kAllLanes, lane_maximum != lane_maximum)) return false;
@@ -197,8 +200,8 @@ __device__ inline bool find_maximum(Real lane_maximum, Real& maximum) {
 
 namespace detail {
 
-// The lanes' numbers, larger ones in lower lanes, by Batcher's bitonic network ("Sorting networks
-// and their applications", AFIPS 1968).
+// Sorts the lanes' numbers, larger ones to lower lanes, by Batcher's bitonic network ("Sorting
+// networks and their applications", AFIPS 1968).
 template <class Number>
 __device__ inline Number sorted_lanes(Number number) {
   int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;
@@ -216,7 +219,7 @@ __device__ inline Number sorted_lanes(Number number) {
 
 }  // namespace detail
 
-// The k-th largest of the lanes' numbers, k being at most the lanes of a warp.
+// Returns the k-th largest of the lanes' numbers, for k <= 32.
 template <class Number>
 __device__ inline Number kth_of_lanes(Number number, int k) {
   if (k > kMostRounds) return __shfl_sync(kAllLanes, detail::sorted_lanes(number), k - 1);
@@ -234,7 +237,7 @@ __device__ inline Number kth_of_lanes(Number number, int k) {
 
 namespace detail {
 
-// One number of each lane, as the entries of a row.
+// Offers one number of each lane as the entries of a row.
 template <class Real>
 struct NumberOfLane {
   Real number;
@@ -247,8 +250,9 @@ struct NumberOfLane {
 
 }  // namespace detail
 
-// Numbers that are not above any entry of the support of a row, by the lanes' maxima: one that k of
-// them reach, for k up to the lanes of a warp, or what they imply by themselves.
+// Two lower bounds of a row's support that follow from the lanes' maxima. The first one, for k <=
+// 32, is a number that k of the maxima reach. The second one is what the maxima imply as entries of
+// the row.
 template <class Mapping, class Real>
 __device__ inline Real bound_by_kth(Mapping const& mapping, Real lane_maximum, int k) {
   auto const kth = scalar_of<Real>(kth_of_lanes(selection_key(lane_maximum), k));

@@ -24,12 +24,12 @@
 #include "rowwise/cuda/launch_kernel.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// From a plan to a launch.
+// Launches the kernels of a plan.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// A kernel whose shared memory is of any size.
+// Launches a kernel that may use more dynamic shared memory than the default limit.
 template <class... Parameters, class... Arguments>
 cudaError_t launch_with_limit(Plan const& plan, int shared_bytes, void (*kernel)(Parameters...),
                               int threads, cudaStream_t stream, Arguments const&... arguments) {
@@ -40,7 +40,7 @@ cudaError_t launch_with_limit(Plan const& plan, int shared_bytes, void (*kernel)
                      threads, stream, arguments...);
 }
 
-// A kernel of warps with stages of their own.
+// Launches a kernel whose warps have stages of their own.
 template <class... Parameters, class... Arguments>
 cudaError_t launch_pipes(void (*kernel)(Parameters...), Plan const& plan, int warps,
                          int stage_bytes, cudaStream_t stream, Arguments const&... arguments) {
@@ -163,7 +163,8 @@ cudaError_t launch_merge_first(RowGeometry<3> const& geometry,
                 plan.parts_per_row);
 }
 
-// By list(kernel, warps of a block, bytes of a stage, arguments of its own...).
+// Launches the first kernel of long rows by list(kernel, warps of a block, bytes of a stage,
+// further arguments...).
 template <template <class> class MappingOf, class Scalar, class List>
 cudaError_t launch_listing(int64_t k, Plan const& plan, unsigned* arrivals, int teams,
                            List const& list) {
@@ -239,7 +240,7 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
 
 }  // namespace detail
 
-// Bytes of device memory that a launch by this plan is to be given.
+// Returns the bytes of device memory that a launch by this plan needs as workspace.
 template <class Scalar>
 int64_t workspace_bytes(RowGeometry<3> const& geometry, int64_t k, Plan const& plan) {
   if (plan.regime != Regime::kSegments) return 0;

@@ -17,13 +17,14 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// Rows of up to a stage, or of several ones of a block's warps, any k: Newton's method in float
-// raises a bar to just below the support, which leaves its entries and hardly more. If these are
-// more than k, counting finds the k-th largest. The terms of what is left are summed exactly, and
-// what proves not to be in the support is left out, until nothing does.
+// Any k, for rows that fit into a stage, or into the stages of a block's warps. Newton's method in
+// float raises a lower bound to just below the support, above which lie its entries and hardly
+// more. If these are more than k, counting finds the k-th largest. The terms of the entries that
+// are left are summed exactly, and entries that prove not to be in the support are dropped, until
+// none does.
 namespace zeta::rowwise::cuda {
 
-// By how much numbers lie above a bar, in all, and how many do.
+// By how much numbers lie above a lower bound, in all, and how many do.
 struct Excess {
   float sum = 0;
   float count = 0;
@@ -34,8 +35,9 @@ struct Excess {
   }
 };
 
-// Of numbers up to 1 above the bar. One that lies above it by less than 2^-100 counts less than
-// one: the threshold of the others is no higher than that of all.
+// Sums over the numbers above `bar`, all of which must be at most 1 above it. A number less than
+// 2^-100 above it counts as less than one. That is safe, since the threshold of the others is no
+// higher than that of all.
 template <class Scalar, class Rows, class Words>
 __device__ inline Excess excess_over(Rows const& rows, Words const& words, float bar) {
   Excess excess[2];
@@ -51,10 +53,10 @@ __device__ inline Excess excess_over(Rows const& rows, Words const& words, float
   return sum_of_row(rows, excess[0]);
 }
 
-// Raises a bar below the threshold of some of a row's numbers until it is close to it, which is
-// never above the row's. Newton's method: each step leads to the threshold of the numbers above the
-// bar. `rounding` is that of the mapping's terms. All lanes of the warp, or threads of the block,
-// call it.
+// Raises a lower bound, from below the threshold of some of a row's numbers until it is close to
+// it. That threshold is never above the row's. Each step of Newton's method leads to the threshold
+// of the numbers above the bound. `rounding` is that of the mapping's terms. All lanes of the warp,
+// or threads of the block, call it.
 template <class Mapping, class Scalar, class Rows, class Words>
 __device__ inline float raised(float bar, Rows const& rows, Words const& words, float rounding) {
   bool goes_on;
@@ -62,12 +64,13 @@ __device__ inline float raised(float bar, Rows const& rows, Words const& words, 
 #pragma unroll 1
   do {
     Excess const excess = excess_over<Scalar>(rows, words, bar);
-    // Half a unit in the last place for each addition to the sum, and some for what follows.
+    // The error is half a unit in the last place for each addition to the sum, and some for what
+    // follows.
     constexpr float kRounding = (Words::kCount * kPerWord<Scalar> + 16) * 0x1p-24F;
     float const next =
         bar + Mapping::estimated_threshold(excess.sum * (1 - kRounding), excess.count);
     float const error = (fabsf(next) + 1) * 0x1p-22F + rounding;
-    // False for NaN.
+    // This is false for NaN.
     bool const rises = next - error > bar + error;
     if (rises) bar = next - error;
     goes_on = __any_sync(kAllLanes, rises) && ++step < kMostEstimates;
@@ -75,7 +78,7 @@ __device__ inline float raised(float bar, Rows const& rows, Words const& words, 
   return bar;
 }
 
-// A lane's part of a row in a stage, of which only some entries may have a weight.
+// Weighs a lane's part of a row in a stage, of which only the entries in a mask may have a weight.
 template <class Scalar, int Chunks, class Rows>
 class CandidateWeights {
  public:
@@ -90,8 +93,9 @@ class CandidateWeights {
 
   __device__ bool are_dense() const { return are_dense_; }
 
-  // Writes the weights of the row, unless its terms need another form. Where candidates are not
-  // dense, all else is 0 already. All lanes of the warp, or threads of the block, call it.
+  // Writes the weights of the row, or returns false if its terms are not exact in this form. Unless
+  // candidates are dense, all other entries must be 0 already. All lanes of the warp, or threads of
+  // the block, call it.
   template <class Terms>
   __device__ bool weigh(Terms const& terms, typename Terms::Fixed const& fixed) {
     typename Terms::Level level;
@@ -134,7 +138,7 @@ class CandidateWeights {
       result.least_magnitude = fminf(result.least_magnitude, fabsf(logit));
     };
     if (are_dense_) {
-      // The term of the maximum is 0.
+      // An entry that is no candidate counts as the maximum, whose term is 0.
       for_each_chunk([&](Chunk& chunk, uint32_t of_chunk) {
         for_each_number(
             chunk, [&](int i, float logit) { add((of_chunk >> i & 1) != 0 ? logit : maximum_); });
@@ -160,7 +164,7 @@ class CandidateWeights {
       Entries::for_each(rows_, row_, mask_, [&](Scalar& entry, Mask) {
         entry = nearest<Scalar>(weight(widen(entry)));
       });
-      __syncwarp();  // what was written by entries is now read as chunks
+      __syncwarp();  // entries were written one by one and are now read as chunks
     }
   }
 
@@ -170,7 +174,7 @@ class CandidateWeights {
   }
   __device__ static float rounded_weight(float weight) { return weight; }
 
-  // Calls visit(chunk, which of its entries are in the mask).
+  // Calls visit(chunk, the mask of its entries).
   template <class Visit>
   __device__ void for_each_chunk(Visit const& visit) const {
 #pragma unroll 1
@@ -210,8 +214,8 @@ class CandidateWeights {
   bool are_dense_;
 };
 
-// Entries of a row that its support is among: those above a number of their type, except some that
-// equal the least of them.
+// Entries of a row that include its support: those above `low`, except some that equal the least of
+// them.
 template <class Scalar, int Chunks>
 struct StagedCandidates {
   using Mask = typename LaneEntries<Scalar, Chunks>::Mask;
@@ -221,8 +225,8 @@ struct StagedCandidates {
   Mask left_out = 0;
 };
 
-// At most k, and hardly more than the support has. All lanes of the warp, or threads of the block,
-// call it.
+// Finds at most k candidates, which are hardly more than the support has. All lanes of the warp, or
+// threads of the block, call it.
 template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
     Rows const& rows, RowWords<Scalar, Chunks> const& words,
@@ -237,7 +241,7 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
     auto const low = nearest_below<Scalar>(bar);
     return {low, where_above(low)};
   };
-  // What is out of the mapping's reach does not lie above this.
+  // Entries out of the mapping's reach do not lie above this.
   float bar = next_below(mapping.lower_bound());
   constexpr bool kIsShort = Entries::kCount <= kMostEntriesAtOnce;
   if constexpr (!kIsShort) bar = raised<Mapping, Scalar>(bar, rows, maxima, rounding);
@@ -256,7 +260,7 @@ __device__ inline StagedCandidates<Scalar, Chunks> find_candidates(
   return {limit.low, above_low, Entries::behind_first(rows, least, limit.kept)};
 }
 
-// Writes zeros to the entries in the mask: where some lane has many of them, whole chunks.
+// Writes zeros to the entries in the mask, and by whole chunks if some lane has many of them.
 template <class Scalar, int Chunks, class Rows>
 __device__ inline void clear_entries(Rows const& rows, Chunk* row,
                                      typename LaneEntries<Scalar, Chunks>::Mask mask) {
@@ -268,8 +272,8 @@ __device__ inline void clear_entries(Rows const& rows, Chunk* row,
   }
 }
 
-// Turns a row of a stage, or of several ones, into its weights. Returns whether they are numbers.
-// All lanes of the warp, or threads of the block, call it.
+// Replaces a row in a stage, or in the stages of a block, by its weights. Returns whether these are
+// numbers. All lanes of the warp, or threads of the block, call it.
 template <class Mapping, class Scalar, int Chunks, class Rows>
 __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
                                   typename Mapping::Fixed const& fixed) {
@@ -280,7 +284,8 @@ __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
   auto const rounding = static_cast<float>(Mapping::rounding(fixed));
   auto const candidates =
       find_candidates(rows, words, maxima, Mapping(maximum, fixed), rounding, is_ordinary, k);
-  // Of what is no row, terms of nothing, lest they are no numbers.
+  // If there is no finite maximum, there are no candidates, and terms are taken relative to 0 so
+  // that they are numbers.
   float const top = is_ordinary ? maximum : 0;
   CandidateWeights<Scalar, Chunks, Rows> candidate_weights(
       rows, row, candidates.above_low & ~candidates.left_out, top);
@@ -288,7 +293,7 @@ __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
     auto const low = repeated(candidates.low);
     words.map(rows, row, [&](auto word) { return zero_unless_above(word, low); });
     clear_entries<Scalar, Chunks>(rows, row, candidates.left_out);
-    __syncwarp();  // what was written as chunks is now read by entries
+    __syncwarp();  // chunks were written and are now read entry by entry
   }
   bool are_coarse = false;
   if constexpr (kPerWord<Scalar> == 2) {
@@ -301,7 +306,7 @@ __device__ inline bool weigh_many(Rows const& rows, Chunk* row, int k,
   return is_ordinary;
 }
 
-// Chunks is how many a lane holds of one row at most.
+// Chunks is the most that a lane holds of one row.
 template <template <class> class MappingOf, class Scalar, int Chunks>
 __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesThatFit)
     many_kernel(StagedRows rows, Scalar* weights, Scalar const* logits, StagedSupport support,
@@ -313,7 +318,7 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, kBlocksOfPipesTh
       });
 }
 
-// A row to a block.
+// Each block takes a row at a time.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
     many_of_block_kernel(RowsOfParts rows, Scalar* weights, Scalar const* logits,

@@ -21,11 +21,12 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows, second kernel, larger k: a block lists the candidates of all segments of a row. A row
-// that has too many is passed over again, by a team of blocks.
+// The second kernel of long rows, for larger k. A block lists the candidates of all segments of a
+// row. If there are too many, a team of blocks passes over their lists, or over the row.
 namespace zeta::rowwise::cuda {
 
-// Copies them, in any order. There are no more than have room.
+// Copies the candidates of all segments, in any order, and returns their number. All must have
+// room.
 template <class Mapping, class Scalar>
 __device__ inline int list_candidates(MergedRow<Mapping, Scalar> const& row, Scalar* entries,
                                       int* columns) {
@@ -44,7 +45,7 @@ __device__ inline int list_candidates(MergedRow<Mapping, Scalar> const& row, Sca
   return listed[0];
 }
 
-// Candidates of some segments where they lie, as the entries of a row.
+// Offers the candidates of some segments, in global memory, as the entries of a row.
 template <class Mapping, class Scalar>
 struct CandidatesOfSegments {
   MergedRow<Mapping, Scalar> const& row;
@@ -64,7 +65,8 @@ struct CandidatesOfSegments {
   }
 };
 
-// A row with more candidates than have room in shared memory, by passes of a team over their lists.
+// Weighs a row with more candidates than have room in shared memory, by passes of a team over the
+// lists of its segments.
 template <class Mapping, class Scalar>
 __device__ inline void forward_listed_row(Team const& team, Block<kThreadsPerBlock> const& block,
                                           MergedRow<Mapping, Scalar> const& merged,
@@ -88,7 +90,7 @@ __device__ inline void forward_listed_row(Team const& team, Block<kThreadsPerBlo
 
 namespace detail {
 
-// A part of a row.
+// A part of a row, with the indices of the whole row.
 template <class Scalar>
 struct PartOfRow {
   ContiguousRow<Scalar const> entries;
@@ -102,8 +104,8 @@ struct PartOfRow {
 
 }  // namespace detail
 
-// A row with too many candidates, by a team, each block of which passes over a part of it. `buffer`
-// is shared memory for that, or null.
+// Weighs a row of which a segment had too many candidates, by a team of blocks that each pass over
+// a part of it. `buffer` is shared memory for the part, or null.
 template <class Mapping, class Scalar>
 __device__ inline void forward_crowded_row(Team const& team, Block<kThreadsPerBlock> const& block,
                                            Mapping const& mapping, ForwardRow<Scalar> const& row,
@@ -146,7 +148,7 @@ __device__ inline void forward_crowded_row(Team const& team, Block<kThreadsPerBl
   }
 }
 
-// Each team takes every so manieth row. The launch may give a block shared memory for its part.
+// Each team takes every teams-th row. The launch may give a block shared memory for its part.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     merge_all_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -168,7 +170,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
   for (int64_t number = own_team; number < geometry.rows; number += teams) {
     auto const row = operands.row(geometry, number);
     MergedRow<Mapping, Scalar> merged(block, lists, segments, number, k);
-    // Of what all blocks of the team find alike, the first one writes.
+    // All blocks of the team find the same, and the first one writes it.
     if (!merged.is_ordinary()) {
       if (team.number() == 0) write_nan(block, row);
       continue;

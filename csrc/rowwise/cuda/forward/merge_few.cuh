@@ -15,11 +15,11 @@
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows, second kernel, k up to the lanes of a warp and few segments: a warp reads all
-// candidates of a row at once, and nothing waits for another warp.
+// The second kernel of long rows, for k <= 32 and few segments. A warp reads all candidates of a
+// row at once, and no warp waits for another.
 namespace zeta::rowwise::cuda {
 
-// The warps of the grid have a row each. `candidates` are those that the segments of a row list.
+// Each warp takes a row at a time. `candidates` is how many the segments of a row list.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kMostMergingWarps* kWarpThreads)
     merge_few_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -39,7 +39,7 @@ __global__ void __launch_bounds__(kMostMergingWarps* kWarpThreads)
     int64_t const first = number * candidates + lane;
     auto const* const keys = lists.keys + first;
     auto const* const columns = lists.columns + first;
-    // So far this has read nothing but its parameters.
+    // So far, this kernel has read nothing but its parameters.
     wait_for_first_kernel();
     MergedLists<Scalar> const merged(candidates,
                                      [&](int i) { return Candidate<Scalar>{keys[i], columns[i]}; });

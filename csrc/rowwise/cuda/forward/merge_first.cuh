@@ -17,8 +17,8 @@
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows, second kernel, k up to the lanes of a warp: each warp of a block finds the first
-// candidates of neighbouring segments, and then one of them the first of those.
+// The second kernel of long rows, for k <= 32. Each warp of a block finds the first candidates of
+// neighbouring segments, and then one warp finds the first of those.
 namespace zeta::rowwise::cuda {
 
 // The segments of a row that fall to a warp, as the first kernel left them.
@@ -39,7 +39,7 @@ class WarpSegments {
     last_ = first_ + share < segments ? first_ + share : segments;
   }
 
-  // Of this lane's segments.
+  // Returns the largest key of this lane's segments.
   __device__ Key largest() {
     Key result = kLeast<Key>;
 #pragma unroll 1
@@ -51,7 +51,8 @@ class WarpSegments {
     return result;
   }
 
-  // Once largest() is known. `live` is shared memory of the warp.
+  // Lists the first candidates of the warp's segments. largest() must have been called before.
+  // `live` is shared memory of the warp.
   __device__ void list_into(WarpCandidates<Scalar>& list, int k, int* live) {
 #pragma unroll 1
     for (int first = first_; first < last_; first += kHeld) {
@@ -74,7 +75,7 @@ class WarpSegments {
   static constexpr int kHeld = kHeldPerLane * kWarpThreads;
   static constexpr int kSteps = (kCandidatesPerWarp - kWarpThreads) / kWarpThreads;
 
-  // The first candidate of a segment, which is its largest entry.
+  // Returns the key of a segment's first candidate, which is its largest entry.
   __device__ Key head(int segment) const {
     return segment < last_ ? keys_[segment * int64_t{capacity_}] : kLeast<Key>;
   }
@@ -83,13 +84,14 @@ class WarpSegments {
     for (int i = 0; i < kHeldPerLane; ++i) heads_[i] = head(first + i * kWarpThreads + lane_);
   }
 
-  // What is listed before it has lower columns.
+  // Whether the first candidate of a segment may be included. Those listed before it have lower
+  // indices.
   __device__ static bool may_be_in(WarpCandidates<Scalar> const& list, Key head) {
     return list.includes({head, INT32_MAX - 1});
   }
 
-  // Lists the candidates of segments, one of each lane. These lie behind those listed before, so
-  // what equals the last of k of them is of no use.
+  // Lists the candidates of segments, one of each lane. They lie behind those listed before, so a
+  // candidate that equals the last of k of these is not needed.
   __device__ void list_live(int segment, WarpCandidates<Scalar>& list, int k, int* live) const {
     int const most = kSteps * kWarpThreads / capacity_;
     Key const largest = head(segment);
@@ -110,7 +112,7 @@ class WarpSegments {
     }
   }
 
-  // There is room for them beside the k first.
+  // Lists the candidates of the segments in `live`. The list has room for them besides the first k.
   __device__ void list_candidates(int const* live, int count, WarpCandidates<Scalar>& list) const {
     One own[kSteps];
 #pragma unroll
@@ -135,7 +137,7 @@ class WarpSegments {
   Key heads_[kHeldPerLane];
 };
 
-// A block takes every gridDim.x-th row.
+// Block b takes rows b, b + gridDim.x and so on.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     merge_first_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -160,7 +162,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
   for (int64_t number = blockIdx.x; number < geometry.rows; number += gridDim.x) {
     auto const row = operands.row(geometry, number);
     WarpSegments<Scalar> own(lists, segments, number, warp, kWarps);
-    // So far this has read nothing but its parameters.
+    // So far, this kernel has read nothing but its parameters.
     wait_for_first_kernel();
     maxima[block.rank()] = own.largest();
     block.synchronize();
@@ -191,8 +193,9 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
       MergedLists<Scalar> const merged(kWarps * k, [&](int i) { return of_block[0][lane + i]; });
       write_first(merged.first(bound, k, arrays[0]), mapping, row);
     }
-    // No barrier: the next row's maxima are written behind the last one, and its candidates behind
-    // one that this warp has yet to reach.
+    // This needs no barrier. The next row's maxima are written after the last barrier, behind which
+    // nobody reads this row's. Its candidates are written after a barrier that this warp has yet to
+    // reach.
   }
 }
 

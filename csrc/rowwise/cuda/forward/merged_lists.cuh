@@ -12,11 +12,11 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// A row's candidates, of lists that each have its first ones, in the lanes of a warp: k is at most
-// their number.
+// Merges lists that each have the first candidates of a part of a row, for k <= 32. The lanes of a
+// warp hold all of them.
 namespace zeta::rowwise::cuda {
 
-// What a row's largest key says: neither a NaN nor an infinity is in it, nor is it masked whole.
+// Whether a row with this largest key is ordinary: it has no NaN, no +inf, and an entry above -inf.
 template <class Scalar>
 __device__ inline bool is_of_ordinary_row(candidate_key_t<Scalar> largest) {
   using Key = candidate_key_t<Scalar>;
@@ -30,7 +30,7 @@ __device__ inline void write_nan(Group const& group, ForwardRow<Scalar> const& r
   if (row.support.is_wanted()) row.support.close(group, 0, false);
 }
 
-// Writes the weights of a row's first candidates, which the lanes have in their order.
+// Writes the weights of a row's first candidates, which the lanes have in order.
 template <class Mapping, class Scalar>
 __device__ inline void write_first(Candidate<Scalar> candidate, Mapping const& mapping,
                                    ForwardRow<Scalar> const& row) {
@@ -40,22 +40,23 @@ __device__ inline void write_first(Candidate<Scalar> candidate, Mapping const& m
   write_support(row.support, true, is_in, candidate.column);
 }
 
-// Shared memory of a warp.
+// Shared memory of a warp that merges.
 template <class Scalar>
 struct MergingArrays {
   CandidateArray<Scalar, kMostMergedCandidates> listed;
   CandidateArray<Scalar, kWarpThreads> first;
 };
 
-// Each lane has every 32nd of the candidates. Of those with equal keys, the ones of lower columns
-// come earlier.
+// Each lane has every 32nd of the candidates. Candidates with equal keys must be in the order of
+// their indices.
 template <class Scalar>
 class MergedLists {
  public:
   using One = Candidate<Scalar>;
   using Key = typename One::Key;
 
-  // So many. candidate(distance) is the one that lies so far behind the one of this lane's number.
+  // Takes `count` candidates. candidate(distance) returns the one that is `distance` behind the one
+  // with this lane's number.
   template <class At>
   __device__ MergedLists(int count, At const& candidate)
       : count_(count), lane_(static_cast<int>(threadIdx.x) % kWarpThreads) {
@@ -66,7 +67,7 @@ class MergedLists {
     }
   }
 
-  // Of this lane.
+  // Returns the largest key of this lane's candidates.
   __device__ Key largest() const {
     Key result = own_[0].key;
 #pragma unroll
@@ -74,7 +75,7 @@ class MergedLists {
     return result;
   }
 
-  // The k first, one to a lane in their order, of those not below `bound`.
+  // Returns the first k of the candidates that are not below `bound`, in order, one to each lane.
   __device__ One first(Key bound, int k, MergingArrays<Scalar>& arrays) const {
     Key const kth = kth_of_lanes(largest(), k);
     int const listed = list(kth > bound ? kth : bound, k, arrays.listed);
@@ -91,7 +92,8 @@ class MergedLists {
  private:
   static constexpr int kMostPerLane = kMostMergedCandidates / kWarpThreads;
 
-  // Those that reach a bound, in the order of places, but of those that equal it no more than k.
+  // Lists the candidates that are not below a bound, in the order in which they were given, but no
+  // more than k of those that equal it.
   __device__ int list(Key bound, int k,
                       CandidateArray<Scalar, kMostMergedCandidates>& array) const {
     unsigned const lower_lanes = (1U << lane_) - 1;
@@ -112,7 +114,7 @@ class MergedLists {
     return listed;
   }
 
-  // How many come before it.
+  // Returns how many of the listed candidates come before the one at `place`.
   __device__ static int rank_of(int place, int listed,
                                 CandidateArray<Scalar, kMostMergedCandidates> const& array) {
     Key const key = place < listed ? array.keys[place] : kGreatest<Key>;

@@ -12,18 +12,18 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// The candidates of a row's segments, in no order, which a block takes from memory.
+// A block reads the candidates of a row's segments, which are in no order, from global memory.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// What the headers of some segments say of their row.
+// What the headers of some segments tell about their row.
 template <class Key>
 struct RowBounds {
   Key largest = kLeast<Key>;
   Key bound = kLeast<Key>;
-  // The first segment of which k entries are not below the bound: what equals it in a later one is
-  // of no use.
+  // The first segment of which k entries are not below the bound. Entries of later segments that
+  // equal the bound are not among the first k.
   int64_t segment = INT64_MAX;
 
   __device__ void add(RowBounds const& other) {
@@ -71,13 +71,14 @@ class MergedRow {
     return scalar_of<Scalar>(static_cast<key_t<Scalar>>(bounds_.largest));
   }
 
-  // Raises the bound to what the row's maximum implies.
+  // Raises the bound to the one that the row's maximum implies.
   __device__ void raise_bound(Mapping const& mapping) {
     Key const bound = selection_key(narrow<Scalar>(mapping.lower_bound()));
     bounds_.add({kLeast<Key>, bound, INT64_MAX});
   }
 
-  // Candidates of all segments, some of which prove to be none, or -1: a segment had too many.
+  // Returns the number of candidates of all segments, or -1 if a segment had too many. Some of them
+  // may prove to be none.
   __device__ int64_t count_all() const {
     EntryCount all;
     bool has_all = true;
@@ -90,8 +91,7 @@ class MergedRow {
     return block_.reduce(all).value;
   }
 
-  // Calls take(first, count) for parts of a list of the segments that have candidates, one after
-  // the other.
+  // Calls take(list, count) for one list after another of segments that have candidates.
   template <class Take>
   __device__ void for_live_segments(Take const& take) const {
     ZETA_SHARED_ARRAY(int, live, kSegmentsAtOnce);
@@ -111,7 +111,8 @@ class MergedRow {
 
   __device__ int segments() const { return segments_; }
 
-  // Candidates that a segment may have, those that one has at most, and one of them, or none.
+  // Return the most candidates that any segment may have, the most that this one has, and one of
+  // them, or none if it proves to be none.
   __device__ int capacity() const { return capacity_; }
   __device__ int count_of(int segment) const {
     auto const header = headers_[segment];

@@ -13,7 +13,7 @@
 
 namespace zeta::rowwise::cuda {
 
-// A row by passes over it where it lies, for any row and any support.
+// Computes the weights of a row by passes over it in memory, for any row and any support.
 template <class Mapping, class Group, class Row, class ResultRow>
 __device__ void forward_by_passes(Group const& group, typename Mapping::Fixed const& fixed,
                                   Row const& logits, ResultRow const& weights,
@@ -23,7 +23,8 @@ __device__ void forward_by_passes(Group const& group, typename Mapping::Fixed co
   logits.for_each(group, [&](auto, Scalar entry) { range.add(KeyRange<Scalar>::of(entry)); });
   range = group.reduce(range);
   bool const is_ordinary = range.is_ordinary();
-  // Rows that are not stay, since others may be taken in step with this one.
+  // A row that is not ordinary goes on without entries, since its group may share barriers with
+  // others.
   EntriesIf<Row> const entries = {logits, is_ordinary};
   Mapping const mapping(range.maximum(), fixed);
   auto const largest = scalar_of<Scalar>(range.largest);
@@ -34,7 +35,8 @@ __device__ void forward_by_passes(Group const& group, typename Mapping::Fixed co
   if (support.is_wanted()) support.list_nonzero(group, weights, logits.length, is_ordinary);
 }
 
-// Operands of the geometry: weights, logits, support. Each block takes every gridDim.x-th row.
+// The geometry's operands are weights, logits and support. Block b takes rows b, b + gridDim.x and
+// so on.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     forward_passes_kernel(__grid_constant__ RowGeometry<3> const geometry,

@@ -14,13 +14,13 @@
 namespace zeta::rowwise::cuda {
 namespace {
 
-// Rows that do not begin with chunks, if they are better not moved to where chunks begin.
+// Whether loose rows are better held as they lie than moved to where each begins at a chunk.
 bool is_better_held(Shape const& shape) {
   return is_loose(shape) && row_bytes(shape) > kMostLooseBytes &&
          most_non_zeros(shape) <= kMostHeldNonZeros;
 }
 
-// Rows that a warp could hold, if the warps of a block take less.
+// Whether rows that a warp could hold take less time in segments, which the warps of a block share.
 bool is_better_cut(Shape const& shape) {
   return shape.element_bytes <= 4 && row_bytes(shape) > kStageBytes &&
          most_non_zeros(shape) > kMostHeldNonZeros;

@@ -6,13 +6,13 @@
 
 #include "rowwise/cuda/shape.h"
 
-// How a forward is spread over the GPU.
+// A plan says how a forward is spread over the GPU.
 namespace zeta::rowwise::cuda {
 
-// The names are those that ZETA_CUDA_PLAN takes.
+// ZETA_CUDA_PLAN takes their names, which kRegimeNames has in this order.
 enum class Regime {
-  kFew,       // several rows to a stage of a warp, small k
-  kMany,      // the same, any k
+  kFew,       // small k: several rows to a stage of a warp, or a row to the stages of a block
+  kMany,      // any k, otherwise the same
   kHeld,      // a row to a stage of a warp
   kSegments,  // a part of a row to a stage of a warp
   kColumns,   // rows side by side in memory
@@ -24,11 +24,11 @@ inline constexpr std::array kRegimeNames = {"few", "many", "held", "segments", "
 struct Plan {
   Regime regime;
   int blocks = 0;
-  // Of dynamic shared memory, by any plan of the regime for the device: a kernel's limit is one
-  // that calls on other threads set, too.
+  // The most dynamic shared memory of any plan of the regime on the device. A kernel has one limit
+  // for it, which calls on other host threads set, too, so all calls set the same.
   int most_shared_bytes = 0;
 
-  // Of rows that pass through stages.
+  // For rows that pass through stages.
   int stages_per_warp = 0;
   int chunks_per_stage = 0;
   int rows_per_stage = 1;
@@ -37,19 +37,22 @@ struct Plan {
   bool is_loose = false;
   int list_size = 0;
 
-  // Of rows or segments that pass through stages of several warps.
+  // For rows or segments that pass through the stages of several warps.
   int warps_per_row = 1;
   int chunks_per_part = 0;
 
-  // Of rows that are cut, into segments or parts.
+  // For rows that are cut into segments or parts.
   int parts_per_row = 1;
   int part_length = 0;
   int merging_blocks = 0;
-  int merging_warps = 0;  // of a block, if each merges the segments of a row; else the block does
+  int merging_warps = 0;  // of a block, if each merges the segments of a row; 0 if the block does
   int blocks_of_team = 1;
-  int buffer_bytes = 0;  // of shared memory, for a row or a part; the same for all that fit
+  // Shared memory for a row or a part of one, or 0 if it does not fit. All that fit get the same
+  // size: cudaFuncSetAttribute sets the limit of the kernel, not of a launch, so two host threads
+  // that ask for different sizes would race.
+  int buffer_bytes = 0;
 
-  // Of rows side by side.
+  // For rows side by side.
   int threads_per_part = 0;
   int list_capacity = 0;
   bool is_paired = false;
@@ -57,15 +60,15 @@ struct Plan {
 
 bool is_possible(Regime regime, Shape const& shape, Device const& device);
 
-// Pure functions. The regime has to be possible.
+// Pure functions. The regime must be possible.
 Plan plan_for(Regime regime, Shape const& shape, Device const& device);
 Plan plan_for(Shape const& shape, Device const& device);
 
-// What ZETA_CUDA_PLAN in the environment asked for when the library was loaded. Throws
-// std::runtime_error for what there is not.
+// Returns the regime that ZETA_CUDA_PLAN named when the library was loaded, if it was set. Throws
+// std::runtime_error if there is no regime of that name.
 std::optional<Regime> requested_regime();
 
-// plan_for(), or of the requested regime, where that is possible.
+// Returns the plan of the requested regime if that is possible, else plan_for().
 Plan requested_plan(Shape const& shape, Device const& device);
 
 }  // namespace zeta::rowwise::cuda

@@ -7,10 +7,10 @@
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
-// Blocks whose warps have a part each of one row or segment.
+// Plans blocks whose warps each have a part of one row or segment.
 namespace zeta::rowwise::cuda {
 
-// The shortest list that holds the k largest, or 0.
+// Returns the size of the shortest list that holds the k largest, or 0 if there is none.
 constexpr int list_size(int64_t k) {
   for (int size : kFewSizes) {
     if (k <= size) return size;
@@ -18,11 +18,11 @@ constexpr int list_size(int64_t k) {
   return 0;
 }
 
-// What such a block has besides its stages.
+// Shared memory that such a block uses besides its stages.
 inline constexpr int kOtherBytesOfBlock =
     kExchangeBytes + kSegmentCandidateBytes + kSystemSharedBytes;
 
-// Warps that a block has at most.
+// Returns the most warps that a block can have on the device.
 constexpr int most_warps_of_block(Device const& device) {
   int warps = kMostWarpsPerRow;
   while (warps > 1 &&
@@ -32,7 +32,7 @@ constexpr int most_warps_of_block(Device const& device) {
   return warps;
 }
 
-// Rows or segments to blocks of plan.warps_per_row, one at a time.
+// Assigns rows or segments to blocks of plan.warps_per_row warps, one at a time.
 constexpr void share_blocks_of_warps(int64_t count, Device const& device, Plan& plan) {
   int const block_bytes = pipe_shared_bytes(kStages, plan.warps_per_row) + kOtherBytesOfBlock;
   int const blocks_of_multiprocessor = std::clamp(

@@ -8,7 +8,7 @@
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
-// Rows side by side to the threads of blocks.
+// Plans the regime columns: rows side by side go to the threads of blocks.
 namespace zeta::rowwise::cuda {
 
 constexpr bool is_possible_for_columns(Shape const& shape) {
@@ -16,14 +16,14 @@ constexpr bool is_possible_for_columns(Shape const& shape) {
          shape.length < int64_t{kMostColumnSteps} * kMostColumnParts;
 }
 
-// Blocks for rows side by side, none of which has rows that are no neighbours.
+// Returns the number of blocks for rows side by side. All rows of a block are neighbours in memory.
 constexpr int64_t column_blocks(Shape const& shape, int threads_per_part) {
   int64_t const rows = int64_t{threads_per_part} * (shape.element_bytes == 2 ? 2 : 1);
   return shape.rows / shape.neighbours * ((shape.neighbours - 1) / rows + 1);
 }
 
-// The parts that rows side by side have at least: as many as have maxima for a bound, unless they
-// are so short that they need none, and as have steps that 16 bits count.
+// Returns the fewest parts of a row: so many that their maxima give a bound, unless the row is so
+// short that it needs none, and so many that 16 bits count the steps of a part.
 constexpr int least_column_parts(Shape const& shape, int most_parts) {
   int64_t const k = std::min<int64_t>(most_non_zeros(shape), kMostListedNonZeros);
   int const for_bound = static_cast<int>((k - 1) / kMaximaPerPart + 1);
@@ -32,7 +32,7 @@ constexpr int least_column_parts(Shape const& shape, int most_parts) {
       std::bit_ceil(static_cast<unsigned>(std::max(std::min(for_bound, most_parts), for_steps))));
 }
 
-// Rows side by side to blocks, and their columns to as many threads as fill the device.
+// Assigns rows side by side to blocks, and their entries to as many threads as fill the device.
 constexpr void share_columns(Shape const& shape, Device const& device, Plan& plan) {
   plan.is_paired = shape.is_paired;
   plan.most_shared_bytes = most_shared_bytes(device);
@@ -52,7 +52,8 @@ constexpr void share_columns(Shape const& shape, Device const& device, Plan& pla
       std::bit_ceil(static_cast<uint64_t>((shape.length - 1) / kLeastColumnSteps + 1))));
   int const least_parts = least_column_parts(shape, most_parts);
   int threads = kWarpThreads;
-  // Few rows go to more blocks, and no thread does what another does.
+  // Threads are halved while some would repeat the work of others, and then while that spreads few
+  // rows over more blocks.
   while (threads > 1 && column_blocks(shape, threads / 2) == column_blocks(shape, threads)) {
     threads /= 2;
   }
@@ -68,7 +69,7 @@ constexpr void share_columns(Shape const& shape, Device const& device, Plan& pla
   plan.parts_per_row = static_cast<int>(
       std::clamp<uint64_t>(std::bit_floor(share), least_parts, std::max(least_parts, most_parts)));
   plan.parts_per_row = std::min(plan.parts_per_row, most_threads / threads);
-  // Many short rows go to blocks of several warps; a block is whole warps.
+  // A block is whole warps, and several of them if there are many short rows.
   int const least_threads = std::min(kLeastThreadsOfColumns, most_threads);
   while (threads * plan.parts_per_row < kWarpThreads ||
          (threads * plan.parts_per_row < least_threads &&

@@ -10,24 +10,26 @@
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
-// Several rows to a stage of a warp, or a row to stages of several warps.
+// Plans the regimes few and many: several rows to a stage of a warp, or a row to the stages of
+// several warps.
 namespace zeta::rowwise::cuda {
 
-// A dense tensor of rows that are no longer than a stage, with what shares chunks with them.
+// Whether rows are dense and no longer than a stage, with what shares chunks with them.
 constexpr bool fits_stages(Shape const& shape) {
   int64_t const shared_bytes = is_loose(shape) ? 2 * (kChunkBytes - 1) : 0;
   return shape.is_dense && row_bytes(shape) + shared_bytes <= kStageBytes;
 }
 
-// Rows that do not begin with chunks need one to be moved to.
+// Returns the stages of a warp. Loose rows need one more, to which they are moved.
 constexpr int stages_of_pipe(Shape const& shape) { return kStages + (is_loose(shape) ? 1 : 0); }
 
-// Warps that take a row which is longer than a stage.
+// Returns how many warps share a row that is longer than a stage.
 constexpr int64_t warps_of_row(Shape const& shape) {
   return (row_bytes(shape) - 1) / kStageBytes + 1;
 }
 
-// Rows of parts that begin with chunks. Parts are counted in 32 bits.
+// Whether rows can be shared by the warps of a block, in parts that begin at chunks. Parts are
+// counted in 32 bits.
 constexpr bool fits_blocks(Shape const& shape, Device const& device) {
   int64_t const warps = warps_of_row(shape);
   return shape.is_dense && !is_loose(shape) && warps > 1 && warps <= most_warps_of_block(device) &&
@@ -44,13 +46,14 @@ constexpr bool is_possible_for_few(Shape const& shape, Device const& device) {
   return is_possible_for_many(shape, device) && list_size(most_non_zeros(shape)) != 0;
 }
 
-// The chunks of the shortest rows for which kFew is not possible. Shorter ones take as many, too.
+// Returns the chunks of the shortest rows for which kFew is not possible, rounded up to a power of
+// two. Shorter rows take as many, too.
 constexpr int fewest_chunks_of_many(int element_bytes) {
   int const bytes = (kFewSizes[std::size(kFewSizes) - 1] + 1) * element_bytes;
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kChunkBytes + 1)));
 }
 
-// Rows to blocks, in parts of about the same length.
+// Assigns rows to blocks, in parts of about the same length.
 constexpr void share_blocks(Shape const& shape, Device const& device, Plan& plan) {
   plan.warps_per_row = static_cast<int>(warps_of_row(shape));
   auto const chunks = static_cast<int>(row_bytes(shape) / kChunkBytes);
@@ -58,7 +61,7 @@ constexpr void share_blocks(Shape const& shape, Device const& device, Plan& plan
   share_blocks_of_warps(shape.rows, device, plan);
 }
 
-// Rows to stages, stages to warps, warps to the device.
+// Assigns rows to stages, stages to warps, and warps to the device.
 constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
                             int fewest_chunks = 1) {
   if (!fits_stages(shape)) return share_blocks(shape, device, plan);
@@ -78,7 +81,7 @@ constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan
         plan.rows_per_stage, (kStageBytes - 2 * (kChunkBytes - 1)) / row_bytes(shape)));
   }
   auto const stages = [&] { return (shape.rows - 1) / plan.rows_per_stage + 1; };
-  // Few rows go to more warps, which then take one stage each.
+  // Few rows are spread over more warps, which then take one stage each.
   while (plan.rows_per_stage > 1 && stages() < int64_t{most_blocks} * kWarpsPerBlock) {
     plan.rows_per_stage /= 2;
   }

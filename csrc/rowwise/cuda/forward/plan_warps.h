@@ -8,10 +8,11 @@
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 
-// A row, or a segment of one, to a stage of a warp.
+// Plans the regimes held and segments: a row, or a segment of one, to a stage of a warp.
 namespace zeta::rowwise::cuda {
 
-// Shared memory of a block of one warp whose stages hold so many bytes of rows that begin anywhere.
+// Returns the shared memory of a block of one warp whose stages hold `bytes` of rows that begin
+// anywhere.
 constexpr int held_shared_bytes(int64_t bytes) {
   constexpr int kSlack = 2 * kChunkBytes;
   return static_cast<int>(kBarrierBytes + kStages * (bytes + kSlack));
@@ -20,7 +21,7 @@ constexpr int held_list_bytes(int element_bytes) {
   return kCandidatesPerWarp * (std::max(element_bytes, 4) + static_cast<int>(sizeof(int)));
 }
 
-// The longest row that a warp holds.
+// Returns the bytes of the longest row that a warp holds.
 constexpr int64_t most_held_bytes(int element_bytes, Device const& device) {
   int64_t const left =
       most_shared_bytes(device) - held_list_bytes(element_bytes) - held_shared_bytes(0);
@@ -31,12 +32,13 @@ constexpr bool is_possible_for_held(Shape const& shape, Device const& device) {
   return shape.is_contiguous && row_bytes(shape) <= most_held_bytes(shape.element_bytes, device);
 }
 
-// Places in rows, and one segment behind, are counted in 32 bits.
+// Indices of a row, and of one segment behind it, are counted in 32 bits.
 constexpr bool is_possible_for_segments(Shape const& shape) {
   return shape.is_contiguous && shape.length < INT32_MAX - kMostSegmentBytes;
 }
 
-// What the blocks that fit otherwise leave of a multiprocessor's shared memory.
+// Returns the shared memory that is left for the buffer of each block if kBlocksOfThreads blocks
+// share a multiprocessor.
 constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
   int64_t const list_bytes =
       int64_t{kCandidatesPerBlock} * (element_bytes + static_cast<int>(sizeof(int)));
@@ -44,7 +46,7 @@ constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
   return left / kChunkBytes * kChunkBytes;
 }
 
-// Stages of so many bytes of rows, one at a time, to blocks of one warp.
+// Assigns stages of `bytes` to blocks of one warp, one at a time.
 constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, Device const& device,
                            Plan& plan) {
   int64_t const slack = shape.is_aligned ? 0 : 2 * (kChunkBytes - 1);
@@ -63,7 +65,8 @@ constexpr void hold_rows(Shape const& shape, Device const& device, Plan& plan) {
   plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
 }
 
-// A part of the same length of each segment to each warp of a block, in whole chunks.
+// Cuts rows into segments for blocks, and segments into a part for each warp. All parts have the
+// same length, in whole chunks.
 constexpr void cut_rows_for_blocks(Shape const& shape, Device const& device, Plan& plan) {
   int64_t const row_chunks = (row_bytes(shape) - 1) / kChunkBytes + 1;
   int64_t const most_chunks = shape.is_aligned ? kStageChunks : kStageChunks - 1;
@@ -83,7 +86,7 @@ constexpr void cut_rows_for_blocks(Shape const& shape, Device const& device, Pla
   share_blocks_of_warps(shape.rows * plan.parts_per_row, device, plan);
 }
 
-// Rows to segments of the same length, in whole chunks.
+// Cuts rows into segments of the same length, in whole chunks.
 constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   if (shape.element_bytes <= 4) return cut_rows_for_blocks(shape, device, plan);
   int64_t const per_chunk = kChunkBytes / shape.element_bytes;
@@ -98,7 +101,8 @@ constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
 }
 
-// Rows of few segments to warps of as many blocks as there are multiprocessors at least.
+// Assigns rows of few segments to warps, in so many blocks that each multiprocessor has one if
+// there are enough rows.
 constexpr void share_merging_warps(Shape const& shape, Device const& device, Plan& plan) {
   plan.merging_warps = static_cast<int>(
       std::clamp<int64_t>(shape.rows / device.multiprocessors, 1, kMostMergingWarps));
@@ -106,8 +110,8 @@ constexpr void share_merging_warps(Shape const& shape, Device const& device, Pla
       static_cast<int>(std::min<int64_t>((shape.rows - 1) / plan.merging_warps + 1, INT32_MAX));
 }
 
-// Rows to blocks, or, where these may have to pass over them, to teams of blocks that are all on
-// the device at once.
+// Assigns rows to blocks, which merge their segments. For k > 32 a block may have to pass over a
+// row, so a row goes to a team of blocks that are all resident at once.
 constexpr void share_merging(Shape const& shape, Device const& device, Plan& plan) {
   plan.merging_blocks = static_cast<int>(std::min<int64_t>(shape.rows, INT32_MAX));
   if (shape.k <= kWarpThreads) {

@@ -12,16 +12,16 @@
 
 namespace zeta::rowwise::cuda {
 
-// A dense tensor of rows that begin with chunks.
+// A dense tensor of rows that begin at chunks, each of which a block takes in parts.
 struct RowsOfParts {
   int64_t rows;
   int chunks_per_row;
-  int chunks_per_part;  // of all but the last one
+  int chunks_per_part;  // of all parts but the last
   int stages;           // of a warp
 };
 
-// Passes rows through the stages of blocks, a part of a row to each warp: weigh(rows, part) turns
-// a part in a stage into its weights and returns whether they are numbers.
+// Passes rows through the stages of blocks, a part of a row to each warp. weigh(rows, part)
+// replaces a part in a stage by its weights and returns whether the row's weights are numbers.
 template <class Scalar, class Weigh>
 __device__ inline void weigh_rows_of_blocks(RowsOfParts const& rows, Scalar* weights,
                                             Scalar const* logits, StagedSupport const& support,

@@ -6,29 +6,29 @@
 #include "mappings/host_device.h"
 #include "rowwise/cuda/tuning.h"
 
-// What the warps that read the segments of a row leave to those that merge them, in memory that a
-// launch is given.
+// What the first kernel of long rows, which reads their segments, leaves to the second one, which
+// merges these. It lies in the launch's workspace.
 namespace zeta::rowwise::cuda {
 
-// How rows are cut.
+// How rows are cut into segments.
 struct Segments {
   int per_row;
-  int length;  // of the part of each warp, but of the last of a row
+  int length;  // of the part of each warp, except the last one of a row
 };
 
-// Of one segment whose candidates are in no order.
+// The header of a segment whose candidates are in no order.
 template <class Key>
 struct SegmentHeader {
   static constexpr int kTooMany = -1;
 
-  Key largest;  // the greatest of all if an entry is NaN
+  Key largest;  // the greatest key of all if an entry is NaN
   Key bound;    // no entry below it is in the row's support
   int count;    // of candidates, or kTooMany
 };
 
-// Headers of all segments, row by row, then their candidates' keys, then their columns. Ordered
-// lists have no headers: they are filled up with none, and the first key of each is the largest of
-// its segment, the greatest of all if an entry is NaN.
+// The headers of all segments, row by row, then the keys of their candidates, then the indices of
+// these. Ordered lists have no headers. They are padded with candidates that do not exist, and the
+// first key of each is the largest of its segment, or the greatest key of all if an entry is NaN.
 template <class Key>
 struct SegmentLists {
   SegmentHeader<Key>* headers;
@@ -52,8 +52,8 @@ struct SegmentLists {
   ZETA_HOST_DEVICE static bool is_ordered(int capacity) { return capacity <= kWarpThreads; }
 };
 
-// Candidates that a segment hands on: for k up to the lanes of a warp, the k first, else as many as
-// take a quarter of the segment's memory, within limits.
+// Returns the most candidates that a segment hands on. For k <= 32 these are the first k, else as
+// many as take a quarter of the segment's memory, within limits.
 constexpr int segment_list_capacity(int64_t k, int element_bytes, int64_t segment_bytes) {
   if (k <= kWarpThreads) return static_cast<int>(k);
   if (element_bytes == 8) return kCandidatesPerWarp;

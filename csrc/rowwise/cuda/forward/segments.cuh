@@ -19,14 +19,14 @@
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows of float64, of which a warp holds one segment after another: it writes zeros in its
-// place and lists the candidates for the support. A second kernel (merge_few.cuh, merge_first.cuh,
-// merge_all.cuh) makes weights of those of a row.
+// Long rows of float64. A warp holds one segment after another, lists its candidates for the
+// support and writes zeros in its place. A second kernel (merge_few.cuh, merge_first.cuh,
+// merge_all.cuh) turns the candidates of a row into weights.
 namespace zeta::rowwise::cuda {
 
 namespace detail {
 
-// A segment as it lies in both operands.
+// A segment in both operands.
 template <class Scalar>
 struct SegmentOfRow {
   LooseRows<Scalar const> logits;
@@ -48,14 +48,13 @@ struct SegmentOfRow {
 
 }  // namespace detail
 
-// The largest key of a segment, the greatest of all if an entry is NaN.
+// Returns the largest key of a segment, or the greatest key of all if an entry is NaN.
 template <class Scalar>
 __device__ inline candidate_key_t<Scalar> largest_key(widened_t<Scalar> maximum) {
   return maximum == maximum ? selection_key(narrow<Scalar>(maximum)) : kGreatest<key_t<Scalar>>;
 }
 
-// Lists the first candidates of a segment, k up to the lanes of a warp. `array` is for those of the
-// warp.
+// Lists the first candidates of a segment, for k <= 32. `array` is for those of the warp.
 template <class Mapping, class Scalar>
 __device__ inline void list_first(HeldRow<Scalar> const& logits,
                                   typename Mapping::Fixed const& fixed, int k,
@@ -82,7 +81,7 @@ __device__ inline void list_first(HeldRow<Scalar> const& logits,
   __syncwarp();
 }
 
-// The same for larger k: in no order, up to as many as have room.
+// Lists the candidates of a segment for larger k, in no order, if all of them have room.
 template <class Mapping, class Scalar>
 __device__ inline void list_all(HeldRow<Scalar> const& logits, typename Mapping::Fixed const& fixed,
                                 int64_t k, CandidateArray<Scalar>& array, int64_t number,
@@ -110,7 +109,7 @@ __device__ inline void list_all(HeldRow<Scalar> const& logits, typename Mapping:
   __syncwarp();
 }
 
-// A block is a warp, k at most its lanes or larger.
+// A block is a warp. HasSmallK says that k <= 32.
 template <template <class> class MappingOf, class Scalar, bool HasSmallK>
 __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
     segments_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -120,7 +119,7 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
   using Mapping = MappingOf<widened_t<Scalar>>;
   ZETA_SHARED_ARRAY(CandidateArray<Scalar>, array, 1);
   int64_t const count = geometry.rows * segments.per_row;
-  // What the second kernel counts with.
+  // The second kernel needs these counters to be 0.
   for (int team = static_cast<int>(threadIdx.x); blockIdx.x == 0 && team < teams;
        team += kWarpThreads) {
     arrivals[team] = 0;
@@ -129,7 +128,7 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
   pipe.for_each(
       count,
       [&](int64_t number, int stage) {
-        if (number + gridDim.x >= count) let_second_kernel_start();  // with this block's last load
+        if (number + gridDim.x >= count) let_second_kernel_start();  // at this block's last load
         detail::SegmentOfRow<Scalar> const segment(geometry, operands, segments, number);
         load_cover(pipe, stage, segment.logits, stages.end);
       },

@@ -24,10 +24,9 @@
 #include "rowwise/ordered_key.h"
 #include "rowwise/row_geometry.h"
 
-// Long rows, of which a block takes one segment after another, a part of it in a stage of each
-// warp. It finds the candidates for the support as the kernels of short rows find theirs, writes
-// zeros in place of the segment, and leaves the candidates to a second kernel, as segments.cuh
-// does.
+// Long rows. A block takes one segment after another, a part of it in a stage of each warp. It
+// finds the candidates for the support as the kernels of short rows find theirs, writes zeros in
+// place of the segment, and leaves the candidates to a second kernel, as segments.cuh does.
 namespace zeta::rowwise::cuda {
 
 // The segments that fall to a block, one after another.
@@ -63,7 +62,7 @@ class SegmentTurns {
 
 namespace detail {
 
-// A warp's part of a segment as it lies in both operands, or nothing of it.
+// A warp's part of a segment in both operands. It may be empty.
 template <class Scalar>
 struct PartOfSegment {
   LooseRows<Scalar const> logits;
@@ -85,18 +84,19 @@ struct PartOfSegment {
 
 }  // namespace detail
 
-// Where a segment's candidates lie: entries of this lane.
+// The candidates of a segment among the entries of this lane.
 template <class Scalar>
 struct FoundCandidates {
   using Mask = typename LaneEntries<Scalar, kChunksPerLane>::Mask;
 
-  float maximum;   // NaN if an entry is
-  Mask mask = 0;   // none if it is infinite
-  Scalar bound{};  // what is not above it is none
+  float maximum;   // of the segment; NaN if an entry is
+  Mask mask = 0;   // empty if the maximum is infinite or NaN
+  Scalar bound{};  // all candidates are above this
 };
 
-// The k largest entries within the mapping's reach, k up to the length of a list, of equal ones the
-// first. All threads of the block call it.
+// Finds the k largest entries of a segment that are within the mapping's reach, for k up to the
+// length of a list. Of equal entries, those with lower indices come first. All threads of the block
+// call it.
 template <class Mapping, class Scalar, int K>
 __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk const* part, int k,
                                                    typename Mapping::Fixed const& fixed) {
@@ -122,8 +122,8 @@ __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk 
   return found;
 }
 
-// As many as k of the entries that may be in the support, which are hardly more than are in that
-// of the segment. All threads of the block call it.
+// Finds at most k entries that may be in the support, which are hardly more than are in that of the
+// segment. All threads of the block call it.
 template <class Mapping, class Scalar>
 __device__ inline FoundCandidates<Scalar> find_many(BlockRows const& rows, Chunk const* part, int k,
                                                     typename Mapping::Fixed const& fixed) {
@@ -139,7 +139,7 @@ __device__ inline FoundCandidates<Scalar> find_many(BlockRows const& rows, Chunk
   return found;
 }
 
-// Hands on a segment's candidates.
+// Writes a segment's candidates for the second kernel.
 template <class Scalar>
 class SegmentWriter {
  public:
@@ -148,7 +148,7 @@ class SegmentWriter {
   using Entries = LaneEntries<Scalar, kChunksPerLane>;
   using Lists = SegmentLists<Key>;
 
-  // The first entry of the part is that of `first_column`.
+  // The first entry of the part has the index `first_column` in the row.
   __device__ SegmentWriter(BlockRows const& rows, Chunk const* part, int first_column,
                            Lists const& lists, int64_t number)
       : rows_(rows),
@@ -158,7 +158,8 @@ class SegmentWriter {
         begin_(number * lists.capacity),
         number_(number) {}
 
-  // No more than have room, in their order. `array` is for as many.
+  // Writes the candidates in order. They must have room, in the list and in `array`, which is
+  // shared memory of the block.
   __device__ void write_ordered(FoundCandidates<Scalar> const& found,
                                 CandidateArray<Scalar, kWarpThreads>& array) const {
     auto [place, count] = counts_of_row(rows_, Entries::count(found.mask));
@@ -168,7 +169,7 @@ class SegmentWriter {
     int const lane = rows_.rank();
     One own;
     if (lane < count) own = array[lane];
-    // If the segment has none, its maximum is not finite.
+    // If the segment has no candidates, its maximum is not finite.
     if (lane == 0 && count == 0) own.key = largest_key<Scalar>(found.maximum);
     int rank = lane;
     if (lane < count) {
@@ -181,7 +182,7 @@ class SegmentWriter {
     lists_.columns[begin_ + rank] = own.column;
   }
 
-  // All of them, if they have room.
+  // Writes all candidates, if they have room.
   __device__ void write_all(FoundCandidates<Scalar> const& found) const {
     auto [place, count] = counts_of_row(rows_, Entries::count(found.mask));
     SegmentHeader<Key> header = {largest_key<Scalar>(found.maximum), kLeast<Key>, count};
@@ -214,8 +215,8 @@ class SegmentWriter {
   int64_t number_;
 };
 
-// Takes the segments of a launch: find(rows, part) finds the candidates of one, write(writer,
-// candidates) hands them on.
+// Takes the segments that fall to this block. find(rows, part) finds the candidates of one, and
+// write(writer, candidates) hands them on.
 template <class Scalar, class Find, class Write>
 __device__ inline void take_segments(RowGeometry<3> const& geometry,
                                      ForwardOperands<Scalar> const& operands,
@@ -256,7 +257,7 @@ __device__ inline void take_segments(RowGeometry<3> const& geometry,
       });
 }
 
-// Small k.
+// Lists the candidates of segments for k <= K.
 template <template <class> class MappingOf, class Scalar, int K>
 __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
     segments_few_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -276,7 +277,7 @@ __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
       });
 }
 
-// Any k.
+// Lists the candidates of segments for any k.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
     segments_many_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -285,7 +286,7 @@ __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
                          unsigned* arrivals, int teams, typename MappingOf<float>::Fixed fixed) {
   using Array = CandidateArray<Scalar, kWarpThreads>;
   ZETA_SHARED_ARRAY(Array, array, 1);
-  // What the second kernel counts with.
+  // The second kernel needs these counters to be 0.
   for (int team = static_cast<int>(threadIdx.x); blockIdx.x == 0 && team < teams;
        team += static_cast<int>(blockDim.x)) {
     arrivals[team] = 0;

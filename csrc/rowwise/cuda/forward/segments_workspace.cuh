@@ -10,7 +10,7 @@
 
 namespace zeta::rowwise::cuda {
 
-// What the two kernels of long rows share, in the memory of the launch.
+// What the two kernels of long rows share, in the launch's workspace.
 template <class Scalar>
 struct SegmentsWorkspace {
   using Lists = SegmentLists<candidate_key_t<Scalar>>;

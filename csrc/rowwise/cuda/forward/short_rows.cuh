@@ -10,8 +10,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// Passes rows of up to a stage through the stages of all warps: weigh(rows of the lane, row) turns
-// one in a stage into its weights and returns whether they are numbers.
+// Passes rows that fit into a stage through the stages of all warps. weigh(rows of the lane, row)
+// replaces a row in a stage by its weights and returns whether these are numbers.
 template <class Scalar, int Chunks, class Weigh>
 __device__ inline void weigh_short_rows(StagedRows const& rows, Scalar* weights,
                                         Scalar const* logits, StagedSupport const& support,

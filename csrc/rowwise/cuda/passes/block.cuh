@@ -16,10 +16,10 @@ class Block {
   __device__ static constexpr int threads() { return Threads; }
   __device__ int rank() const { return static_cast<int>(threadIdx.x); }
 
-  // At most, of a row of so many.
+  // Returns the most entries that a thread takes of a row of `length`.
   __device__ int64_t entries_of_thread(int64_t length) const { return length / Threads + 1; }
 
-  // It has counted all there is.
+  // There are no other histograms to add, since the block counts all entries itself.
   template <int Digits>
   __device__ void add_histograms(int (&)[Digits]) const {}
 
@@ -36,7 +36,7 @@ class Block {
     return result;
   }
 
-  // All threads have the same reasons.
+  // All threads pass the same flag.
   __device__ bool any(bool flag) const { return flag; }
 
   __device__ void synchronize() const { __syncthreads(); }
@@ -64,7 +64,7 @@ class Block {
  private:
   static constexpr int kScratchBytes = 32;
 
-  // The same for all types of values.
+  // One array serves values of all types.
   __device__ static double* scratch() {
     ZETA_SHARED_ARRAY(double, scratch, kWarps* kScratchBytes / sizeof(double));
     return scratch;

@@ -9,8 +9,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// Some entries of a row, which include its support: every `stride`-th of an array, so that threads
-// that each walk a list of their own in shared memory meet different banks.
+// Some entries of a row that include its support. They are every `stride`-th element of the arrays,
+// so that threads that each walk a list of their own in shared memory use different banks.
 template <class Scalar, class Column>
 struct Candidates {
   Scalar const* entries;
@@ -26,7 +26,8 @@ struct Candidates {
     }
   }
 
-  // Writes the weights that are not zero to a row of zeros. That ends the list.
+  // Writes the non-zero weights to a row of zeros, and its support. The list cannot be used
+  // afterwards.
   template <class Group, class Row, class Weights>
   __device__ void write(Group const& group, Row const& row, Weights const& weights,
                         SupportRow const& support) const {
@@ -45,7 +46,7 @@ struct Candidates {
     }
     if (!support.is_wanted()) return;
 
-    // In increasing order.
+    // The indices are written in increasing order: the place of each is the number of smaller ones.
     group.synchronize();
 #pragma unroll 1
     for (int i = group.rank(); i < count; i += group.threads()) {
@@ -56,7 +57,7 @@ struct Candidates {
       for (int j = 0; j < count; ++j) place += columns[j * stride] < column ? 1 : 0;
       support.begin[place] = column;
     }
-    // The row's maximum is among the candidates.
+    // A row with candidates is ordinary, since its maximum is one of them.
     bool const is_ordinary = count > 0;
     support.close(group, group.reduce(written).value, is_ordinary);
   }
@@ -64,7 +65,7 @@ struct Candidates {
 
 template <class Scalar>
 struct LargestKey {
-  // At least as wide as a register.
+  // It is at least as wide as a register, as shuffles need.
   std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t> value;
 
   __device__ void add(LargestKey other) {

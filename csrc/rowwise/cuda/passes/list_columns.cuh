@@ -4,9 +4,9 @@
 
 namespace zeta::rowwise::cuda {
 
-// Calls write(place, column) for the columns below `length` that includes(column) holds for, places
-// from 0 on in the order of the columns, and returns how many these are. Groups that are taken in
-// step stay until the last of them is done.
+// Calls write(place, column) for each index `column` below `length` for which includes(column)
+// holds. Places count from 0 in the order of the indices. Returns how many indices there are.
+// Groups that share barriers stay until the last of them is done.
 template <class Group, class Includes, class Write>
 __device__ int64_t list_columns(Group const& group, int64_t length, Includes const& includes,
                                 Write const& write) {

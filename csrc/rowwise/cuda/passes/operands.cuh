@@ -7,8 +7,8 @@
 #include "rowwise/cuda/passes/support_row.cuh"
 #include "rowwise/row_geometry.h"
 
-// What a launch is given, and one row of it. Rows beyond the last are empty: groups of threads that
-// are taken in step with others may have none.
+// The operands of a forward, and one row of them. Rows beyond the last one are empty: a group
+// without a row has to go on if it shares barriers with groups that have one.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar>
@@ -20,7 +20,7 @@ struct ForwardRow {
   int64_t length;
   SupportRow support;
 
-  // Of a row of less than 2^31 entries.
+  // These need a contiguous row of less than 2^31 entries.
   __device__ ContiguousRow<Scalar const> logits() const {
     return {logits_begin, static_cast<int>(length)};
   }
@@ -35,12 +35,12 @@ struct ForwardRow {
   }
 };
 
-// Operands of the geometry: weights, logits, support.
+// The geometry's operands are weights, logits and support.
 template <class Scalar>
 struct ForwardOperands {
   Scalar* weights;
   Scalar const* logits;
-  int32_t* support;  // null if nobody asks for it
+  int32_t* support;  // null if the caller does not want it
   int64_t k;
 
   __device__ ForwardRow<Scalar> row(RowGeometry<3> const& geometry, int64_t number) const {

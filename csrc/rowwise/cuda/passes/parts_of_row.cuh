@@ -6,13 +6,14 @@
 
 namespace zeta::rowwise::cuda {
 
-// The threads that have a part of one row. The rows of a block are taken in step.
+// The threads of a block that have parts of one row. The rows of a block share its barriers, so
+// they go through loops together.
 class PartsOfRow {
  public:
   static constexpr int kScratchBytes = 32;
 
-  // Each thread of the block has so many bytes of the scratch memory.
-  // This one has part `part` of the row at `place`.
+  // `scratch` has kScratchBytes for each thread of the block. This thread has part `part` of the
+  // row at `place`.
   __device__ PartsOfRow(void* scratch, int rows, int parts, int place, int part)
       : scratch_(scratch), rows_(rows), parts_(parts), place_(place), part_(part) {}
 
@@ -47,7 +48,8 @@ class PartsOfRow {
   }
 
  private:
-  // The values of the row's threads, each `rows_` after the one before, until a next barrier.
+  // Returns the values of the row's threads, which lie `rows_` values apart and are valid until the
+  // next barrier.
   template <class Value>
   __device__ Value const* share(Value value) const {
     static_assert(sizeof(Value) <= kScratchBytes);

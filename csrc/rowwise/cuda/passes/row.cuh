@@ -8,11 +8,11 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/float16.h"
 
-// Where a row's entries are read from and written to. What offers them has
-// for_each(group, visit), which calls visit(column, entry) for those that fall to this thread.
+// Ways to read and write the entries of a row. Each has for_each(group, visit), which calls
+// visit(column, entry) for the entries that fall to this thread. `column` is the index in the row.
 namespace zeta::rowwise::cuda {
 
-// What one thread reads or writes at once.
+// The 16-byte vector that one thread reads or writes at once.
 template <class Scalar>
 struct alignas(kChunkBytes) Piece {
   static constexpr int kEntries = kChunkBytes / sizeof(Scalar);
@@ -34,7 +34,7 @@ __device__ void store_piece(Scalar* aligned, Piece<Scalar> const& piece) {
   uint4 bits;
   memcpy(&bits, &piece, sizeof(bits));
 #ifdef __CUDA_ARCH__
-  // An assignment may be taken apart and joined with the stores of single entries nearby.
+  // The compiler may take an assignment apart and join it with stores of single entries nearby.
   asm volatile("st.v4.u32 [%0], {%1, %2, %3, %4};" ::"l"(aligned), "r"(bits.x), "r"(bits.y),
                "r"(bits.z), "r"(bits.w)
                : "memory");
@@ -59,7 +59,7 @@ __device__ Piece<Scalar> mapped(Piece<Scalar> piece, int first_column, Function 
   return piece;
 }
 
-// A row with gaps between its entries.
+// A row whose entries are `stride` elements apart.
 template <class Scalar>
 struct StridedRow {
   using Value = std::remove_const_t<Scalar>;
@@ -86,7 +86,7 @@ struct StridedRow {
     for (; column < length; column += step) visit(column, (*this)[column]);
   }
 
-  // Writes function(column, entry) to the columns of `result`.
+  // Sets result[column] to function(column, entry).
   template <class Group, class Result, class Function>
   __device__ void map(Group const& group, StridedRow<Result> const& result,
                       Function const& function) const {
@@ -102,8 +102,8 @@ struct StridedRow {
   }
 };
 
-// A row without gaps, of less than 2^31 entries. Its pieces are the aligned 16 bytes of memory that
-// it has a part in.
+// A contiguous row of less than 2^31 entries. Its pieces are the aligned 16-byte vectors in memory
+// that hold some of its entries.
 template <class Scalar>
 struct ContiguousRow {
   using Value = std::remove_const_t<Scalar>;
@@ -114,7 +114,7 @@ struct ContiguousRow {
 
   __device__ Scalar& operator[](int column) const { return begin[column]; }
 
-  // Entries of the first piece that belong to what lies before the row.
+  // Returns how many entries of the first piece lie before the row.
   __device__ int shift() const {
     return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kChunkBytes / sizeof(Scalar));
   }
@@ -126,7 +126,7 @@ struct ContiguousRow {
   }
   __device__ bool holds(int column) const { return 0 <= column && column < length; }
 
-  // As many entries as a piece has, with -inf for what is not of the row.
+  // Reads as many entries as a piece has, from `first_column` on. Those outside the row are -inf.
   __device__ Piece<Value> load(int first_column) const {
     if (is_piece_of_row(first_column)) return detail::load_piece<Value>(begin + first_column);
     Piece<Value> result;
@@ -138,7 +138,7 @@ struct ContiguousRow {
     return result;
   }
 
-  // Writes what of that lies in the row.
+  // Writes the entries of a piece that lie in the row.
   __device__ void store(int first_column, Piece<Value> const& piece) const {
     if (is_piece_of_row(first_column)) {
       detail::store_piece(begin + first_column, piece);
@@ -150,7 +150,7 @@ struct ContiguousRow {
     }
   }
 
-  // Calls visit(first column, piece), with -inf for what is not of the row.
+  // Calls visit(first index, piece) for this thread's pieces. Entries outside the row are -inf.
   template <class Group, class Visit>
   __device__ void for_each_piece(Group const& group, Visit const& visit) const {
     int const count = pieces();
@@ -195,11 +195,12 @@ struct ContiguousRow {
     }
   }
 
-  // The part from one column up to another.
+  // Returns the part of the row from index `first` up to, but without, index `last`.
   __device__ ContiguousRow part(int first, int last) const { return {begin + first, last - first}; }
 };
 
-// Entries that may not be there, of a row that is taken in step with others.
+// The entries of a row, or none, for a group that goes on only because it shares barriers with
+// others.
 template <class Entries>
 struct EntriesIf {
   Entries const& entries;
@@ -215,7 +216,7 @@ struct EntriesIf {
 template <class Scalar, int Pieces>
 class Tile {
  public:
-  // The pieces from `first_piece` on, as many as fit. What is not of the row is -inf.
+  // Reads the pieces from `first_piece` on, as many as have room. Entries outside the row are -inf.
   template <class Group>
   __device__ Tile(Group const& group, ContiguousRow<Scalar const> const& row, int first_piece)
       : first_column_(row.first_column(first_piece + group.rank())),

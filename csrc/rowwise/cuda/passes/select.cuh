@@ -8,12 +8,12 @@
 #include "rowwise/cuda/shared_memory.cuh"
 #include "rowwise/ordered_key.h"
 
-// The k-th largest of some numbers that a group of threads can pass over again and again.
-// Numbers are signed integers. `numbers.for_each(group, visit)` calls visit(number) for those that
+// Finds the k-th largest of some numbers that a group of threads can pass over several times. The
+// numbers are signed integers. `numbers.for_each(group, visit)` calls visit(number) for those that
 // fall to this thread.
 namespace zeta::rowwise::cuda {
 
-// At least k of the numbers are not below `number`, and fewer than k above it, unless exactly k are
+// At least k of the numbers are not below `number`. Fewer than k are above it, unless exactly k are
 // not below it.
 template <class Number>
 struct Kth {
@@ -40,7 +40,7 @@ __device__ Kth<Number> bisect(Group const& group, Numbers const& numbers, int64_
   Number highest = range.highest;
   auto const is_open = [&] { return kth.number < highest && kth.not_below > k; };
   while (group.any(is_open())) {
-    // Rounded up, in unsigned numbers, where nothing overflows.
+    // The middle is rounded up. It is computed in unsigned integers, where nothing overflows.
     Bits const distance = static_cast<Bits>(highest) - static_cast<Bits>(kth.number);
     auto const middle =
         static_cast<Number>(static_cast<Bits>(kth.number) + distance / 2 + distance % 2);
@@ -63,11 +63,12 @@ __device__ Kth<Number> bisect(Group const& group, Numbers const& numbers, int64_
 
 struct Digit {
   int value;
-  int count;  // of the numbers that have it
-  int above;  // of those that have a larger one
+  int count;  // of the numbers that have this digit
+  int above;  // of the numbers that have a larger one
 };
 
-// The largest digit that k numbers reach, by the first warp.
+// Finds the largest digit that k numbers reach. Only the first warp calls it. The lane that finds
+// the digit returns it, and the others return the value -1.
 __device__ inline Digit find_digit(int const (&histogram)[kDigitValues], int64_t k) {
   constexpr int kPerLane = kDigitValues / kWarpThreads;
   Lanes const warp(kWarpThreads);
@@ -85,8 +86,9 @@ __device__ inline Digit find_digit(int const (&histogram)[kDigitValues], int64_t
   return digit;
 }
 
-// Of one search after another, whatever their numbers. What is found is read at once, in words of
-// its own: the histogram is cleared meanwhile.
+// Shared memory that searches use one after another, whatever the type of their numbers. `found` is
+// aligned so that one access can read it, and it shares no memory with the histogram, which is
+// cleared meanwhile.
 struct DigitSearch {
   int histogram[kDigitValues];
   alignas(16) Digit found;
@@ -99,25 +101,27 @@ __device__ inline DigitSearch& digit_search() {
 
 }  // namespace detail
 
-// By bisection.
+// Finds the k-th largest number by bisection.
 template <class Group, class Numbers, class Number>
 __device__ Kth<Number> find_kth(Group const& group, Numbers const& numbers, int64_t k,
                                 Range<Number> const& range) {
   return detail::bisect(group, numbers, k, range);
 }
 
-// By digits, each found in a histogram: fewer passes, for one or several blocks.
+// Finds the k-th largest number digit by digit, each in a histogram. That takes fewer passes. It is
+// for a block, or for several blocks.
 template <class Group, class Numbers, class Number>
   requires(Group::kHasHistogram)
 __device__ Kth<Number> find_kth(Group const& block, Numbers const& numbers, int64_t k,
                                 Range<Number> const& range) {
   using Bits = std::make_unsigned_t<Number>;
   constexpr Bits kSign = static_cast<Bits>(kLeast<Number>);
-  // Digits are counted in 32 bits.
+  // The histogram counts in 32 bits.
   if (range.not_below_lowest > INT32_MAX) return detail::bisect(block, numbers, k, range);
   auto& [histogram, found] = detail::digit_search();
 
-  // The bits in which numbers of the range differ, of which `open` lower ones are not known yet.
+  // Numbers of the range differ in their lowest bits only. `open` counts those of these bits that
+  // are not known yet, and `known` holds all bits above them.
   Bits known = static_cast<Bits>(range.highest) ^ kSign;
   int open = 0;
   for (Bits rest = known ^ (static_cast<Bits>(range.lowest) ^ kSign); rest != 0; rest >>= 1) ++open;
@@ -148,7 +152,7 @@ __device__ Kth<Number> find_kth(Group const& block, Numbers const& numbers, int6
     not_below = above + found.count;
     open = low;
   }
-  // Where exactly k numbers are left, the open bits make no difference.
+  // If exactly k numbers are left, the open bits make no difference.
   auto number = static_cast<Number>(known ^ kSign);
   return {number < range.lowest ? range.lowest : number, not_below, above};
 }

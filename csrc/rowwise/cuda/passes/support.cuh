@@ -7,12 +7,12 @@
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
-// From a row's entries, or from candidates among them that include all of its support, to weights.
+// Computes weights from a row's entries, or from candidates among them that include its support.
 namespace zeta::rowwise::cuda {
 
-// The threshold of a row, by Michelot's iteration (1986): each pass drops what lies below the
-// threshold of the rest. It begins with what lies above `start`, which is at most what it ends
-// with.
+// Finds the threshold of a row by Michelot's iteration (1986): each pass drops the entries below
+// the threshold of the others. The first pass drops those below `start`, which must be at most the
+// threshold of the row.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ typename Mapping::Threshold find_threshold(Group const& group, Mapping const& mapping,
                                                       Entries const& entries,
@@ -52,9 +52,9 @@ struct FloatSum {
 
 }  // namespace detail
 
-// A threshold at or below that of a row of many entries, and near it: the same iteration in float,
-// whose passes take fewer instructions. What any of the entries imply is at most the
-// threshold of all, so only the rounding of the sums has to be allowed for.
+// Returns a number that is close to the threshold of a row of many entries, and not above it. It is
+// the same iteration in float, where a pass takes fewer instructions. The threshold of some of the
+// entries is at most that of all, so only the rounding of the sums has to be allowed for.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ typename Mapping::Threshold estimate_threshold(Group const& group,
                                                           Mapping const& mapping,
@@ -78,7 +78,8 @@ __device__ typename Mapping::Threshold estimate_threshold(Group const& group,
     threshold =
         Mapping::estimated_threshold(static_cast<float>(all.sum), static_cast<float>(count));
   }
-  // Half a unit in the last place for each of a thread's additions, and some for all the rest.
+  // The error is half a unit in the last place for each of a thread's additions, and some for the
+  // rest.
   constexpr float kUnit = 0x1p-23F;
   float const error = static_cast<float>(group.entries_of_thread(length) + 16) * kUnit;
   float const estimate = threshold - error;
@@ -86,8 +87,8 @@ __device__ typename Mapping::Threshold estimate_threshold(Group const& group,
                        : mapping.lowest_threshold();
 }
 
-// Which entries of a row may have a weight: those above a key, and of those equal to it the ones up
-// to a column.
+// Tells which entries of a row may have a weight: those whose key is above `key`, and those whose
+// key equals it and whose index is at most `last_column`.
 template <class Scalar>
 struct Selection {
   key_t<Scalar> key = kLeast<key_t<Scalar>>;
@@ -104,7 +105,7 @@ namespace detail {
 // The keys of a row's entries, as numbers for find_kth().
 template <class Scalar, class Entries>
 struct Keys {
-  // Narrow keys would take no fewer instructions.
+  // Keys of 16 bits would take no fewer instructions.
   using Number = std::conditional_t<sizeof(Scalar) == 8, int64_t, int32_t>;
 
   Entries const& entries;
@@ -115,7 +116,8 @@ struct Keys {
   }
 };
 
-// The columns of the entries that have one key, negative, so that lower ones are larger.
+// The negated indices of the entries that have one key, as numbers for find_kth(). They are negated
+// so that lower indices are larger numbers.
 template <class Scalar, class Entries>
 struct ColumnsOfKey {
   Entries const& entries;
@@ -155,8 +157,8 @@ struct Selected {
 
 }  // namespace detail
 
-// The k largest entries of a row, the lower columns first among equals, given a range of keys that
-// holds the k-th.
+// Selects the k largest entries of a row, given a range of keys that holds the k-th largest. Of
+// equal entries, those with lower indices come first.
 template <class Scalar, class Group, class Entries, class Key>
 __device__ Selection<Scalar> select_largest(Group const& group, Entries const& entries, int64_t k,
                                             Range<Key> const& range, int64_t length) {
@@ -170,8 +172,8 @@ __device__ Selection<Scalar> select_largest(Group const& group, Entries const& e
   return selection;
 }
 
-// The k largest of the entries within reach of the support; all, where these are fewer. `largest`
-// is the row's maximum.
+// Selects the k largest of the entries that are not below the mapping's lower bound, or all entries
+// if no more than k are. `largest` is the row's maximum.
 template <class Mapping, class Scalar, class Group, class Entries>
 __device__ Selection<Scalar> select_candidates(Group const& group, Mapping const& mapping,
                                                Entries const& entries, Scalar largest, int64_t k,
@@ -192,7 +194,7 @@ __device__ Selection<Scalar> select_candidates(Group const& group, Mapping const
   return are_too_many ? selection : Selection<Scalar>{};
 }
 
-// The weight of each of a row's entries.
+// Computes the weights of a row's entries.
 template <class Mapping, class Scalar>
 class Weights {
  public:
@@ -215,7 +217,8 @@ class Weights {
   Selection<Scalar> selection_;
 };
 
-// `largest` is the row's maximum. Of many entries, the threshold is estimated first.
+// Returns a function of index and entry that gives a row's weights. `largest` is the row's maximum.
+// With HasMany, for rows of many entries, the threshold is first estimated.
 template <bool HasMany = false, class Mapping, class Scalar, class Group, class Entries>
 __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping const& mapping,
                                                  Entries const& entries, Scalar largest, int64_t k,

@@ -8,15 +8,15 @@
 
 namespace zeta::rowwise::cuda {
 
-// Where the forward leaves a row's support for the backward, if it is asked to.
+// Where the forward writes a row's support for the backward, if the caller wants it.
 struct SupportRow {
-  int32_t* begin;  // null if it is not; else of the count, which the columns follow
+  int32_t* begin;  // null if it is not wanted; else the count, which the indices follow
   int64_t capacity;
-  bool exists;  // false for what is taken in step with a row without being one
+  bool exists;  // false for a group without a row that goes on because of others
 
   __device__ bool is_wanted() const { return begin != nullptr; }
 
-  // Writes the count and what follows the columns.
+  // Writes the count, and fills what follows the indices.
   template <class Group>
   __device__ void close(Group const& group, int64_t count, bool is_ordinary) const {
     if (!exists) return;
@@ -27,7 +27,8 @@ struct SupportRow {
     }
   }
 
-  // Lists the columns of a row's weights, as other threads of the group may have written them.
+  // Writes the indices of a row's non-zero weights and calls close(). Other threads of the group
+  // may have written the weights.
   template <class Group, class Row>
   __device__ void list_nonzero(Group const& group, Row const& weights, int64_t length,
                                bool is_ordinary) const {

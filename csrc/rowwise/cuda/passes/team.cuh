@@ -9,8 +9,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// Some blocks that work on one row together, each on its part of it. They are all on the device at
-// once, and wait for each other.
+// Blocks that work on one row together, each on its part of it. All of them are resident at once,
+// since they wait for each other.
 class Team {
  public:
   using OwnBlock = Block<kThreadsPerBlock>;
@@ -22,7 +22,8 @@ class Team {
   __device__ int number() const { return number_; }
   __device__ int blocks() const { return blocks_; }
 
-  // Of this block, which has a part of the row.
+  // Return the number of threads of this block, and this thread's rank among them. The block has a
+  // part of the row.
   __device__ static constexpr int threads() { return OwnBlock::threads(); }
   __device__ int rank() const { return block_.rank(); }
 
@@ -41,7 +42,7 @@ class Team {
     return result;
   }
 
-  // The sum of the values of the blocks before this one.
+  // Returns the sum of the values of the blocks before this one.
   __device__ int64_t sum_before(int64_t value) const {
     if (blocks_ == 1) return 0;
     exchange(value);
@@ -50,7 +51,7 @@ class Team {
     return sum;
   }
 
-  // What one block has written is then seen by all.
+  // Makes what each block has written visible to all of them.
   __device__ void synchronize() const {
     if (blocks_ == 1) {
       block_.synchronize();
@@ -59,10 +60,10 @@ class Team {
     }
   }
 
-  // All blocks have the same reasons.
+  // All threads of all blocks pass the same flag.
   __device__ bool any(bool flag) const { return flag; }
 
-  // Adds up what the blocks have counted.
+  // Adds up the histograms of all blocks. Each block gets the sum.
   __device__ void add_histograms(int (&histogram)[kDigitValues]) const {
     if (blocks_ == 1) return;
     turn_ ^= 1;
@@ -95,14 +96,14 @@ class Team {
     return *reinterpret_cast<Value const*>(memory_.blocks[block].values[turn_]);
   }
 
-  // Until all blocks have come here, which then see what the others have written.
+  // Waits until all blocks have come here. They then see what the others have written.
   __device__ void wait() const {
     arrivals_ += static_cast<unsigned>(blocks_);
     block_.synchronize();
     if (rank() == 0) {
       __threadfence();
       atomicAdd(memory_.arrivals, 1U);
-      // The difference, since the counter may come round.
+      // The difference is compared with 0, since the counter may wrap around.
       while (static_cast<int>(atomicAdd(memory_.arrivals, 0U) - arrivals_) < 0) __nanosleep(32);
       __threadfence();
     }
@@ -114,7 +115,8 @@ class Team {
   int number_;
   int blocks_;
   mutable int turn_ = 0;
-  mutable unsigned arrivals_ = 0;  // when all have come to where this block last waited
+  // The counter's value once all blocks have come to where this one last waited.
+  mutable unsigned arrivals_ = 0;
 };
 
 }  // namespace zeta::rowwise::cuda

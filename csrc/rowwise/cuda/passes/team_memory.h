@@ -7,8 +7,8 @@
 
 namespace zeta::rowwise::cuda {
 
-// What the blocks of a team tell one another, in global memory: by turns in one place and another,
-// so that nothing is written while it is still read.
+// The global memory through which the blocks of a team exchange values. Exchanges use two places by
+// turns, so that no block writes what another one still reads.
 struct TeamMemory {
   static constexpr int kValueBytes = 32;
 
@@ -20,7 +20,7 @@ struct TeamMemory {
   OfBlock* blocks;
   unsigned* arrivals;  // 0 before the launch
 
-  // Of all teams, in memory that a launch is given.
+  // Lays out the memory of all teams in a part of the launch's workspace.
   ZETA_HOST_DEVICE TeamMemory(void* memory, int teams, int blocks_of_team)
       : blocks(static_cast<OfBlock*>(memory)),
         arrivals(reinterpret_cast<unsigned*>(blocks + teams * int64_t{blocks_of_team})) {}
@@ -30,7 +30,7 @@ struct TeamMemory {
                     static_cast<int64_t>(sizeof(unsigned)));
   }
 
-  // Of one of them.
+  // Returns the memory of one team.
   ZETA_HOST_DEVICE TeamMemory of(int team, int blocks_of_team) const {
     TeamMemory result = *this;
     result.blocks += team * int64_t{blocks_of_team};

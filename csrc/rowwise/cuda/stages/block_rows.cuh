@@ -12,9 +12,9 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// Rows of which each warp of a block has a part in a stage of its own. What is said of rows of a
-// stage (stage_rows.cuh, row_sums.cuh) holds for them; all threads of the block call what all lanes
-// call there.
+// Rows of which each warp of a block has a part in a stage of its own. The functions do what those
+// for rows of one stage do (stage_rows.cuh, row_sums.cuh). All threads of the block call what all
+// lanes of the warp call there.
 namespace zeta::rowwise::cuda {
 
 class BlockRows {
@@ -25,7 +25,8 @@ class BlockRows {
         warps_(static_cast<int>(blockDim.x) / kWarpThreads),
         exchanged_(exchanged()) {}
 
-  // The part that this warp has of the rows from now on: chunks, and those before them.
+  // Sets the part of the rows that this warp has from now on: `chunks` behind `chunks_before`
+  // others.
   __device__ void take_part(int chunks_before, int chunks) {
     chunks_before_ = chunks_before;
     chunks_ = chunks;
@@ -42,8 +43,9 @@ class BlockRows {
   __device__ bool has(int chunk) const { return chunk < chunks_; }
   __device__ int chunks_before() const { return chunks_before_; }
 
-  // Lets each warp say one thing. Returns what they have said, which holds until they have said two
-  // things more: a warp that says the second one has seen all others say the first.
+  // Exchanges a value of each warp and returns the values of all. The caller must read them before
+  // its next call. The call after that overwrites them: a warp that makes it has seen all others
+  // make the one before.
   template <class Value>
   __device__ Value const* exchange(Value const& own) const {
     static_assert(sizeof(Value) <= kExchangeBytesOfWarp && std::is_trivially_copyable_v<Value>);
@@ -120,7 +122,8 @@ __device__ inline bool any_of_rows(BlockRows const&, bool flag) {
   return __syncthreads_or(flag) != 0;
 }
 
-// Each lane takes the list of one warp, or one of `fill`.
+// Once the lanes of each warp have merged their lists, each lane takes the list of one warp, or an
+// empty one, and these are merged.
 template <class Largest, class Word>
 __device__ inline void merge_over_row(BlockRows const& rows, Largest& largest, Word fill) {
   largest.merge_lanes(kWarpThreads);

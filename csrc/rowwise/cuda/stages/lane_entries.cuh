@@ -10,9 +10,9 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/saved_support.h"
 
-// The entries of a row that lie in a lane's chunks, as the bits of a number: lower columns in lower
-// bits. The lanes of a row follow each other, so what is asked about its first entries is a sum
-// over the lanes before.
+// A mask has a bit for each entry of a row that lies in a lane's chunks, with lower indices in
+// lower bits. The lanes of a row have their entries in order, so the number of entries before one
+// is a sum over the lanes before.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar, int Chunks>
@@ -22,7 +22,8 @@ class LaneEntries {
   static constexpr int kCount = Chunks * kPerChunk;
   using Mask = std::conditional_t<(kCount > 32), uint64_t, uint32_t>;
 
-  // Those for which is_in(bits of their word, half) holds, where chunk(i) is the i-th of the lane.
+  // Returns the entries for which is_in(bits of their word, half) holds. chunk(i) is the lane's
+  // i-th chunk.
   template <class Rows, class ChunkOf, class IsIn>
   __device__ static Mask where(Rows const& rows, ChunkOf const& chunk, IsIn const& is_in) {
     Mask mask = 0;
@@ -40,8 +41,7 @@ class LaneEntries {
     return mask;
   }
 
-  // Those above a number of the type, given the lane's words chunk by chunk, and the number in a
-  // word throughout.
+  // Returns the entries above the number that `bar` repeats, given the lane's words chunk by chunk.
   template <class Rows, class Words>
   __device__ static Mask where_above(Rows const& rows, Words const& words, word_t<Scalar> bar) {
     static_assert(kWords % kWordsAtOnce == 0);
@@ -50,7 +50,8 @@ class LaneEntries {
     for (int first = kWords - kWordsAtOnce; first >= 0; first -= kWordsAtOnce) {
       mask = mask << (kWordsAtOnce * kPerWord<Scalar>) | bits_above(words, first, bar);
     }
-    // The chunks are still in the order in which the lane takes them.
+    // The bits are in the order in which the lane takes its chunks. The loop puts them in memory
+    // order.
 #pragma unroll
     for (int distance = 1; distance < Chunks; distance *= 2) {
       int const bits = distance * kPerChunk;
@@ -60,8 +61,8 @@ class LaneEntries {
     return mask;
   }
 
-  // Of the row's entries in the mask, all but the first `kept`. All lanes of the warp, or threads
-  // of the block, call it.
+  // Removes the row's first `kept` entries from the mask. All lanes of the warp, or threads of the
+  // block, call it.
   template <class Rows>
   __device__ static Mask behind_first(Rows const& rows, Mask mask, int kept) {
     kept -= counts_of_row(rows, count(mask)).before;
@@ -70,7 +71,7 @@ class LaneEntries {
     return mask;
   }
 
-  // Calls visit(entry, its bit) for the entries in the mask, one after another.
+  // Calls visit(entry, its bit) for each entry in the mask.
   template <class Rows, class Visit>
   __device__ static void for_each(Rows const& rows, Chunk* row, Mask mask, Visit const& visit) {
     Scalar* const entries = reinterpret_cast<Scalar*>(row + rows.first_chunk());
@@ -83,7 +84,7 @@ class LaneEntries {
     }
   }
 
-  // Calls visit(place among the lane's entries) for those in the mask, in their order.
+  // Calls visit(place among the lane's entries) for each entry in the mask, in order.
   template <class Visit>
   __device__ static void for_each_place(Mask mask, Visit const& visit) {
 #pragma unroll 1
@@ -110,9 +111,8 @@ class LaneEntries {
     }
   }
 
-  // Writes a row's support as rowwise/saved_support.h has it: the columns of its weights that are
-  // not zero, `support` being null for what is no row. All lanes of the warp, or threads of the
-  // block, call it.
+  // Writes a row's support in the format of rowwise/saved_support.h, given its weights. `support`
+  // is null if the row does not exist. All lanes of the warp, or threads of the block, call it.
   template <class Rows>
   __device__ static void list_support(Rows const& rows, Chunk const* row, bool is_ordinary,
                                       int32_t* support, int capacity) {
@@ -141,13 +141,13 @@ class LaneEntries {
   static constexpr int kWordsAtOnce = kPerWord<Scalar> == 1 ? 1 : 8;
   static constexpr Mask kAllEntries = ~Mask{0} >> (8 * sizeof(Mask) - kCount);
 
-  // Where the words from `first` on are above the bar.
+  // Returns which numbers of the words from `first` on are above `bar`.
   template <class Words>
   __device__ static uint32_t bits_above(Words const& words, int first, word_t<Scalar> bar) {
     if constexpr (kPerWord<Scalar> == 1) {
       return is_above(words[first], bar);
     } else {
-      // One bit for each number of a word, those of upper halves 15 places too high.
+      // `bits` has one bit for each number of a word. Those of upper halves are 15 places too high.
       uint32_t bits = 0;
 #pragma unroll
       for (int i = 0; i < kWordsAtOnce; ++i) {

@@ -5,15 +5,16 @@
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// The largest numbers of a row, without their columns.
+// Finds the largest numbers of a row, without their indices.
 namespace zeta::rowwise::cuda {
 
-// The M largest numbers, larger first; the first is NaN if any number is. Halves of pairs apart. By
-// networks that sort and merge lists where M is a power of two, else by insertion.
+// The M largest numbers in descending order. The first is NaN if any number is. The two halves of
+// pairs have a list each. Networks sort and merge lists if M is a power of two; else numbers are
+// inserted.
 template <int M, class Word>
 class LargestWords {
  public:
-  // Of words that are known to the compiler one by one, `fill` being below all of them.
+  // Takes words that the compiler addresses one by one. `fill` is not above any of them.
   template <class Words>
   __device__ LargestWords(Words const& words, Word fill) {
     constexpr int N = Words::kCount;
@@ -45,13 +46,13 @@ class LargestWords {
 
   __device__ Word operator[](int i) const { return words_[i]; }
 
-  // Makes the list one of no numbers.
+  // Empties the list.
   __device__ void clear(Word fill) {
 #pragma unroll
     for (int i = 0; i < M; ++i) words_[i] = fill;
   }
 
-  // With those of the other lanes of a row.
+  // Merges the list with those of the other lanes of a row.
   __device__ void merge_lanes(int lanes) {
 #pragma unroll 1
     for (int mask = 1; mask < lanes; mask *= 2) {
@@ -61,7 +62,7 @@ class LargestWords {
     }
   }
 
-  // With those of the other halves.
+  // Merges the lists of the two halves of pairs.
   __device__ void merge_halves() {
     merge_with([](Word word) { return swapped(word); });
   }
@@ -69,7 +70,7 @@ class LargestWords {
  private:
   static constexpr bool kHasNetwork = (M & (M - 1)) == 0;
 
-  // With the list that other(word) gives word by word.
+  // Merges the list with the one that other(word) returns word by word.
   template <class Other>
   __device__ void merge_with(Other const& other) {
     Word words[M];
@@ -80,7 +81,8 @@ class LargestWords {
 
   __device__ void merge(Word (&other)[M]) {
     if constexpr (kHasNetwork) {
-      // The M largest of both, which rise and then fall.
+      // These are the M largest numbers of both lists. Their order is bitonic, which a network
+      // sorts.
 #pragma unroll
       for (int i = 0; i < M; ++i) words_[i] = larger_or_nan(words_[i], other[M - 1 - i]);
 #pragma unroll
@@ -91,13 +93,14 @@ class LargestWords {
         }
       }
     } else {
-      // The other's i-th is not above its first i, nor are these above ours.
+      // The first i numbers of the other list are not below its i-th one and were inserted before
+      // it. So its place is not among the first i.
 #pragma unroll
       for (int i = 0; i < M; ++i) insert(other[i], i, M);
     }
   }
 
-  // Batcher's odd-even merge sort ("Sorting networks and their applications", AFIPS 1968).
+  // This is Batcher's odd-even merge sort ("Sorting networks and their applications", AFIPS 1968).
   __device__ static void sort(Word (&words)[M]) {
 #pragma unroll
     for (int size = 1; size < M; size *= 2) {
@@ -120,7 +123,8 @@ class LargestWords {
     b = smallest;
   }
 
-  // Puts a word in its place behind the first ones, and leaves in it what falls out of the list.
+  // Inserts a word into the places from `first` up to `count`, and leaves in it what falls out of
+  // the list.
   __device__ void insert(Word& word, int first, int count) {
 #pragma unroll
     for (int i = 0; i < M; ++i) {

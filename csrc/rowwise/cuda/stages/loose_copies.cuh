@@ -5,10 +5,10 @@
 #include "rowwise/cuda/stages/loose_rows.cuh"
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 
-// Stages of rows that need not begin or end with a chunk of memory.
+// Loads and stores stages of rows that may begin and end between multiples of 16 bytes.
 namespace zeta::rowwise::cuda {
 
-// Loads the chunks that cover rows of a tensor that ends at `end`. All lanes of the warp call it.
+// Loads the cover of some rows of a tensor that ends at `end`. All lanes of the warp call it.
 template <class Scalar>
 __device__ inline void load_cover(WarpPipe& pipe, int stage, LooseRows<Scalar const> const& rows,
                                   Scalar const* end) {
@@ -17,7 +17,8 @@ __device__ inline void load_cover(WarpPipe& pipe, int stage, LooseRows<Scalar co
     pipe.load(stage, rows.cover(), rows.cover_entries() * kEntryBytes);
     return;
   }
-  // What follows the tensor in a chunk is not to be read.
+  // Memory behind the tensor must not be read, so the entries of its last chunk are read one by
+  // one.
   pipe.load(stage, rows.cover(), rows.last_whole() * kEntryBytes);
   __syncwarp();
   int const entry = rows.last_whole() + static_cast<int>(threadIdx.x) % kWarpThreads;
@@ -26,8 +27,8 @@ __device__ inline void load_cover(WarpPipe& pipe, int stage, LooseRows<Scalar co
   }
 }
 
-// Stores rows from the stage that holds them as memory will, behind as many entries of others. What
-// shares a chunk with these is stored entry by entry.
+// Stores rows from a stage that holds them as memory will, with as many entries before them in the
+// first chunk. Entries that share a chunk with other rows are stored one by one.
 template <class Scalar>
 __device__ inline void store_rows(WarpPipe& pipe, int stage, LooseRows<Scalar> const& rows) {
   constexpr int kEntryBytes = sizeof(Scalar);

@@ -9,11 +9,11 @@
 #include "rowwise/cuda/stages/stage_rows.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// Rows that follow each other in memory without beginning at multiples of 16 bytes. In shared
-// memory they are moved to where chunks begin, and back.
+// Loose rows follow each other in memory and may begin between multiples of 16 bytes. In shared
+// memory they are moved to where each begins at a chunk, and back.
 namespace zeta::rowwise::cuda {
 
-// Some rows as they lie in memory, and the whole chunks that cover them.
+// Some rows as they lie in memory. The whole chunks that hold them are their cover.
 template <class Scalar>
 struct LooseRows {
   static constexpr int kPerChunk = kChunkBytes / static_cast<int>(sizeof(Scalar));
@@ -21,7 +21,7 @@ struct LooseRows {
   Scalar* begin;
   int entries;
 
-  // Entries of the first chunk that belong to what lies before.
+  // Returns how many entries of the first chunk lie before the rows.
   __device__ int shift() const {
     return static_cast<int>(reinterpret_cast<uintptr_t>(begin) % kChunkBytes / sizeof(Scalar));
   }
@@ -29,7 +29,8 @@ struct LooseRows {
   __device__ Scalar* cover() const { return begin - shift(); }
   __device__ int cover_entries() const { return (end() + kPerChunk - 1) / kPerChunk * kPerChunk; }
 
-  // The first and the last of the chunks that hold nothing else, in entries of the cover.
+  // Return where the chunks that hold nothing but these rows begin and end, in entries of the
+  // cover.
   __device__ int first_whole() const { return (shift() + kPerChunk - 1) / kPerChunk * kPerChunk; }
   __device__ int last_whole() const { return end() / kPerChunk * kPerChunk; }
 };
@@ -50,8 +51,8 @@ class RowMover {
     first_entry_ = first_row * length_ + before * kPerWord<Scalar>;
   }
 
-  // From rows that follow `shift` other entries, to where each begins with a chunk. What lies
-  // behind a row there is -inf.
+  // Moves rows that lie behind `shift` other entries and follow each other to where each begins at
+  // a chunk. What lies behind a row there becomes -inf.
   __device__ void to_chunks(Chunk const* from, int shift, Chunk* to) const {
     auto const* const entries = reinterpret_cast<Bits const*>(from) + shift;
     auto* const words = reinterpret_cast<uint32_t*>(to);
@@ -70,7 +71,7 @@ class RowMover {
         });
   }
 
-  // The way back.
+  // Moves the rows back.
   __device__ void from_chunks(Chunk const* from, Chunk* to, int shift) const {
     auto const* const words = reinterpret_cast<uint32_t const*>(from);
     auto* const entries = reinterpret_cast<Bits*>(to) + shift;
@@ -84,7 +85,7 @@ class RowMover {
   }
 
  private:
-  // Some reads are under way at once.
+  // Several reads are in flight at once.
   template <class Read, class Write>
   __device__ void move(Read const& read, Write const& write) const {
     constexpr int kAtOnce = 8;
@@ -104,13 +105,14 @@ class RowMover {
   static constexpr int kWords = 4 * kChunksPerLane;
 
   struct Place {
-    int word;     // in a stage of rows that begin with chunks
-    int entry;    // its first one, in a stage of rows that follow each other
-    int entries;  // of the row, from it on
+    int word;     // in the stage whose rows begin at chunks
+    int entry;    // its first one, in the stage whose rows follow each other
+    int entries;  // left in the row, from that one on
     bool exists;
   };
 
-  // Of the lane's i-th word. The lanes take theirs in such orders that they use different banks.
+  // Returns the place of the lane's i-th word. The lanes take their words in different orders, so
+  // that they use different banks.
   __device__ Place place_of(int i) const {
     int const own = i ^ lane_;
     if constexpr (Chunks == kChunksPerLane) {
@@ -130,10 +132,10 @@ class RowMover {
 
   int lane_;
   int length_;
-  int first_word_;  // that is this lane's
+  int first_word_;  // of this lane
   int first_entry_;
-  int rows_;   // of this lane
-  int words_;  // of a row, from the lane's first on
+  int rows_;   // of the stage, from the lane's first one on
+  int words_;  // of a row, from the lane's first one on
   int entries_;
 };
 

@@ -12,11 +12,11 @@
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/ordered_key.h"
 
-// The k-th largest entry of a row that lies in registers, by counting.
+// Finds the k-th largest entry of a row in registers by counting.
 namespace zeta::rowwise::cuda {
 
-// The k largest entries of a row are those above `high`, and the first `kept` of those that lie
-// above `low` only.
+// The k largest entries of a row are those above `high`, and the first `kept` of those that are
+// above `low` but not above `high`.
 template <class Scalar>
 struct RowLimit {
   Scalar low;
@@ -31,8 +31,8 @@ __device__ inline Scalar scalar_of_key(int key) {
   return scalar_of<Scalar>(static_cast<key_t<Scalar>>(key));
 }
 
-// Two numbers of the type, as keys: at least k entries of a row lie above one, at most k above the
-// other.
+// Two numbers of the type, as keys. At least k entries of a row lie above `low`, and at most k lie
+// above `high`.
 template <class Scalar>
 struct LimitBracket {
   int low;
@@ -43,9 +43,9 @@ struct LimitBracket {
     return static_cast<unsigned>(high) - static_cast<unsigned>(low);
   }
 
-  // A number between them. All entries may equal the largest one, so what is next to that comes
-  // first. Then the middle of both; where ties let that go on, the middle of their keys now and
-  // then, which ends it whatever numbers they are.
+  // Returns a number between them. The first one is next to `high`, since all entries may equal the
+  // largest. The others are the middle of both. Ties may keep that from ending, so every second one
+  // after kMostMiddles is the middle of the keys, which ends the search whatever the numbers are.
   __device__ int pivot(int step) const {
     if (step == 0) return high - 1;
     if (step > kMostMiddles && step % 2 == 0) return low + static_cast<int>(width() / 2);
@@ -58,8 +58,8 @@ struct LimitBracket {
 
 }  // namespace detail
 
-// Of a row that has `count` > k entries above `low`, one of the type's numbers. For other rows all
-// that lie above `low` are kept. All lanes of the warp, or threads of the block, call it.
+// Finds the limit of a row that has `count` > k entries above `low`. If `count` is at most k, the
+// limit keeps all of them. All lanes of the warp, or threads of the block, call it.
 template <class Scalar, int Chunks, class Rows>
 __device__ inline RowLimit<Scalar> find_limit(Rows const& rows,
                                               RowWords<Scalar, Chunks> const& words, Scalar low,

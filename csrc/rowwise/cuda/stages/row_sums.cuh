@@ -8,11 +8,12 @@
 #include "rowwise/cuda/stages/stage_rows.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// What the lanes of a row of a stage find out together. All lanes of the warp call each function.
+// Sums and maxima over the lanes that share a row of a stage. All lanes of the warp call each
+// function.
 namespace zeta::rowwise::cuda {
 
-// The sum over the lanes of a row, two of which are always added: were one lane a case of its own,
-// the compiler would make all that this is part of twice.
+// Returns the sum over the lanes of a row. The loop runs once even if a row has one lane: if that
+// were a case of its own, the compiler would make two copies of the code that calls this.
 template <int Chunks, class Value>
 __device__ inline Value sum_of_row(LaneRows<Chunks> const& rows, Value own) {
   if constexpr (Chunks < kChunksPerLane) return own;
@@ -33,7 +34,7 @@ __device__ inline Value sum_of_row(LaneRows<Chunks> const& rows, Value own) {
   return own;
 }
 
-// The largest number of the lanes', NaN if one of them is.
+// Returns the largest number of the lanes of a row, or NaN if one of them is NaN.
 template <int Chunks>
 __device__ inline float largest_of_row(LaneRows<Chunks> const& rows, float own) {
 #pragma unroll 1
@@ -43,7 +44,7 @@ __device__ inline float largest_of_row(LaneRows<Chunks> const& rows, float own) 
   return own;
 }
 
-// Of the lanes before this one, and of all.
+// Sums over the lanes of a row before this one, and over all its lanes.
 struct RowCounts {
   int before;
   int total;
@@ -60,13 +61,15 @@ __device__ inline RowCounts counts_of_row(LaneRows<Chunks> const& rows, int own)
   return {sum - own, __shfl_sync(kAllLanes, sum, rows.lanes() - 1, rows.lanes())};
 }
 
-// Whether a flag is set in some lane that works on the same rows, or on others in step with them.
+// Whether a flag is set in any lane of the warp, whichever row it works on. All rows of a warp go
+// through loops together.
 template <int Chunks>
 __device__ inline bool any_of_rows(LaneRows<Chunks> const&, bool flag) {
   return __any_sync(kAllLanes, flag) != 0;
 }
 
-// Makes lists of the lanes' numbers one of the row's. `fill` is below all of them.
+// Merges the lists of a row's lanes into that of the row. The last argument is a word that is not
+// above any in the lists.
 template <int Chunks, class Largest, class Word>
 __device__ inline void merge_over_row(LaneRows<Chunks> const& rows, Largest& largest, Word) {
   if constexpr (Chunks == kChunksPerLane) largest.merge_lanes(rows.lanes());

@@ -7,10 +7,10 @@
 #include "rowwise/cuda/stages/row_sums.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// A row of a stage in the registers of its lanes.
+// Holds a row of a stage in the registers of its lanes.
 namespace zeta::rowwise::cuda {
 
-// What a lane holds of one row.
+// The words of one row that a lane holds.
 template <class Scalar, int Chunks>
 class RowWords {
  public:
@@ -37,7 +37,7 @@ class RowWords {
     return mapped(i, [](Word word) { return word; });
   }
 
-  // Writes function(word) in place of each.
+  // Writes function(word) to the stage in place of each word.
   template <class Rows, class Function>
   __device__ void map(Rows const& rows, Chunk* row, Function const& function) const {
 #pragma unroll
@@ -46,7 +46,7 @@ class RowWords {
     }
   }
 
-  // How many of the row's numbers equal that of `word`.
+  // Returns how many of the row's numbers equal the number that `word` repeats.
   template <class Rows>
   __device__ int count_equal(Rows const& rows, Word word) const {
     Word counts = word_of<Scalar>(0);
@@ -55,7 +55,7 @@ class RowWords {
     return sum_of_row(rows, static_cast<int>(sum_of_numbers(counts)));
   }
 
-  // How many lie above it.
+  // Returns how many of the row's numbers lie above it.
   template <class Rows>
   __device__ int count_above(Rows const& rows, Word word) const {
     if constexpr (kPerWord<Scalar> == 1) {
@@ -81,8 +81,8 @@ class RowWords {
   Word words_[kCount];
 };
 
-// The largest numbers of a lane's chunks: a word for each, of which a number is the largest of
-// those in the same place of the chunk's words. NaN if one of them is.
+// The maxima of a lane's chunks, a word for each. The halves of a pair are the maxima of those
+// halves of the chunk's words. A maximum is NaN if one of its numbers is.
 template <class Scalar, int Chunks>
 class ChunkMaxima {
  public:
@@ -99,7 +99,7 @@ class ChunkMaxima {
 
   __device__ Word operator[](int i) const { return words_[i]; }
 
-  // Of the row.
+  // Returns the maximum of the row, which is NaN if one of its numbers is.
   template <class Rows>
   __device__ float largest(Rows const& rows) const {
     Word of_lane = words_[0];

@@ -9,7 +9,7 @@
 #include "rowwise/cuda/stages/stage_rows.cuh"
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 
-// How a dense tensor of short rows passes through the stages of all warps.
+// Passes a dense tensor of short rows through the stages of all warps.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar, int Chunks>
@@ -23,8 +23,8 @@ class StagePasses {
         target_(target),
         source_(source) {}
 
-  // Calls change(stage, first_row) for the stages that fall to this warp. The rows of each are read
-  // from the source before, and stored to the target after.
+  // Calls change(stage, first_row) for each stage that falls to this warp. The rows of the stage
+  // are read from the source before, and stored to the target afterwards.
   template <class Change>
   __device__ void for_each(Change const& change) {
     int64_t const count = (rows_.rows - 1) / rows_.rows_per_stage + 1;

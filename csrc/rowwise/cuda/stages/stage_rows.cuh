@@ -7,39 +7,39 @@
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/tuning.h"
 
-// Rows of up to a stage: how a dense tensor of them passes through the stages, and which chunks of
-// a stage are a lane's.
+// Rows that fit into a stage: how a dense tensor of them passes through the stages, and which
+// chunks of a stage belong to a lane.
 namespace zeta::rowwise::cuda {
 
 // A dense tensor of rows.
 struct StagedRows {
   int64_t rows;
   int length;
-  int chunks_per_row;  // in a stage, where each row begins with a chunk
+  int chunks_per_row;  // in a stage, where each row begins at a chunk
   int rows_per_stage;
   int lanes_per_row;  // a power of two
   int stages;         // of a warp
-  bool is_loose;      // rows do not begin with a chunk in memory
+  bool is_loose;      // rows may begin between multiples of 16 bytes in memory
 };
 
-// Where the support of each of these rows goes, as rowwise/saved_support.h has it.
+// Where the support of each of these rows is written, in the format of rowwise/saved_support.h.
 struct StagedSupport {
-  int32_t* begin;  // null if nobody asks for it
+  int32_t* begin;  // null if the caller does not want it
   int64_t stride;  // from row to row
   int capacity;
 
   __device__ bool is_wanted() const { return begin != nullptr; }
 
-  // Null for what is no row. `row` counts from the first of a stage.
+  // Returns null if the row does not exist. `row` counts from the first row of a stage.
   __device__ int32_t* of(StagedRows const& rows, int64_t first_row, int row) const {
     bool const exists = row < rows.rows_per_stage && first_row + row < rows.rows;
     return exists ? begin + (first_row + row) * stride : nullptr;
   }
 };
 
-// The part of a stage that is a lane's: kChunksPerLane neighbouring chunks where rows fill their
-// places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one. What
-// takes rows of stages takes those of BlockRows, too.
+// The part of a stage that belongs to a lane: kChunksPerLane neighbouring chunks, if rows fill
+// their places. With Chunks < kChunksPerLane these are several rows, else a row or a part of one.
+// Functions that take LaneRows take BlockRows, too.
 template <int Chunks>
 class LaneRows {
  public:
@@ -52,30 +52,30 @@ class LaneRows {
 
   __device__ int lane() const { return lane_; }
 
-  // Lanes that have a part of one row, which are neighbours, and which of them this is.
+  // Return the number of neighbouring lanes that share a row, and this lane's rank among them.
   __device__ int lanes() const { return lanes_; }
   __device__ int rank() const { return lane_ & (lanes_ - 1); }
 
-  // The row of the stage that is this lane's i-th.
+  // Returns the number, in the stage, of this lane's i-th row.
   __device__ int row(int i) const {
     if constexpr (Chunks == kChunksPerLane) return lane_ / lanes_;
     return lane_ * kRows + (i ^ (lane_ % kChunksPerLane) / Chunks);
   }
 
-  // The chunk of the row that is this lane's i-th. They are taken in such an order that
-  // neighbouring lanes read from different banks.
+  // Returns the number, in the row, of this lane's i-th chunk. Neighbouring lanes take their chunks
+  // in different orders, so that they read from different banks.
   __device__ int chunk(int i) const { return first_chunk() + place(i); }
   __device__ int first_chunk() const { return rank() * Chunks; }
 
-  // Of these chunks, the how manieth from the left it is.
+  // Returns the position of that chunk among the lane's chunks in memory.
   __device__ int place(int i) const { return i ^ (lane_ % Chunks); }
 
   __device__ bool has(int chunk) const { return chunk < chunks_per_row_; }
 
-  // Chunks of the row in the stages of other warps, before those in this one.
+  // Returns how many chunks of the row lie before this stage, in the stages of other warps.
   __device__ static constexpr int chunks_before() { return 0; }
 
-  // Where the lane's i-th row begins.
+  // Returns where the lane's i-th row begins.
   __device__ Chunk* begin(Chunk* stage, int i) const { return stage + row(i) * chunks_per_row_; }
 
  private:

@@ -14,22 +14,23 @@
 #include <cuda/ptx>
 #endif
 
-// A warp's own stages of shared memory, through which a tensor passes: a stage is loaded while
-// others are worked on, changed in place, and stored whole. Nothing waits for another warp.
+// Each warp passes a tensor through its own stages of shared memory: it loads a stage while it
+// works on others, changes it in place, and stores it whole. No warp waits for another.
 namespace zeta::rowwise::cuda {
 
-// What one lane reads or writes at once.
+// A chunk is a 16-byte vector, which one lane reads or writes at once.
 using Chunk = uint4;
 static_assert(sizeof(Chunk) == kChunkBytes);
 
 namespace detail {
 
-// How stages are copied, one lane for all (bulk) or each its own chunks.
+// How stages are copied. With kBulk and kLate, lane 0 starts the copy of a whole stage; else each
+// lane copies its own chunks.
 enum class Copies {
-  kBulk,   // by the copy engine, with an mbarrier for each stage
-  kAsync,  // by cp.async, counted in groups; stored by the lanes
+  kBulk,   // by bulk copies, with an mbarrier for each stage
+  kAsync,  // loaded by cp.async, in groups that are counted; stored by the lanes
   kPlain,  // loaded and stored by the lanes
-  kLate,   // in tests on the CPU: each copy takes place as late as a GPU may do it
+  kLate,   // in tests on the CPU: each copy takes place as late as it may on a GPU
 };
 
 #if !defined(__CUDACC__)
@@ -44,42 +45,44 @@ inline constexpr Copies kCopies = Copies::kPlain;
 
 }  // namespace detail
 
-// Calls are made by all lanes of a warp. A warp goes round its stages 0 to kStages - 1: it loads
+// All lanes of a warp call each function. A warp goes round its stages 0 to kStages - 1: it loads
 // stage i while it works on others, waits for it, changes it, and stores it.
 class WarpPipe {
  public:
-  // Of shared memory for `stages`: less than kStages if that is all that the warp will load, one
-  // more if it uses the spare one.
+  // Each warp of the block has shared memory for `stages` stages: for fewer than kStages if the
+  // warp loads no more, and for one more if it uses the spare one.
   __device__ explicit WarpPipe(int stages, int chunks_per_stage = kStageChunks);
 
   __device__ Chunk* stage(int number) const { return stages_ + number * chunks_; }
 
-  // One behind those that are loaded.
+  // Returns the stage behind those that are loaded.
   __device__ Chunk* spare() const { return spare_; }
 
-  // Begins to load a stage. What the warp did with it before has to be behind a store() of the
-  // stage, and at most one later store may be under way. `source` and `bytes` are multiples of 16.
+  // Begins to load a stage. If the warp has used the stage before, it has called store() for it,
+  // and then for another one: this waits for all stores but the last. `source` and `bytes` are
+  // multiples of 16.
   __device__ void load(int number, void const* source, int bytes);
 
   // Ends a turn in which at most one stage was loaded.
   __device__ void end_turn();
 
-  // Waits for the load of a stage that was begun kStages - 1 turns ago. `phase` is 0 for the first
-  // load of the stage and changes with each.
+  // Waits for the load of a stage, which was begun kStages - 1 turns ago. `phase` is 0 for the
+  // first load of the stage and changes with each.
   __device__ void wait(int number, int phase);
 
-  // Begins to store what the lanes made of a stage, from one of its chunks on.
+  // Begins to store `bytes` of a stage, from chunk `first_chunk` on, as the lanes have changed it.
   __device__ void store(int number, int first_chunk, void* target, int bytes);
 
-  // Until all stores but the last one have left their stages, which may then be written again.
+  // Waits until all stores but the last one have read their stages, which may then be written
+  // again.
   __device__ void wait_for_older_stores();
 
-  // Before the block ends.
+  // Waits until all stores have read their stages. The warp calls this before the block ends.
   __device__ void finish();
 
-  // Goes round the stages: of `count` loads of the whole grid, this warp calls load(number, stage)
-  // for every one that falls to it, some ahead, and work(number, stage) once it is there, which
-  // ends with a store of the stage.
+  // Goes round the stages. For each of the grid's `count` loads that falls to this warp, it calls
+  // load(number, stage), kStages - 1 turns ahead, and work(number, stage) once the stage is loaded.
+  // work() ends with a store of the stage.
   template <class Load, class Work>
   __device__ void for_each(int64_t count, Load const& load, Work const& work);
 
@@ -91,7 +94,7 @@ class WarpPipe {
   uint64_t* barriers_;
 
 #ifndef __CUDACC__
-  // What lane 0 has begun and not yet done.
+  // A copy that lane 0 has begun and that has not yet taken place.
   struct Copy {
     void* to = nullptr;
     void const* from = nullptr;
@@ -100,7 +103,7 @@ class WarpPipe {
   static void end(Copy& copy);
 
   Copy loads_[kStages];
-  int phases_[kStages] = {};  // of the next load
+  int phases_[kStages] = {};  // of the load that is waited for next
   Copy last_store_;
   Copy store_before_;
 #endif
@@ -193,7 +196,7 @@ __device__ inline void WarpPipe::store(int number, int first_chunk, void* target
 #elif defined(__CUDA_ARCH__)
   namespace ptx = ::cuda::ptx;
   if constexpr (detail::kCopies == detail::Copies::kBulk) {
-    // What each lane has written is to be seen by the copy engine.
+    // This makes what each lane has written visible to the bulk copy.
     ptx::fence_proxy_async(ptx::space_shared);
     __syncwarp();
     if (lane_ != 0) return;
@@ -244,7 +247,7 @@ __device__ inline void WarpPipe::for_each(int64_t count, Load const& load, Work 
   int64_t const step = static_cast<int64_t>(gridDim.x) * warps;
   int64_t const first =
       static_cast<int64_t>(blockIdx.x) * warps + static_cast<int>(threadIdx.x) / kWarpThreads;
-  // Turns before the first one only load. A turn loads the stage that the turn before has left.
+  // Turns before `first` only load. A turn loads the stage that the turn before has stored.
   int64_t number = first - (kStages - 1) * step;
   int stage = 1;
   int phase = 1;

@@ -14,8 +14,8 @@
 #include <cuda_fp16.h>
 #endif
 
-// Numbers as a thread computes with them: a float or a double, or two numbers of 16 bits, which one
-// instruction takes together. What is said of a number holds for each half of a pair.
+// A word is what a thread computes with: a float, a double, or a pair of numbers of 16 bits, which
+// one instruction takes together. The functions of numbers below act on each half of a pair.
 namespace zeta::rowwise::cuda {
 
 template <class Scalar>
@@ -78,12 +78,12 @@ __device__ inline float high(Pair<BFloat16> x) {
   return rowwise::detail::float_from_bits(x.bits & 0xffff0000U);
 }
 
-// Of floats that are numbers of the type.
+// Makes a pair of two floats that are numbers of the type.
 __device__ inline Pair<BFloat16> of_halves(float low, float high) {
   return {rowwise::detail::bits_of(low) >> 16 | (rowwise::detail::bits_of(high) & 0xffff0000U)};
 }
 
-// A function of numbers as one of pairs, rounded once.
+// Applies a function of numbers to the halves of pairs. Its results are rounded once.
 template <class Scalar, class Function, class... Pairs>
 __device__ inline Pair<Scalar> for_halves(Function const& function, Pairs... pairs) {
   uint32_t const low_bits = narrow<Scalar>(function(low(pairs)...)).bits;
@@ -93,7 +93,7 @@ __device__ inline Pair<Scalar> for_halves(Function const& function, Pairs... pai
 
 }  // namespace detail
 
-// The larger of two numbers, and the smaller: of a number and a NaN, the number.
+// Return the larger and the smaller of two numbers. If one of them is NaN, they return the other.
 __device__ inline float larger(float a, float b) { return fmaxf(a, b); }
 __device__ inline float smaller(float a, float b) { return fminf(a, b); }
 __device__ inline double larger(double a, double b) { return fmax(a, b); }
@@ -125,7 +125,7 @@ __device__ inline Pair<Scalar> smaller(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
-// The larger of two numbers, NaN if one of them is.
+// Returns the larger of two numbers, or NaN if one of them is NaN.
 __device__ inline float larger_or_nan(float a, float b) {
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
   float result;
@@ -149,13 +149,13 @@ __device__ inline Pair<Scalar> larger_or_nan(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
-// Neither infinite nor NaN.
+// Whether x is neither infinite nor NaN.
 template <class Real>
 __device__ inline bool is_finite(Real x) {
   return x < INFINITY && x > -INFINITY;
 }
 
-// 1 where the numbers are equal, else 0.
+// Returns 1 where the numbers are equal, else 0.
 __device__ inline float one_where_equal(float a, float b) {
 #ifdef __CUDA_ARCH__
   float result;
@@ -175,7 +175,7 @@ __device__ inline Pair<Scalar> one_where_equal(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
-// All bits where a is not below b, else none.
+// Returns all bits set where a >= b, else none.
 __device__ inline uint32_t bits_where_not_below(float a, float b) {
 #ifdef __CUDA_ARCH__
   uint32_t result;
@@ -199,7 +199,8 @@ __device__ inline uint32_t bits_where_not_below(Pair<Scalar> a, Pair<Scalar> b) 
 #endif
 }
 
-// The sign bit of a sum or a difference. A GPU makes no NaN that has one.
+// Returns the sign bit of a sum or a difference, which is 0 for NaN: a GPU makes no NaN with a
+// sign.
 __device__ inline uint32_t sign_of_sum(float x) {
 #ifndef __CUDA_ARCH__
   if (x != x) return 0;
@@ -207,11 +208,11 @@ __device__ inline uint32_t sign_of_sum(float x) {
   return rowwise::detail::bits_of(x) >> 31;
 }
 
-// 1 if a is above b, else 0: the sign of a difference, which can be shifted or added up where it
-// lies. b is made no -0, from which the difference of 0 would be -0.
+// Returns 1 if a is above b, else 0. The result is the sign of a difference, which can be shifted
+// or added up as it is. Adding 0 keeps b from being -0, since -0 - 0 would be -0.
 __device__ inline uint32_t is_above(float a, float b) { return sign_of_sum((b + 0.0F) - a); }
 
-// 1 where a is above b, else 0.
+// Returns 1 where a is above b, else 0.
 template <class Scalar>
 __device__ inline Pair<Scalar> one_where_above(Pair<Scalar> a, Pair<Scalar> b) {
 #ifdef __CUDA_ARCH__
@@ -225,7 +226,8 @@ __device__ inline Pair<Scalar> one_where_above(Pair<Scalar> a, Pair<Scalar> b) {
   return {low * kOne | high * (kOne << 16)};
 }
 
-// All bits set where a is above b, else none. Without predicates, of which there are few.
+// Returns all bits set where a is above b, else none. It needs no predicates, of which there are
+// few.
 template <class Scalar>
 __device__ inline uint32_t all_where_above(Pair<Scalar> a, Pair<Scalar> b) {
 #ifdef __CUDA_ARCH__
@@ -238,7 +240,7 @@ __device__ inline uint32_t all_where_above(Pair<Scalar> a, Pair<Scalar> b) {
   return ((0 - low) & 0xffffU) | (0 - high) << 16;
 }
 
-// a where it is above b, else 0.
+// Returns a where it is above b, else 0.
 __device__ inline float zero_unless_above(float a, float b) { return a > b ? a : 0.0F; }
 
 template <class Scalar>
@@ -246,7 +248,7 @@ __device__ inline Pair<Scalar> zero_unless_above(Pair<Scalar> a, Pair<Scalar> b)
   return {a.bits & all_where_above(a, b)};
 }
 
-// The nearest number of [0, 1]; 0 for NaN. It costs nothing where it follows a sum or a product.
+// Returns the number of [0, 1] nearest to x, or 0 for NaN. This is free after a sum or a product.
 __device__ inline float clamped(float x) {
 #ifdef __CUDA_ARCH__
   return __saturatef(x);
@@ -255,7 +257,7 @@ __device__ inline float clamped(float x) {
 #endif
 }
 
-// a * b + c, rounded once.
+// Returns a * b + c, rounded once.
 __device__ inline float fused(float a, float b, float c) { return fmaf(a, b, c); }
 
 template <class Scalar>
@@ -285,7 +287,7 @@ __device__ inline Pair<Scalar> product(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
-// a + b, rounded once.
+// Returns a + b, rounded once.
 __device__ inline float sum(float a, float b) { return a + b; }
 
 template <class Scalar>
@@ -297,7 +299,7 @@ __device__ inline Pair<Scalar> sum(Pair<Scalar> a, Pair<Scalar> b) {
 #endif
 }
 
-// Of all numbers of a word.
+// Returns the sum of the numbers of a word.
 __device__ inline float sum_of_numbers(float x) { return x; }
 
 template <class Scalar>
@@ -305,13 +307,13 @@ __device__ inline float sum_of_numbers(Pair<Scalar> x) {
   return detail::low(x) + detail::high(x);
 }
 
-// The halves in the other order.
+// Returns a pair with its halves swapped.
 template <class Scalar>
 __device__ inline Pair<Scalar> swapped(Pair<Scalar> x) {
   return {x.bits << 16 | x.bits >> 16};
 }
 
-// A word of 32 bits as it lies in memory.
+// Convert between a word of 32 bits and its bits in memory.
 template <class Word>
 __device__ inline Word word_from_bits(uint32_t bits) {
   return {bits};
@@ -327,7 +329,7 @@ __device__ inline uint32_t bits_of_word(Pair<Scalar> word) {
 }
 __device__ inline uint32_t bits_of_word(float word) { return rowwise::detail::bits_of(word); }
 
-// A chunk of equal words, as it lies in memory.
+// Returns a chunk that repeats a word.
 template <class Word>
 __device__ inline uint4 chunk_of_words(Word word) {
   if constexpr (sizeof(Word) == 8) {
@@ -340,7 +342,7 @@ __device__ inline uint4 chunk_of_words(Word word) {
   }
 }
 
-// One of the numbers of a word, which are counted in the order of memory.
+// Returns one of the numbers of a word. They are counted in the order of memory.
 template <class Scalar>
 __device__ inline float number(Pair<Scalar> word, int half) {
   return half == 0 ? detail::low(word) : detail::high(word);
@@ -348,7 +350,7 @@ __device__ inline float number(Pair<Scalar> word, int half) {
 __device__ inline float number(float word, int) { return word; }
 __device__ inline double number(double word, int) { return word; }
 
-// A word of one number throughout. The float is one of the type's, or is rounded to the nearest.
+// Returns a word that repeats x, rounded to the nearest number of the type.
 template <class Scalar>
 __device__ inline word_t<Scalar> word_of(float x) {
   if constexpr (kPerWord<Scalar> == 1) {
@@ -363,7 +365,8 @@ __device__ inline word_t<Scalar> word_of(float x) {
   }
 }
 
-// A word of the nearest of the type's numbers, in the order of memory.
+// Returns a word of the given numbers in the order of memory, each rounded to the nearest number of
+// the type.
 template <class Scalar>
 __device__ inline word_t<Scalar> word_of_numbers(float const (&numbers)[kPerWord<Scalar>]) {
   if constexpr (kPerWord<Scalar> == 1) {
@@ -380,7 +383,7 @@ __device__ inline word_t<Scalar> word_of_numbers(float const (&numbers)[kPerWord
   }
 }
 
-// The nearest of the type's numbers.
+// Returns the number of the type that is nearest to x.
 template <class Scalar>
 __device__ inline Scalar nearest(float x) {
   if constexpr (kPerWord<Scalar> == 1) {
@@ -390,15 +393,15 @@ __device__ inline Scalar nearest(float x) {
   }
 }
 
-// The next lower one of the type's numbers.
+// Returns the largest number of the type that is below x.
 template <class Scalar>
 __device__ inline Scalar next_below(Scalar x) {
   int const key = selection_key(x);
-  // -1 is the key of -0.
+  // Key 0 is that of 0, and key -1 would be that of -0, which is not below 0.
   return scalar_of<Scalar>(static_cast<key_t<Scalar>>(key == 0 ? -2 : key - 1));
 }
 
-// The largest of the type's numbers that is not above x.
+// Returns the largest number of the type that is not above x.
 template <class Scalar>
 __device__ inline Scalar nearest_below(float x) {
   Scalar const result = nearest<Scalar>(x);
@@ -406,7 +409,7 @@ __device__ inline Scalar nearest_below(float x) {
   return widen(result) > x ? next_below(result) : result;
 }
 
-// A word of one of the type's numbers throughout.
+// Returns a word that repeats a number of the type.
 template <class Scalar>
 __device__ inline word_t<Scalar> repeated(Scalar x) {
   if constexpr (kPerWord<Scalar> == 1) {
@@ -416,7 +419,7 @@ __device__ inline word_t<Scalar> repeated(Scalar x) {
   }
 }
 
-// A weight as a float that is rounded to the type's numbers as the weight itself would be.
+// Converts a weight to a float. Rounding that to the type gives what rounding the weight gives.
 template <class Scalar>
 __device__ inline float narrowed_to_float(double weight) {
   return kPerWord<Scalar> == 1 ? static_cast<float>(weight) : rowwise::detail::round_to_odd(weight);
