@@ -29,9 +29,12 @@ class ShortPasses {
     maxima_ = maxima;
     Floats const thresholds =
         raise_thresholds(columns, count, maxima, lowest, tuning::kMostEstimates);
-    floors_ = terms(maxima + thresholds) - 1;
+    // No term of a row with an infinite maximum, or a NaN, is above its floor: sums of the lowest
+    // terms of kLongest entries would not fit into 32 bits.
+    Keys const is_finite = maxima - maxima == 0;
+    floors_ = is_finite ? terms(maxima + thresholds) - 1 : Keys{} + mappings::ShortTerms::kOne;
     sum_up(columns, count);
-    Keys const is_capped = (counts_ > k_) & (maxima == maxima);
+    Keys const is_capped = counts_ > k_;
     has_capped_ = any_lane(is_capped);
     if (has_capped_) {
       keep_largest(columns, count, is_capped);
@@ -62,7 +65,7 @@ class ShortPasses {
     while (true) {
       Keys sums = {};
       counts_ = Keys{};
-      least_ = Floats{} + INFINITY;
+      least_ = maxima_;
       for (int i = 0; i < count; ++i) {
         Keys const term = terms(columns[i]);
         Keys const is_above = term > floors_;
