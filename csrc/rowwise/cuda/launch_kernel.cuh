@@ -19,15 +19,8 @@ inline unsigned blocks_for(int64_t count, int64_t per_block) {
   return static_cast<unsigned>(std::min<int64_t>((count + per_block - 1) / per_block, INT32_MAX));
 }
 
-// Return the block of kernels whose warps work independently, and that of kernels for rows side by
-// side.
-inline dim3 block_of_warps() { return {kWarpThreads, kWarpsPerBlock}; }
+// Returns the block of kernels for rows side by side.
 inline dim3 block_of_columns() { return {kColumnRows, kThreadsPerColumnRow}; }
-
-// Returns a grid that has a row of blocks for each row, a block for each of its parts.
-inline dim3 grid_of_parts(int64_t rows, int parts) {
-  return {static_cast<unsigned>(parts), static_cast<unsigned>(rows)};
-}
 
 // Finds whether a kernel's code for the current device waits for the kernel before it by itself, so
 // that it may start early (dependent_launch.cuh). Code compiled for a GPU before 9.0 does not, even

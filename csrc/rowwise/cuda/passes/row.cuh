@@ -212,36 +212,4 @@ struct EntriesIf {
   }
 };
 
-// Pieces of a contiguous row that a group's threads keep in registers.
-template <class Scalar, int Pieces>
-class Tile {
- public:
-  // Reads the pieces from `first_piece` on, as many as have room. Entries outside the row are -inf.
-  template <class Group>
-  __device__ Tile(Group const& group, ContiguousRow<Scalar const> const& row, int first_piece)
-      : first_column_(row.first_column(first_piece + group.rank())),
-        step_(group.threads() * ContiguousRow<Scalar>::kPerPiece) {
-#pragma unroll
-    for (int i = 0; i < Pieces; ++i) pieces_[i] = row.load(first_column(i));
-  }
-
-  template <class Group, class Visit>
-  __device__ void for_each(Group const&, Visit const& visit) const {
-#pragma unroll
-    for (int i = 0; i < Pieces; ++i) {
-#pragma unroll
-      for (int j = 0; j < Piece<Scalar>::kEntries; ++j) {
-        visit(first_column(i) + j, pieces_[i].entries[j]);
-      }
-    }
-  }
-
- private:
-  __device__ int first_column(int i) const { return first_column_ + i * step_; }
-
-  Piece<Scalar> pieces_[Pieces];
-  int first_column_;
-  int step_;
-};
-
 }  // namespace zeta::rowwise::cuda

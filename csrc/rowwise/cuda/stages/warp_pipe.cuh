@@ -73,10 +73,6 @@ class WarpPipe {
   // Begins to store `bytes` of a stage, from chunk `first_chunk` on, as the lanes have changed it.
   __device__ void store(int number, int first_chunk, void* target, int bytes);
 
-  // Waits until all stores but the last one have read their stages, which may then be written
-  // again.
-  __device__ void wait_for_older_stores();
-
   // Waits until all stores have read their stages. The warp calls this before the block ends.
   __device__ void finish();
 
@@ -214,18 +210,6 @@ __device__ inline void WarpPipe::store(int number, int first_chunk, void* target
     to[chunk] = from[chunk];
   }
   __syncwarp();
-#endif
-}
-
-__device__ inline void WarpPipe::wait_for_older_stores() {
-#ifndef __CUDACC__
-  if (lane_ == 0) end(store_before_);
-  __syncwarp();
-#elif defined(__CUDA_ARCH__)
-  if constexpr (detail::kCopies == detail::Copies::kBulk) {
-    if (lane_ == 0) ::cuda::ptx::cp_async_bulk_wait_group_read(::cuda::ptx::n32_t<1>());
-    __syncwarp();
-  }
 #endif
 }
 
