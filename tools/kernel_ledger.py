@@ -310,8 +310,6 @@ def trips_of_blocks(warps: int) -> dict[str, float]:
         r"^merge_lanes: .*\nmerge_over_row: .*\blists\b": log2(warps),
         "^merge_lanes: ": log2(WARP),
         "^merge_over_row: while": log2(warps),
-        "^sum_of_row: ": warps - 1,
-        "^(largest|counts)_of_row: ": warps,
         "^running_sum: ": log2(WARP),
     }
 

@@ -89,9 +89,10 @@ template <class Scalar>
 struct FoundCandidates {
   using Mask = typename LaneEntries<Scalar, kChunksPerLane>::Mask;
 
-  float maximum;   // of the segment; NaN if an entry is
-  Mask mask = 0;   // empty if the maximum is infinite or NaN
-  Scalar bound{};  // all candidates are above this
+  float maximum;          // of the segment; NaN if an entry is
+  Mask mask = 0;          // empty if the maximum is infinite or NaN
+  Scalar bound{};         // all candidates are above this
+  RowCounts counts = {};  // of the mask
 };
 
 // Finds the k largest entries of a segment that are within the mapping's reach, for k up to the
@@ -115,10 +116,12 @@ __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk 
   float const reach = Mapping(found.maximum, fixed).lower_bound();
   found.bound = nearest_below<Scalar>(next_below(last > reach ? last : reach));
   found.mask = Entries::where_above(rows, words, repeated(found.bound));
-  if (sum_of_row(rows, Entries::count(found.mask)) <= k) return found;
+  found.counts = counts_of_row(rows, Entries::count(found.mask));
+  if (found.counts.total <= k) return found;
   auto const above_last = Entries::where_above(rows, words, repeated(nearest<Scalar>(last)));
   int const left = k - sum_of_row(rows, Entries::count(above_last));
   found.mask &= ~Entries::behind_first(rows, found.mask & ~above_last, left);
+  found.counts = counts_of_row(rows, Entries::count(found.mask));
   return found;
 }
 
@@ -136,6 +139,7 @@ __device__ inline FoundCandidates<Scalar> find_many(BlockRows const& rows, Chunk
       find_candidates(rows, words, maxima, Mapping(found.maximum, fixed), rounding, true, k);
   found.bound = candidates.low;
   found.mask = candidates.above_low & ~candidates.left_out;
+  found.counts = counts_of_row(rows, LaneEntries<Scalar, kChunksPerLane>::count(found.mask));
   return found;
 }
 
@@ -162,7 +166,7 @@ class SegmentWriter {
   // shared memory of the block.
   __device__ void write_ordered(FoundCandidates<Scalar> const& found,
                                 CandidateArray<Scalar, kWarpThreads>& array) const {
-    auto [place, count] = counts_of_row(rows_, Entries::count(found.mask));
+    auto [place, count] = found.counts;
     Entries::for_each_place(found.mask, [&](int entry) { array.set(place++, candidate(entry)); });
     __syncthreads();
     if (rows_.warp() != 0) return;
@@ -184,7 +188,7 @@ class SegmentWriter {
 
   // Writes all candidates, if they have room.
   __device__ void write_all(FoundCandidates<Scalar> const& found) const {
-    auto [place, count] = counts_of_row(rows_, Entries::count(found.mask));
+    auto [place, count] = found.counts;
     SegmentHeader<Key> header = {largest_key<Scalar>(found.maximum), kLeast<Key>, count};
     if (is_finite(found.maximum)) header.bound = selection_key(found.bound);
     if (count > lists_.capacity) {

@@ -2,6 +2,7 @@
 
 #include <cuda_runtime.h>
 
+#include <cmath>
 #include <cstdint>
 #include <type_traits>
 
@@ -73,49 +74,59 @@ class BlockRows {
   mutable int turn_ = 0;
 };
 
+namespace detail {
+
+// Adds up what `Lanes` neighbouring lanes have, in the same order for each of them.
+template <int Lanes, class Value, class Add>
+__device__ inline Value sum_of_lanes(Value own, Add const& add) {
+#pragma unroll
+  for (int distance = 1; distance < Lanes; distance *= 2) {
+    add(own,
+        shuffle_words(own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); }));
+  }
+  return own;
+}
+
+// What the warps have, added up: each lane takes that of one of them, or `none`.
+template <class Value, class Add>
+__device__ inline Value sum_of_warps(BlockRows const& rows, Value own, Value none, Add const& add) {
+  Value const* const of_warps = rows.exchange(sum_of_lanes<kWarpThreads>(own, add));
+  int const warp = rows.rank() % kMostWarpsPerRow;
+  return sum_of_lanes<kMostWarpsPerRow>(warp < rows.warps() ? of_warps[warp] : none, add);
+}
+
+}  // namespace detail
+
 template <class Value>
 __device__ inline Value sum_of_row(BlockRows const& rows, Value own) {
-  auto const add = [](Value& sum, Value const& other) {
+  return detail::sum_of_warps(rows, own, Value(), [](Value& sum, Value const& other) {
     if constexpr (std::is_arithmetic_v<Value>) {
       sum += other;
     } else {
       sum.add(other);
     }
-  };
-#pragma unroll
-  for (int distance = 1; distance < kWarpThreads; distance *= 2) {
-    add(own, detail::shuffle_words(
-                 own, [&](int word) { return __shfl_xor_sync(kAllLanes, word, distance); }));
-  }
-  Value const* const of_warps = rows.exchange(own);
-  own = of_warps[0];
-#pragma unroll 1
-  for (int warp = 1; warp < rows.warps(); ++warp) add(own, of_warps[warp]);
-  return own;
+  });
 }
 
 __device__ inline float largest_of_row(BlockRows const& rows, float own) {
-#pragma unroll
-  for (int mask = 1; mask < kWarpThreads; mask *= 2) {
-    own = larger_or_nan(own, __shfl_xor_sync(kAllLanes, own, mask));
-  }
-  float const* const of_warps = rows.exchange(own);
-#pragma unroll 1
-  for (int warp = 0; warp < rows.warps(); ++warp) own = larger_or_nan(own, of_warps[warp]);
-  return own;
+  return detail::sum_of_warps(rows, own, -INFINITY, [](float& largest, float other) {
+    largest = larger_or_nan(largest, other);
+  });
 }
 
 __device__ inline RowCounts counts_of_row(BlockRows const& rows, int own) {
   Lanes const lanes(kWarpThreads);
   int const sum = lanes.running_sum(own);
   int const* const of_warps = rows.exchange(lanes.last(sum));
-  RowCounts counts = {sum - own, 0};
-#pragma unroll 1
-  for (int warp = 0; warp < rows.warps(); ++warp) {
-    if (warp < rows.warp()) counts.before += of_warps[warp];
-    counts.total += of_warps[warp];
-  }
-  return counts;
+  int const warp = rows.rank() % kMostWarpsPerRow;
+  int const of_warp = warp < rows.warps() ? of_warps[warp] : 0;
+  RowCounts const counts = {warp < rows.warp() ? of_warp : 0, of_warp};
+  RowCounts const all =
+      detail::sum_of_lanes<kMostWarpsPerRow>(counts, [](RowCounts& sums, RowCounts const& others) {
+        sums.before += others.before;
+        sums.total += others.total;
+      });
+  return {all.before + sum - own, all.total};
 }
 
 __device__ inline bool any_of_rows(BlockRows const&, bool flag) {
