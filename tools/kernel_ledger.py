@@ -748,8 +748,8 @@ class Lists:
 
 @cache
 def lists_of_normal_rows(rows: int, length: int, parts: int, k: int) -> Lists:
-    """For k <= parts, without the rounding of numbers to their type. All warps of a block are taken to
-    be in the same turn."""
+    """Simulates the lists of candidates of rows of normal numbers that are not rounded, for k <= parts.
+    All warps of a block are taken to be in the same turn of the loop."""
     number = tuning()
     generator = random.Random(0)
     ahead, classes = number["kColumnsAhead"], number["kMaximaPerPart"]

@@ -43,8 +43,8 @@ ZETA_HOST_DEVICE constexpr double power_of_two(int exponent) {
 }
 
 // Returns how many fraction bits an integer has: at most 50, so that round_to_integer() works for
-// numbers of up to 2 in magnitude, and fewer for long rows, so that the sum of `length` integers of
-// at most 1 does not exceed 2^62.
+// numbers of up to 2 in magnitude, and fewer for long rows, so that the sum of `length` numbers of
+// at most 1 in magnitude, as integers, does not exceed 2^62.
 ZETA_HOST_DEVICE constexpr int fraction_bits(int64_t length) {
   int bits = 50;
   while (bits > 1 && length > (int64_t{1} << (62 - bits))) --bits;

@@ -17,8 +17,8 @@ namespace zeta::ops {
 // A task of fewer entries costs less than handing it to another thread.
 inline constexpr int64_t kEntriesPerTask = 65536;
 
-// Keeps the first exception that any thread throws and throws it again in the thread that waits for
-// them. A pool of threads may drop part of an exception or print it.
+// Keeps the first exception that any thread throws, for rethrow() in the thread that waits for
+// them. A pool of threads may lose the type or the message of an exception, or print it.
 class FirstException {
  public:
   template <class Function>

@@ -16,8 +16,8 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Finds the maxima of the rows of a group, and bounds that all entries of the supports reach, in
-// one pass over the rows.
+// Finds, for each row of a group, its maximum and a lower bound of the entries of its support.
+// Reads the rows once, and again only if one may hold NaN or infinity.
 template <class Scalar>
 class GroupBounds {
  public:
@@ -35,7 +35,8 @@ class GroupBounds {
   }
 
   // Finds the rows' maxima. From the largest entry of each lane of a row's vectors, finds a
-  // threshold that is not above the row's, and a bound that all entries of its support reach.
+  // threshold that is not above the one that the row would have without the limit k, and a lower
+  // bound of the entries of its support.
   [[gnu::noinline]] void find(Scalar const* logits) {
     auto of_group = broadcast<Element>(Numbers::kLowest);
     typename Numbers::Seen seen[kSeen];
@@ -86,7 +87,8 @@ class GroupBounds {
   bool has_nan() const { return has_nan_; }
   bool is_nan(int row) const { return maxima_[row] != maxima_[row]; }
 
-  // Thresholds at or below those of the rows, relative to the maxima.
+  // Thresholds at or below those that the rows would have without the limit k, relative to the
+  // maxima.
   Floats thresholds() const { return thresholds_; }
 
   Floats bounds() const { return bounds_; }

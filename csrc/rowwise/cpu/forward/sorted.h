@@ -18,8 +18,9 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Maps as many rows of 5 to kLongest entries as a vector has lanes of their type, for any k. The
-// rows follow each other without a gap. Each row lies in a lane, and a copy of it is sorted. Only
-// where the walk down the sorted entries ends depends on the numbers.
+// rows follow each other without a gap. Each row lies in a lane, and a copy of it is sorted,
+// without branches that depend on the numbers. Where the walk down the sorted entries ends does,
+// and so do the ways for ties, for NaN, and for half types whose sums ShortTerms cannot hold.
 template <template <class> class MappingOf, class Scalar>
 class SortedForward {
  public:

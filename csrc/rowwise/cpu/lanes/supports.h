@@ -14,9 +14,9 @@
 // ends with a sum over lanes. The passes are those of rows/support.h.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-// Raises thresholds that are at or below those of the rows, and leaves them so, by passes of
-// Michelot's iteration in float over the rows' entries or over some of them. Thresholds are
-// relative to the maxima.
+// Raises thresholds by passes of Michelot's iteration in float over the rows' entries or over some
+// of them. They stay at or below the thresholds that the rows have without a limit k. Thresholds
+// are relative to the maxima.
 inline Floats raise_thresholds(Floats const* columns, int64_t count, Floats maxima,
                                Floats thresholds, int passes) {
   Floats counts = {};

@@ -6,14 +6,14 @@
 
 namespace zeta::rowwise::cuda {
 
-// The threads of a block that have parts of one row. The rows of a block share its barriers, so
-// they go through loops together.
+// The threads of a block that share one row. A barrier is one of the whole block, so all rows of
+// the block have to reach it equally often: any() is true if it is for any of them.
 class PartsOfRow {
  public:
   static constexpr int kScratchBytes = 32;
 
-  // `scratch` has kScratchBytes for each thread of the block. This thread has part `part` of the
-  // row at `place`.
+  // The block has `rows` rows of `parts` parts, and a thread for each part. This one has part
+  // `part` of row number `place`. `scratch` is shared memory, kScratchBytes for each thread.
   __device__ PartsOfRow(void* scratch, int rows, int parts, int place, int part)
       : scratch_(scratch), rows_(rows), parts_(parts), place_(place), part_(part) {}
 

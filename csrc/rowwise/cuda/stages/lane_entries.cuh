@@ -10,11 +10,12 @@
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/saved_support.h"
 
-// A mask has a bit for each entry of a row that lies in a lane's chunks, with lower indices in
-// lower bits. The lanes of a row have their entries in order, so the number of entries before one
-// is a sum over the lanes before.
 namespace zeta::rowwise::cuda {
 
+// The entries of a row that lie in one lane, as masks. Each lane has consecutive chunks of the row,
+// and lower lanes have the earlier ones. A mask has a bit for each entry of the lane, with lower
+// indices in lower bits. So before a marked entry come those of the lanes before, and those in the
+// lower bits of its own lane.
 template <class Scalar, int Chunks>
 class LaneEntries {
  public:
