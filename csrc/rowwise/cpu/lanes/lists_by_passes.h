@@ -29,10 +29,9 @@ class ShortPasses {
     maxima_ = maxima;
     Floats const thresholds =
         raise_thresholds(columns, count, maxima, lowest, tuning::kMostEstimates);
-    // No term of a row with an infinite maximum, or a NaN, is above its floor: sums of the lowest
-    // terms of kLongest entries would not fit into 32 bits.
-    Keys const is_finite = maxima - maxima == 0;
-    floors_ = is_finite ? terms(maxima + thresholds) - 1 : Keys{} + mappings::ShortTerms::kOne;
+    // All terms of [-1, 0] are above the lowest floor, and no lower one is: sums of kLongest lower
+    // ones would not fit into 32 bits. Rows without a list, or that will be NaN, have no others.
+    floors_ = larger(terms(maxima + thresholds), Keys{} - mappings::ShortTerms::kOne) - 1;
     sum_up(columns, count);
     Keys const is_capped = counts_ > k_;
     has_capped_ = any_lane(is_capped);
