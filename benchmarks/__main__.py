@@ -13,7 +13,7 @@ from benchmarks.results import FOLDERS, PARTIAL, RESULTS, Results
 # Seconds for a case, quick and not: enough repetitions for the quartiles of a quiet machine to lie
 # within a few percent. A GPU is quiet.
 SECONDS = {"cpu": (0.25, 0.8), "cuda": (0.02, 0.05)}
-PATIENCE = 4  # times these seconds, where the quartiles lie far apart
+PATIENCE = 3  # times these seconds, where the quartiles lie far apart
 
 
 def main() -> None:
