@@ -103,7 +103,7 @@ else
   echo "| compute-sanitizer | not found | | |" | tee -a "$results/report.md"
 fi
 wait
-step benchmark 200 "$python" -m benchmarks --device cuda --results "$results"
+step benchmark 300 "$python" -m benchmarks --device cuda --results "$results"
 if command -v ncu >/dev/null; then
   step profile 90 "$python" -m benchmarks.profile "$results"
 else
