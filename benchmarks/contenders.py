@@ -13,6 +13,8 @@ from benchmarks.loops import compiled
 from benchmarks.reference import check_backward, check_forward
 from benchmarks.rivals import MAPPINGS
 
+ALPHA = 2.0  # of the sparse softmax
+
 CALLS_IN_LOOP = 100
 
 
@@ -90,10 +92,10 @@ class Contenders:
 
         saving, backward = {
             "zeta": (
-                lambda: zeta._sparse_softmax_with_support(z, k, dim),
-                zeta._sparse_softmax_support_backward,
+                lambda: zeta._entmax_with_support(z, ALPHA, k, dim),
+                zeta._entmax_support_backward,
             ),
-            BY_WEIGHTS: (by_weights, zeta._sparse_softmax_backward),
+            BY_WEIGHTS: (by_weights, zeta._entmax_backward),
         }[name]
         if forward:
             return lambda: _and_gradient(saving(), backward, grad, dim)
@@ -112,4 +114,4 @@ class Contenders:
 def _and_gradient(
     saved: tuple[Tensor, Tensor], backward: Callable[..., Tensor], grad: Tensor, dim: int
 ) -> tuple[Tensor, ...]:
-    return (*saved, backward(grad, saved[1], dim, grad.dtype))
+    return (*saved, backward(grad, saved[1], ALPHA, dim, grad.dtype))

@@ -31,6 +31,14 @@ at::ScalarType check_dtype(char const* name, at::Tensor const& z,
   return z.scalar_type();
 }
 
+void check_alpha(char const* name, double alpha) {
+  TORCH_CHECK(alpha == 2, name, ": expected alpha to be 2, but got ", alpha);
+}
+
+void check_k(char const* name, c10::SymInt const& k) {
+  TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", shown(k));
+}
+
 void check_input_dtype(char const* name, at::ScalarType input_dtype) {
   TORCH_CHECK(c10::isFloatingType(input_dtype), name,
               ": expected input_dtype to be a floating-point dtype, but got ", input_dtype);
@@ -52,16 +60,15 @@ int64_t check_dim(char const* name, int64_t dimensions, int64_t dim) {
   return dim < 0 ? dim + dimensions : dim;
 }
 
-RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
-                           std::optional<at::ScalarType> dtype) {
-  TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", shown(k));
-  return {check_dim(name, z.dim(), dim), check_dtype(name, z, dtype)};
+RowArguments check_forward(char const* name, at::Tensor const& z, Call const& call) {
+  check_alpha(name, call.alpha);
+  check_k(name, call.k);
+  return {check_dim(name, z.dim(), call.dim), check_dtype(name, z, call.dtype)};
 }
 
-RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
-                               int64_t dim, std::optional<at::ScalarType> dtype,
+RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const& call,
                                at::Tensor const& out) {
-  auto const arguments = check_forward(name, z, k, dim, dtype);
+  auto const arguments = check_forward(name, z, call);
   TORCH_CHECK(out.scalar_type() == arguments.dtype, name, ": Expected out tensor to have dtype ",
               arguments.dtype, ", but got ", out.scalar_type(), " instead");
   TORCH_CHECK(out.device() == z.device(), name, ": Expected out tensor to have device ", z.device(),
@@ -70,7 +77,8 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymIn
 }
 
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
-                       int64_t dim, at::ScalarType input_dtype) {
+                       double alpha, int64_t dim, at::ScalarType input_dtype) {
+  check_alpha(name, alpha);
   TORCH_CHECK(is_supported(output.scalar_type()), name,
               ": expected output to have dtype float32, float64, float16 or bfloat16, but got ",
               output.scalar_type());
@@ -92,9 +100,8 @@ int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tens
   return check_dim(name, output.dim(), dim);
 }
 
-RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
-                                        int64_t dim, std::optional<at::ScalarType> dtype) {
-  auto const arguments = check_forward(name, z, k, dim, dtype);
+RowArguments check_forward_with_support(char const* name, at::Tensor const& z, Call const& call) {
+  auto const arguments = check_forward(name, z, call);
   TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
   TORCH_SYM_CHECK(z.sym_size(arguments.dim).sym_le(kLongestRowOfSupport), name,
                   ": expected rows of at most ", kLongestRowOfSupport, " entries, but got ",
@@ -103,7 +110,9 @@ RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c
 }
 
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
-                               at::Tensor const& support, int64_t dim, at::ScalarType input_dtype) {
+                               at::Tensor const& support, double alpha, int64_t dim,
+                               at::ScalarType input_dtype) {
+  check_alpha(name, alpha);
   TORCH_CHECK(
       is_supported(grad_output.scalar_type()), name,
       ": expected grad_output to have dtype float32, float64, float16 or bfloat16, but got ",
@@ -128,16 +137,19 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
   return row_dim;
 }
 
-RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
-                                 c10::SymInt const& k, int64_t dim, c10::SymInt const& length) {
+RowArguments check_of_candidates(char const* name, at::Tensor const& candidates, Call const& call,
+                                 c10::SymInt const& length) {
   TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
                   shown(length));
-  return check_forward(name, candidates, k, dim, std::nullopt);
+  return check_forward(name, candidates, call);
 }
 
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
   TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
-  return check_forward(name, z, k, dim, std::nullopt).dim;
+  check_k(name, k);
+  int64_t const row_dim = check_dim(name, z.dim(), dim);
+  check_dtype(name, z, std::nullopt);
+  return row_dim;
 }
 
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "ops/members.h"
 #include "rowwise/row_geometry.h"
 
 // The argument checks of every row-wise operator. They run below autograd and before each device's
@@ -23,30 +24,28 @@ bool is_supported(at::ScalarType dtype);
 // Here and below, `name` is the operator's, for errors. Returns the dim, not negative.
 int64_t check_dim(char const* name, int64_t dimensions, int64_t dim);
 
-RowArguments check_forward(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
-                           std::optional<at::ScalarType> dtype);
+RowArguments check_forward(char const* name, at::Tensor const& z, Call const& call);
 
 // Checks the same, and that `out` can take the result.
-RowArguments check_forward_out(char const* name, at::Tensor const& z, c10::SymInt const& k,
-                               int64_t dim, std::optional<at::ScalarType> dtype,
+RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const& call,
                                at::Tensor const& out);
 
 // Returns the dim, not negative.
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
-                       int64_t dim, at::ScalarType input_dtype);
+                       double alpha, int64_t dim, at::ScalarType input_dtype);
 
 // Checks the same as check_forward, and that rows along `dim` can have a support tensor.
-RowArguments check_forward_with_support(char const* name, at::Tensor const& z, c10::SymInt const& k,
-                                        int64_t dim, std::optional<at::ScalarType> dtype);
+RowArguments check_forward_with_support(char const* name, at::Tensor const& z, Call const& call);
 
 // Returns the dim, not negative. The contents of `support` are not checked: kernels skip what is no
 // index in a row or is not above the indices before it.
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
-                               at::Tensor const& support, int64_t dim, at::ScalarType input_dtype);
+                               at::Tensor const& support, double alpha, int64_t dim,
+                               at::ScalarType input_dtype);
 
 // Checks the same as check_forward, for some entries of rows of `length` entries.
-RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
-                                 c10::SymInt const& k, int64_t dim, c10::SymInt const& length);
+RowArguments check_of_candidates(char const* name, at::Tensor const& candidates, Call const& call,
+                                 c10::SymInt const& length);
 
 // Returns the dim, not negative.
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);

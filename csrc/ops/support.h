@@ -1,8 +1,5 @@
 #pragma once
 
-#include <ATen/core/Tensor.h>
-#include <c10/core/SymInt.h>
-
 #include <cstdint>
 #include <limits>
 
@@ -23,7 +20,5 @@ inline constexpr int64_t kLongestRowOfSupport = std::numeric_limits<int32_t>::ma
 constexpr bool support_pays(int64_t length, int64_t k) {
   return length <= kLongestRowOfSupport && 1 <= k && k <= length / 16;
 }
-
-at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
 
 }  // namespace zeta::ops

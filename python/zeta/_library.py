@@ -74,7 +74,7 @@ def load(library: Path) -> None:
 
 def check_operators() -> None:
     """Raises ImportError if another library has registered operators of the same name."""
-    if not hasattr(torch.ops.zeta, "_sparse_softmax_backward"):
+    if not hasattr(torch.ops.zeta, "_entmax_backward"):
         raise ImportError(
             f"zeta could not register its operators: another library in this process has "
             f"registered {torch.ops.zeta.sparse_softmax.default._schema}"

@@ -14,23 +14,24 @@ from torch import Tensor
 from torch.masked import MaskedTensor
 from torch.nested._internal.nested_tensor import NestedTensor
 
-# Rows are padded with entries that change neither the weights nor the gradients of the others.
-PADDING = {
-    torch.ops.zeta.sparse_softmax.default: -math.inf,
-    torch.ops.zeta._sparse_softmax_backward.default: 0.0,
-}
-OPERATORS = (
-    *PADDING,
-    torch.ops.zeta._sparse_softmax_with_support.default,
-    torch.ops.zeta._sparse_softmax_support_backward.default,
+from zeta._operators import (
+    BACKWARD,
+    MEMBERS,
+    SUPPORT_BACKWARD,
+    WITH_SUPPORT,
+    arguments_of,
+    name_of,
 )
+
+# Rows are padded with entries that change neither the weights nor the gradients of the others.
+PADDING = {member.default: -math.inf for member in MEMBERS} | {BACKWARD: 0.0}
+OPERATORS = (*PADDING, WITH_SUPPORT, SUPPORT_BACKWARD)
 
 
 def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    arguments = {at.name: at.default_value for at in operator._schema.arguments}
-    arguments |= dict(zip(arguments, args, strict=False)) | (kwargs or {})
+    arguments = arguments_of(operator, args, kwargs)
     nested = next(value for value in arguments.values() if isinstance(value, NestedTensor))
-    name = operator._schema.name.removeprefix("zeta::")
+    name = name_of(operator)
     dim = _checked_dim(name, nested, arguments["dim"])
     if dim == nested._ragged_idx:
         return _along_ragged_dim(name, operator, nested, arguments)
@@ -99,9 +100,8 @@ def _like(values: Tensor, nested: NestedTensor) -> NestedTensor:
 
 
 def _refuse_masked(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
-    name = operator._schema.name.removeprefix("zeta::")
     raise TypeError(
-        f"{name}: expected z to be a tensor, but got a MaskedTensor; pass "
+        f"{name_of(operator)}: expected z to be a tensor, but got a MaskedTensor; pass "
         "z.get_data().masked_fill(~z.get_mask(), -torch.inf)"
     )
 

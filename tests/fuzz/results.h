@@ -129,31 +129,32 @@ inline void check_results(std::string const& name, Stack const& arguments, Stack
   if (name == "zeta::_largest") {
     return check_largest(first, arguments[1].toInt(), arguments[2].toInt(), result);
   }
-  if (name == "zeta::_sparse_softmax_backward") {
+  if (name == "zeta::_entmax_backward") {
     auto const weights = arguments[1].toTensor();
-    auto const dim = arguments[2].toInt();
-    return check_backward(first, rows_of(weights, dim), dim, arguments[3].toScalarType(), result);
+    auto const dim = arguments[3].toInt();
+    return check_backward(first, rows_of(weights, dim), dim, arguments[4].toScalarType(), result);
   }
-  if (name == "zeta::_sparse_softmax_support_backward") {
-    auto const dim = arguments[2].toInt();
+  if (name == "zeta::_entmax_support_backward") {
+    auto const dim = arguments[3].toInt();
     if (first.numel() == 0) return;
     int64_t const length = first.size(dim);
     return check_backward(first, weights_of_supports(arguments[1].toTensor(), dim, length), dim,
-                          arguments[3].toScalarType(), result);
+                          arguments[4].toScalarType(), result);
   }
-  if (name == "zeta::_sparse_softmax_of_candidates_backward") {
-    auto const dim = arguments[2].toInt();
-    int64_t const length = arguments[3].toInt();
+  if (name == "zeta::_entmax_of_candidates_backward") {
+    auto const dim = arguments[3].toInt();
+    int64_t const length = arguments[4].toInt();
     return check_backward(first, rows_of(arguments[1].toTensor(), dim), dim, first.scalar_type(),
                           result, length);
   }
-  int64_t const k = arguments[1].toInt();
-  int64_t const dim = arguments[2].toInt();
-  if (name == "zeta::_sparse_softmax_of_candidates") {
-    return check_forward(first, k, dim, first.scalar_type(), result, arguments[3].toInt());
+  bool const takes_alpha = arguments[1].isDouble();
+  int64_t const k = arguments[takes_alpha ? 2 : 1].toInt();
+  int64_t const dim = arguments[takes_alpha ? 3 : 2].toInt();
+  if (name == "zeta::_entmax_of_candidates") {
+    return check_forward(first, k, dim, first.scalar_type(), result, arguments[4].toInt());
   }
-  if (name.starts_with("zeta::sparse_softmax") || name == "zeta::_sparse_softmax_with_support") {
-    auto const dtype = optional_dtype(arguments[3]).value_or(first.scalar_type());
+  if (name.starts_with("zeta::sparse_softmax") || name == "zeta::_entmax_with_support") {
+    auto const dtype = optional_dtype(arguments[takes_alpha ? 4 : 3]).value_or(first.scalar_type());
     check_forward(first, k, dim, dtype, result);
     if (results.size() > 1) check_support(result, k, dim, results[1].toTensor());
   }

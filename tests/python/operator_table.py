@@ -25,6 +25,7 @@ TOLERANCE = {
 @dataclass(frozen=True)
 class Operator:
     name: str
+    alpha: float
     function: Callable[..., Tensor]
     module: Callable[..., torch.nn.Module]
     reference: Callable[..., Tensor]
@@ -38,17 +39,30 @@ class Operator:
     def out(self) -> Callable[..., Tensor]:
         return getattr(torch.ops.zeta, self.name).out
 
-    @property
-    def backward(self) -> Callable[..., Tensor]:
-        return getattr(torch.ops.zeta, f"_{self.name}_backward").default
+    def backward(
+        self, grad_output: Tensor, output: Tensor, dim: int, input_dtype: torch.dtype
+    ) -> Tensor:
+        return torch.ops.zeta._entmax_backward(grad_output, output, self.alpha, dim, input_dtype)
+
+    def with_support(
+        self, z: Tensor, k: int, dim: int, dtype: torch.dtype | None = None
+    ) -> tuple[Tensor, Tensor]:
+        return torch.ops.zeta._entmax_with_support(z, self.alpha, k, dim, dtype=dtype)
+
+    def support_backward(
+        self, grad_output: Tensor, support: Tensor, dim: int, input_dtype: torch.dtype
+    ) -> Tensor:
+        return torch.ops.zeta._entmax_support_backward(
+            grad_output, support, self.alpha, dim, input_dtype
+        )
 
 
-OPERATORS = (
-    Operator(
-        name="sparse_softmax",
-        function=zeta.ops.sparse_softmax,
-        module=zeta.nn.SparseSoftmax,
-        reference=reference.sparse_softmax,
-        gradient=reference.gradient,
-    ),
+SPARSE_SOFTMAX = Operator(
+    name="sparse_softmax",
+    alpha=2.0,
+    function=zeta.ops.sparse_softmax,
+    module=zeta.nn.SparseSoftmax,
+    reference=reference.sparse_softmax,
+    gradient=reference.gradient,
 )
+OPERATORS = (SPARSE_SOFTMAX,)

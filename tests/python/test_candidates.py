@@ -12,8 +12,9 @@ from torch.library import opcheck
 import zeta
 
 largest = torch.ops.zeta._largest.default
-of_candidates = torch.ops.zeta._sparse_softmax_of_candidates.default
-of_candidates_backward = torch.ops.zeta._sparse_softmax_of_candidates_backward.default
+of_candidates = torch.ops.zeta._entmax_of_candidates.default
+of_candidates_backward = torch.ops.zeta._entmax_of_candidates_backward.default
+ALPHA = 2.0
 
 LAYOUTS = {
     "contiguous": lambda z: z,
@@ -55,18 +56,18 @@ def test_candidates_have_the_bits_of_the_row(device, dtype, scale, k):
     z = torch.randn(4, 40000, device=device, dtype=torch.float64).mul(scale).to(dtype)
     columns = largest(z, k, 1)
     weights = zeta.ops.sparse_softmax(z, k)
-    result = of_candidates(z.gather(1, columns), k, 1, z.shape[1])
+    result = of_candidates(z.gather(1, columns), ALPHA, k, 1, z.shape[1])
     assert_same_bits(result, weights.gather(1, columns))
     grad = torch.randn_like(z)
-    expected = torch.ops.zeta._sparse_softmax_backward(grad, weights, 1, dtype)
-    backward = of_candidates_backward(grad.gather(1, columns), result, 1, z.shape[1])
+    expected = torch.ops.zeta._entmax_backward(grad, weights, ALPHA, 1, dtype)
+    backward = of_candidates_backward(grad.gather(1, columns), result, ALPHA, 1, z.shape[1])
     assert_same_bits(backward, expected.gather(1, columns))
 
 
 def test_padding_changes_no_bit(device, dtype):
     z = torch.randn(5, 40, device=device, dtype=dtype)
     padded = torch.nn.functional.pad(z, (0, 9), value=-math.inf)
-    result = of_candidates(padded, 6, 1, 40)
+    result = of_candidates(padded, ALPHA, 6, 1, 40)
     assert_same_bits(result[:, :40], zeta.ops.sparse_softmax(z, 6))
     assert (result[:, 40:] == 0).all()
 
@@ -76,15 +77,16 @@ def test_padding_changes_no_bit(device, dtype):
 def test_opcheck(device, dtype, layout, dim):
     z = LAYOUTS[layout](torch.randn(5, 8, device=device, dtype=dtype))
     opcheck(largest, (z, 3, dim))
-    opcheck(of_candidates, (z, 3, dim, 100))
-    opcheck(of_candidates_backward, (torch.randn_like(z), of_candidates(z, 3, dim, 9), dim, 9))
+    opcheck(of_candidates, (z, ALPHA, 3, dim, 100))
+    weights = of_candidates(z, ALPHA, 3, dim, 9)
+    opcheck(of_candidates_backward, (torch.randn_like(z), weights, ALPHA, dim, 9))
 
 
 def test_derivatives_are_left_to_the_caller(device):
     z = torch.randn(5, 8, device=device, requires_grad=True)
     assert not largest(z, 3, 1).requires_grad
-    with pytest.raises(RuntimeError, match="derivative for zeta::_sparse_softmax_of_candidates"):
-        of_candidates(z, 3, 1, 8).sum().backward()
+    with pytest.raises(RuntimeError, match="derivative for zeta::_entmax_of_candidates"):
+        of_candidates(z, ALPHA, 3, 1, 8).sum().backward()
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])
@@ -96,10 +98,10 @@ def test_errors(device):
         largest(z[0, 0], 1, 0)
     with pytest.raises(IndexError, match="^_largest: Dimension out of range"):
         largest(z, 1, 2)
-    name = "_sparse_softmax_of_candidates"
+    name = "_entmax_of_candidates"
     with pytest.raises(RuntimeError, match=f"^{name}: expected length to be at least 1, but got 0"):
-        of_candidates(z, 3, 1, 0)
+        of_candidates(z, ALPHA, 3, 1, 0)
     with pytest.raises(RuntimeError, match=f"^{name}: expected k to be at least 1"):
-        of_candidates(z, 0, 1, 8)
+        of_candidates(z, ALPHA, 0, 1, 8)
     with pytest.raises(RuntimeError, match=f"^{name}_backward: expected grad_output to have the"):
-        of_candidates_backward(z[:1], z, 1, 8)
+        of_candidates_backward(z[:1], z, ALPHA, 1, 8)

@@ -4,6 +4,7 @@ stream."""
 import pytest
 import torch
 from bits import assert_same_bits
+from operator_table import SPARSE_SOFTMAX
 from torch import Tensor
 
 import zeta
@@ -14,9 +15,9 @@ pytestmark = [
 ]
 
 forward = torch.ops.zeta.sparse_softmax
-backward = torch.ops.zeta._sparse_softmax_backward
-with_support = torch.ops.zeta._sparse_softmax_with_support
-support_backward = torch.ops.zeta._sparse_softmax_support_backward
+backward = SPARSE_SOFTMAX.backward
+with_support = SPARSE_SOFTMAX.with_support
+support_backward = SPARSE_SOFTMAX.support_backward
 
 # For each way in which kernels treat rows, shapes that an H100 gives it to, for some k and type.
 REGIMES = {

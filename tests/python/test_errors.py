@@ -78,7 +78,7 @@ def test_backward_arguments(operator):
         (torch.randn(2, 6, dtype=torch.float64), "expected grad_output to have dtype Float"),
     ]
     for grad, message in cases:
-        with pytest.raises(RuntimeError, match=f"^_{operator.name}_backward: {message}"):
+        with pytest.raises(RuntimeError, match=f"^_entmax_backward: {message}"):
             operator.backward(grad, weights, -1, torch.float32)
 
 

@@ -38,13 +38,13 @@ def calls(operator, z):
     yield operator.name, lambda: operator.function(z, LENGTH, 0)
     weights = operator.function(z, LENGTH, 0)
     yield (
-        f"_{operator.name}_backward",
+        "_entmax_backward",
         lambda: operator.backward(grad, weights, 0, torch.float32),
     )
     leaf = z.clone().requires_grad_()
     result = operator.function(leaf, LENGTH, 0)
     yield (
-        f"_{operator.name}_backward",
+        "_entmax_backward",
         lambda: torch.autograd.grad(result, leaf, grad, retain_graph=True),
     )
 

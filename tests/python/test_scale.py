@@ -72,7 +72,7 @@ for name, z in layouts.items():
             zeta.ops.sparse_softmax(part.clone(), 3)  # What the first calls take is not measured.
         forward, weights = beside_result_of(lambda: zeta.ops.sparse_softmax(z, k))
         backward, _ = beside_result_of(
-            lambda: torch.ops.zeta._sparse_softmax_backward(grad, weights, -1, dtype)
+            lambda: torch.ops.zeta._entmax_backward(grad, weights, 2.0, -1, dtype)
         )
         print(name, k, forward, backward, sep=",")
 """

@@ -7,6 +7,7 @@ import pytest
 import reference
 import torch
 from bits import assert_same_bits
+from operator_table import SPARSE_SOFTMAX
 from torch import Tensor
 from torch._functorch.aot_autograd import aot_module_simplified
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
@@ -15,9 +16,9 @@ from torch.library import opcheck
 from torch.utils._python_dispatch import TorchDispatchMode
 
 forward = torch.ops.zeta.sparse_softmax.default
-backward = torch.ops.zeta._sparse_softmax_backward.default
-with_support = torch.ops.zeta._sparse_softmax_with_support.default
-support_backward = torch.ops.zeta._sparse_softmax_support_backward.default
+backward = SPARSE_SOFTMAX.backward
+with_support = SPARSE_SOFTMAX.with_support
+support_backward = SPARSE_SOFTMAX.support_backward
 
 
 def saved_tensors(function) -> tuple[Tensor, list[Tensor]]:
@@ -276,11 +277,13 @@ def test_tangent_of_backward_in_nan_rows(dtype):
 @pytest.mark.parametrize("dim", [0, 1])
 def test_opcheck(dtype, dim, requires_grad):
     z = torch.randn(40, 48, dtype=dtype, requires_grad=requires_grad)
-    opcheck(with_support, (z, 2, dim))
-    opcheck(with_support, (z, 2, dim), {"dtype": torch.float64})
+    operator = torch.ops.zeta._entmax_with_support.default
+    opcheck(operator, (z, 2.0, 2, dim))
+    opcheck(operator, (z, 2.0, 2, dim), {"dtype": torch.float64})
     output, support = with_support(z.detach(), 2, dim)
     grad = torch.randn_like(output).requires_grad_(requires_grad)
-    opcheck(support_backward, (grad, support, dim, torch.float32))
+    operator = torch.ops.zeta._entmax_support_backward.default
+    opcheck(operator, (grad, support, 2.0, dim, torch.float32))
 
 
 @pytest.mark.parametrize("in_dim", [0, 1, 2])
@@ -325,7 +328,17 @@ def test_compiled_autograd_reads_the_support():
 
 
 @pytest.mark.parametrize(
-    ("k", "expected"), [(3, {with_support, support_backward}), (5, {forward, backward})]
+    ("k", "expected"),
+    [
+        (
+            3,
+            {
+                torch.ops.zeta._entmax_with_support.default,
+                torch.ops.zeta._entmax_support_backward.default,
+            },
+        ),
+        (5, {forward, torch.ops.zeta._entmax_backward.default}),
+    ],
 )
 def test_graphs_and_modes_save_what_calls_save(k, expected):
     class Record(TorchDispatchMode):
@@ -340,7 +353,12 @@ def test_graphs_and_modes_save_what_calls_save(k, expected):
 
         return aot_module_simplified(graph, inputs, fw_compiler=keep, bw_compiler=keep)
 
-    operators = {forward, backward, with_support, support_backward}
+    operators = {
+        forward,
+        torch.ops.zeta._entmax_backward.default,
+        torch.ops.zeta._entmax_with_support.default,
+        torch.ops.zeta._entmax_support_backward.default,
+    }
     z = torch.randn(4, 64, requires_grad=True)
     called: set[object] = set()
     with Record():
@@ -368,7 +386,7 @@ def test_errors_name_the_public_operator():
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_errors_of_with_support(device):
     z = torch.empty(2, 3, device=device)
-    with pytest.raises(RuntimeError, match="^_sparse_softmax_with_support: expected k"):
+    with pytest.raises(RuntimeError, match="^_entmax_with_support: expected k"):
         with_support(z, 0, -1)
     with pytest.raises(RuntimeError, match="expected z to have a dimension"):
         with_support(torch.empty((), device=device), 1, -1)

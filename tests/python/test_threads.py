@@ -3,6 +3,7 @@
 import pytest
 import torch
 from bits import assert_same_bits
+from operator_table import SPARSE_SOFTMAX
 
 
 @pytest.mark.parametrize("k", [5, 60])
@@ -16,14 +17,14 @@ def test_thread_count_changes_no_bit(dtype, shape, dim, k):
     try:
         for count in (1, 2, 4):
             torch.set_num_threads(count)
-            output, support = torch.ops.zeta._sparse_softmax_with_support(z, k, dim)
+            output, support = SPARSE_SOFTMAX.with_support(z, k, dim)
             results.append(
                 (
                     output,
                     support,
                     torch.ops.zeta.sparse_softmax(z, k, dim),
-                    torch.ops.zeta._sparse_softmax_backward(grad, output, dim, dtype),
-                    torch.ops.zeta._sparse_softmax_support_backward(grad, support, dim, dtype),
+                    SPARSE_SOFTMAX.backward(grad, output, dim, dtype),
+                    SPARSE_SOFTMAX.support_backward(grad, support, dim, dtype),
                 )
             )
     finally:

@@ -10,6 +10,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <type_traits>
 #include <typeinfo>
 #include <vector>
@@ -21,19 +22,23 @@ namespace zeta::ops {
 using torch::autograd::variable_list;
 
 struct GradientArguments {
+  double alpha;
   int64_t dim;
   at::ScalarType grad_dtype;    // of the gradient that Operator::backward takes
   at::ScalarType result_dtype;  // of the gradient that it returns
 };
 
 // The node of an operator. It calls another operator, Operator::backward, with the incoming
-// gradient and one saved tensor. Profilers show the name of the type `Operator`.
+// gradient and one saved tensor.
 template <class Operator>
 class GradientNode : public torch::autograd::Node {
  public:
   explicit GradientNode(GradientArguments const& arguments) : arguments_(arguments) {}
 
   void save(at::Tensor const& tensor, bool is_output) { saved_ = {tensor, is_output}; }
+
+  // What grad_fn and profilers show.
+  std::string name() const override { return Operator::node_name(arguments_.alpha); }
 
   void release_variables() override {
     std::lock_guard<std::mutex> const lock(mutex_);
@@ -42,6 +47,7 @@ class GradientNode : public torch::autograd::Node {
 
   void compiled_args(torch::autograd::CompiledNodeArgs& key) const override {
     key.collect(saved_, /*is_output=*/true);  // since unpack() names this node, as for an output
+    key.collect(arguments_.alpha);
     key.collect(arguments_.dim);
     key.collect(arguments_.grad_dtype);
     key.collect(arguments_.result_dtype);
@@ -56,12 +62,12 @@ class GradientNode : public torch::autograd::Node {
     swapped.before(saved_);
     auto const function =
         compiler->bind_function(swapped.get_py_compiler(), typeid(Operator).name(), &apply_recorded,
-                                {at::TensorType::get(), at::IntType::get(), at::IntType::get(),
-                                 at::IntType::get(), at::IntType::get()},
+                                {at::TensorType::get(), at::IntType::get(), at::FloatType::get(),
+                                 at::IntType::get(), at::IntType::get(), at::IntType::get()},
                                 /*is_custom_function=*/true, /*is_traceable=*/true);
     auto results = compiler->call_function(
         swapped.get_py_compiler(), "apply_functional", function, grads,
-        {unpack(), static_cast<int64_t>(num_outputs()), arguments_.dim,
+        {unpack(), static_cast<int64_t>(num_outputs()), arguments_.alpha, arguments_.dim,
          of_dtype(arguments_.grad_dtype), of_dtype(arguments_.result_dtype)},
         dynamo::IValuePacker<std::vector<std::optional<torch::autograd::InputMetadata>>>::pack(
             dynamo::get_input_metadata(next_edges())));
@@ -86,17 +92,17 @@ class GradientNode : public torch::autograd::Node {
                                 GradientArguments const& arguments, Saved const& saved) {
     variable_list results(inputs);
     if (!grads[0].defined()) return results;
-    auto const& [dim, grad_dtype, result_dtype] = arguments;
+    auto const& [alpha, dim, grad_dtype, result_dtype] = arguments;
     at::Tensor const grad =
         grads[0].scalar_type() == grad_dtype ? grads[0] : grads[0].to(grad_dtype);
-    results[0] = Operator::backward(grad, saved(), dim, result_dtype);
+    results[0] = Operator::backward(grad, saved(), alpha, dim, result_dtype);
     return results;
   }
 
   static variable_list apply_recorded(variable_list const& grads,
                                       std::vector<at::IValue> const& recorded) {
-    GradientArguments const arguments = {recorded[2].toInt(), recorded[3].toScalarType(),
-                                         recorded[4].toScalarType()};
+    GradientArguments const arguments = {recorded[2].toDouble(), recorded[3].toInt(),
+                                         recorded[4].toScalarType(), recorded[5].toScalarType()};
     return apply_to(grads, recorded[1].toInt(), arguments, [&] { return recorded[0].toTensor(); });
   }
 

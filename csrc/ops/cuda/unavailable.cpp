@@ -1,65 +1,30 @@
-#include <c10/util/Exception.h>
-#include <torch/library.h>
+// The kernels of a build without CUDA: they say so.
+#include <ATen/core/stack.h>
 
-#include "ops/largest.h"
-#include "ops/second_copy.h"
-#include "ops/sparse_softmax.h"
+#include "ops/family.h"
+#include "ops/member_operator.h"
+#include "ops/registration.h"
 
-namespace zeta::ops::sparse_softmax {
+namespace zeta::ops {
 namespace {
 
-[[noreturn]] void throw_built_without_cuda(char const* name) {
-  TORCH_CHECK(false, name,
+void refuse(c10::OperatorHandle const& op, torch::jit::Stack*) {
+  TORCH_CHECK(false, plain_name(op),
               ": got a CUDA tensor, but this zeta was built without CUDA; build it again with "
               "ZETA_CUDA=ON, which needs an nvcc of torch's CUDA version");
 }
 
-at::Tensor forward_cuda(at::Tensor const&, int64_t, int64_t, std::optional<at::ScalarType>) {
-  throw_built_without_cuda(kName);
-}
-
-at::Tensor& forward_out_cuda(at::Tensor const&, int64_t, int64_t, std::optional<at::ScalarType>,
-                             at::Tensor&) {
-  throw_built_without_cuda(kName);
-}
-
-at::Tensor backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, at::ScalarType) {
-  throw_built_without_cuda(kBackwardName);
-}
-
-std::tuple<at::Tensor, at::Tensor> forward_with_support_cuda(at::Tensor const&, int64_t, int64_t,
-                                                             std::optional<at::ScalarType>) {
-  throw_built_without_cuda(kWithSupportName);
-}
-
-at::Tensor support_backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, at::ScalarType) {
-  throw_built_without_cuda(kSupportBackwardName);
-}
-
-at::Tensor of_candidates_cuda(at::Tensor const&, int64_t, int64_t, int64_t) {
-  throw_built_without_cuda(kOfCandidatesName);
-}
-
-at::Tensor of_candidates_backward_cuda(at::Tensor const&, at::Tensor const&, int64_t, int64_t) {
-  throw_built_without_cuda(kOfCandidatesBackwardName);
-}
-
-at::Tensor largest_cuda(at::Tensor const&, int64_t, int64_t) {
-  throw_built_without_cuda(largest::kName);
-}
-
 }  // namespace
 
-TORCH_LIBRARY_IMPL(zeta, CUDA, library) {
-  if (is_second_copy()) return;
-  library.impl("sparse_softmax", &forward_cuda);
-  library.impl("sparse_softmax.out", &forward_out_cuda);
-  library.impl("_sparse_softmax_backward", &backward_cuda);
-  library.impl("_sparse_softmax_with_support", &forward_with_support_cuda);
-  library.impl("_sparse_softmax_support_backward", &support_backward_cuda);
-  library.impl("_sparse_softmax_of_candidates", &of_candidates_cuda);
-  library.impl("_sparse_softmax_of_candidates_backward", &of_candidates_backward_cuda);
-  library.impl("_largest", &largest_cuda);
+ZETA_LIBRARY_IMPL(CUDA, library) {
+  auto const refuse_all_calls = [&](char const* name) {
+    library.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse>());
+  };
+  for_each_member([&]<class Member>() {
+    refuse_all_calls(Member::kName);
+    refuse_all_calls(out_name<Member>().c_str());
+  });
+  for (char const* name : family::kNames) refuse_all_calls(name);
 }
 
-}  // namespace zeta::ops::sparse_softmax
+}  // namespace zeta::ops

@@ -1,7 +1,6 @@
 // Batching rules: a vmapped operator is the operator over one more dimension.
 #include <ATen/functorch/BatchedTensorImpl.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
-#include <torch/library.h>
 
 #include <algorithm>
 #include <functional>
@@ -10,11 +9,12 @@
 #include <tuple>
 #include <utility>
 
+#include "ops/family.h"
+#include "ops/member_operator.h"
+#include "ops/registration.h"
 #include "ops/row_arguments.h"
-#include "ops/second_copy.h"
-#include "ops/sparse_softmax.h"
 
-namespace zeta::ops::sparse_softmax {
+namespace zeta::ops {
 namespace {
 
 namespace functorch = at::functorch;
@@ -63,36 +63,39 @@ struct Samples {
   }
 };
 
-at::Tensor forward_batched(at::Tensor const& z, c10::SymInt k, int64_t dim,
-                           std::optional<at::ScalarType> dtype) {
+at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call) {
   Level const level({z});
   auto const [value, batch_dim] = level.unwrapped(z);
-  if (!batch_dim.has_value()) return forward(value, std::move(k), dim, dtype);
-  Samples const samples(kName, value, *batch_dim, dim);
-  at::Tensor const output = forward(samples.rows, std::move(k), samples.row_dim, dtype);
+  if (!batch_dim.has_value()) return member.forward(value, call);
+  Samples const samples(member.name, value, *batch_dim, call.dim);
+  call.dim = samples.row_dim;
+  at::Tensor const output = member.forward(samples.rows, call);
   return level.wrapped(output.view_as(value), *batch_dim);
 }
 
-std::tuple<at::Tensor, at::Tensor> forward_with_support_batched(
-    at::Tensor const& z, c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype) {
+std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
+                                                        c10::SymInt k, int64_t dim,
+                                                        std::optional<at::ScalarType> dtype) {
   Level const level({z});
   auto const [value, batch_dim] = level.unwrapped(z);
-  if (!batch_dim.has_value()) return forward_with_support(value, std::move(k), dim, dtype);
-  Samples const samples(kWithSupportName, value, *batch_dim, dim);
+  if (!batch_dim.has_value()) {
+    return family::forward_with_support(value, alpha, std::move(k), dim, dtype);
+  }
+  Samples const samples(family::kWithSupportName, value, *batch_dim, dim);
   auto const [output, support] =
-      forward_with_support(samples.rows, std::move(k), samples.row_dim, dtype);
+      family::forward_with_support(samples.rows, alpha, std::move(k), samples.row_dim, dtype);
   return {level.wrapped(output.view_as(value), *batch_dim), level.wrapped(support, *batch_dim)};
 }
 
 // `saved` is what the backward reads, the output or the support.
 template <auto Backward, char const* const& Name>
-at::Tensor backward_batched(at::Tensor const& grad_output, at::Tensor const& saved, int64_t dim,
-                            at::ScalarType input_dtype) {
+at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& saved, double alpha,
+                    int64_t dim, at::ScalarType input_dtype) {
   Level const level({grad_output, saved});
   auto [grad, grad_dim] = level.unwrapped(grad_output);
   auto [other, other_dim] = level.unwrapped(saved);
   if (!grad_dim.has_value() && !other_dim.has_value()) {
-    return Backward(grad, other, dim, input_dtype);
+    return Backward(grad, other, alpha, dim, input_dtype);
   }
   auto const count = grad_dim ? grad.sym_size(*grad_dim) : other.sym_size(*other_dim);
   auto const samples_first = [&](at::Tensor const& tensor, std::optional<int64_t> batch_dim) {
@@ -104,19 +107,20 @@ at::Tensor backward_batched(at::Tensor const& grad_output, at::Tensor const& sav
   grad = samples_first(grad, grad_dim);
   Samples const grads(Name, grad, 0, dim);
   Samples const others(Name, samples_first(other, other_dim), 0, dim);
-  at::Tensor const result = Backward(grads.rows, others.rows, grads.row_dim, input_dtype);
+  at::Tensor const result = Backward(grads.rows, others.rows, alpha, grads.row_dim, input_dtype);
   return level.wrapped(result.view_as(grad), 0);
 }
 
 }  // namespace
 
-TORCH_LIBRARY_IMPL(zeta, FuncTorchBatched, library) {
-  if (is_second_copy()) return;
-  library.impl("sparse_softmax", &forward_batched);
-  library.impl("_sparse_softmax_backward", &backward_batched<&backward, kBackwardName>);
-  library.impl("_sparse_softmax_with_support", &forward_with_support_batched);
-  library.impl("_sparse_softmax_support_backward",
-               &backward_batched<&support_backward, kSupportBackwardName>);
+ZETA_LIBRARY_IMPL(FuncTorchBatched, library) {
+  for_each_member([&]<class Member>() {
+    library.impl(Member::kName, &MemberCalls<Member>::template kernel<&forward>);
+  });
+  library.impl(family::kBackwardName, &backward<&family::backward, family::kBackwardName>);
+  library.impl(family::kWithSupportName, &forward_with_support);
+  library.impl(family::kSupportBackwardName,
+               &backward<&family::support_backward, family::kSupportBackwardName>);
 }
 
-}  // namespace zeta::ops::sparse_softmax
+}  // namespace zeta::ops

@@ -1,5 +1,6 @@
-#include "ops/support.h"
+#include "ops/results.h"
 
+#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_strided.h>
 
 #include <vector>
@@ -17,6 +18,12 @@ at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim)
     stride = stride * sizes[i].max(1);
   }
   return at::empty_strided_symint(sizes, strides, z.options().dtype(at::kInt));
+}
+
+at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
+  auto sizes = z.sym_sizes().vec();
+  sizes[dim] = k.min(sizes[dim]);
+  return at::empty_symint(sizes, z.options().dtype(at::kLong));
 }
 
 }  // namespace zeta::ops

@@ -1,4 +1,4 @@
-#include "ops/second_copy.h"
+#include "ops/registration.h"
 
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/util/Exception.h>
@@ -13,7 +13,7 @@ bool find_other_copy() {
   if (!other.has_value()) return false;
   Dl_info here = {};
   dladdr(reinterpret_cast<void const*>(&find_other_copy), &here);
-  if (dispatcher.findSchema({"zeta::_sparse_softmax_backward", ""}).has_value()) {
+  if (dispatcher.findSchema({"zeta::_entmax_backward", ""}).has_value()) {
     TORCH_WARN("zeta: expected one copy of libzeta.so in a process, but ", here.dli_fname,
                " was loaded after another, which goes on to serve the operators");
   } else {

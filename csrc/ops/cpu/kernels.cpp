@@ -1,0 +1,100 @@
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "ops/cpu/parallel.h"
+#include "ops/driver.h"
+#include "rowwise/cpu/largest.h"
+#include "rowwise/cpu/sparse_softmax.h"
+
+namespace zeta::ops {
+namespace {
+
+namespace engine = rowwise::cpu;
+using rowwise::RowGeometry;
+
+// How many parts each row is split into: several if there are fewer rows than threads.
+int64_t parts_of_row(RowGeometry<2> const& geometry) {
+  int64_t const threads = at::get_num_threads();
+  bool const is_contiguous = geometry.stride[0] == 1 && geometry.stride[1] == 1;
+  bool const is_whole = geometry.full_length == geometry.length;
+  if (geometry.rows >= threads || !is_contiguous || !is_whole) return 1;
+  return std::min(threads, geometry.length / kEntriesPerTask);
+}
+
+struct CpuLaunches {
+  template <class Scalar>
+  static void forward(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
+                      Scalar const* logits, int64_t k) {
+    int64_t const parts = parts_of_row(geometry);
+    if (parts > 1) return forward_split(name, geometry, weights, logits, k, parts);
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::sparse_softmax(geometry, weights, logits, k, first, last);
+    });
+  }
+
+  template <class Scalar>
+  static void forward_split(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
+                            Scalar const* logits, int64_t k, int64_t parts) {
+    auto const in_parallel = [name](int64_t count, auto* task, void* context) {
+      for_each_range(name, count, 1, [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) task(context, i);
+      });
+    };
+    for (int64_t row = 0; row < geometry.rows; ++row) {
+      int64_t offsets[2];
+      geometry.offsets(row, offsets);
+      engine::sparse_softmax_split(weights + offsets[0], logits + offsets[1], geometry.length, k,
+                                   parts, in_parallel);
+    }
+  }
+
+  template <class Scalar>
+  static void forward_with_support(char const* name, RowGeometry<3> const& geometry,
+                                   Scalar* weights, Scalar const* logits, int32_t* support,
+                                   int64_t k) {
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::sparse_softmax_with_support(geometry, weights, logits, support, k, first, last);
+    });
+  }
+
+  template <class Scalar>
+  static void backward(char const* name, RowGeometry<3> const& geometry, Scalar* grad_logits,
+                       Scalar const* grad_weights, Scalar const* weights) {
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first, last);
+    });
+  }
+
+  template <class Scalar>
+  static void support_backward(char const* name, RowGeometry<3> const& geometry,
+                               Scalar* grad_logits, Scalar const* grad_weights,
+                               int32_t const* support, int64_t capacity) {
+    if (geometry.stride[0] != 1) {
+      for_each_range(name, geometry.rows * geometry.length, kEntriesPerTask,
+                     [&](int64_t first, int64_t last) {
+                       std::memset(static_cast<void*>(grad_logits + first), 0,
+                                   (last - first) * sizeof(Scalar));
+                     });
+    }
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,
+                                              capacity, first, last);
+    });
+  }
+
+  template <class Scalar>
+  static void largest(char const* name, RowGeometry<2> const& geometry, int64_t* indices,
+                      Scalar const* entries, int64_t count) {
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::largest(geometry, indices, entries, count, first, last);
+    });
+  }
+};
+
+}  // namespace
+
+ZETA_LIBRARY_IMPL(CPU, library) { DeviceKernels<CpuLaunches>::register_all(library); }
+
+}  // namespace zeta::ops

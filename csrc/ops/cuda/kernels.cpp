@@ -1,0 +1,84 @@
+#include <ATen/ops/empty.h>
+#include <c10/cuda/CUDAException.h>
+#include <c10/cuda/CUDAFunctions.h>
+#include <c10/cuda/CUDAStream.h>
+
+#include "ops/cuda/check_launch.h"
+#include "ops/driver.h"
+#include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/largest.h"
+#include "rowwise/cuda/shape.h"
+#include "rowwise/cuda/sparse_softmax.h"
+#include "rowwise/row_geometry.h"
+
+namespace zeta::ops {
+namespace {
+
+namespace engine = rowwise::cuda;
+using rowwise::RowGeometry;
+
+engine::Device current_device() {
+  engine::Device device = {};
+  auto const number = c10::cuda::current_device();
+  C10_CUDA_CHECK(
+      cudaDeviceGetAttribute(&device.multiprocessors, cudaDevAttrMultiProcessorCount, number));
+  C10_CUDA_CHECK(cudaDeviceGetAttribute(&device.shared_bytes,
+                                        cudaDevAttrMaxSharedMemoryPerMultiprocessor, number));
+  return device;
+}
+
+struct CudaLaunches {
+  template <class Scalar>
+  static void forward(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
+                      Scalar const* logits, int64_t k) {
+    forward_with_support(name, rowwise::with_operands<3>(geometry), weights, logits, nullptr, k);
+  }
+
+  template <class Scalar>
+  static void forward_with_support(char const* name, RowGeometry<3> const& geometry,
+                                   Scalar* weights, Scalar const* logits, int32_t* support,
+                                   int64_t k) {
+    auto const shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
+    auto const plan = engine::requested_plan(shape, current_device());
+    int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, k, plan);
+    at::Tensor workspace;
+    if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
+    check_launch(name, engine::sparse_softmax(geometry, weights, logits, support, k, plan,
+                                              bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
+                                              c10::cuda::getCurrentCUDAStream()));
+  }
+
+  template <class Scalar>
+  static void backward(char const* name, RowGeometry<3> const& geometry, Scalar* grad_logits,
+                       Scalar const* grad_weights, Scalar const* weights) {
+    auto const shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
+    auto const plan = engine::plan_from_weights(shape, current_device());
+    check_launch(name, engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights,
+                                                       plan, c10::cuda::getCurrentCUDAStream()));
+  }
+
+  template <class Scalar>
+  static void support_backward(char const* name, RowGeometry<3> const& geometry,
+                               Scalar* grad_logits, Scalar const* grad_weights,
+                               int32_t const* support, int64_t capacity) {
+    auto const shape = engine::shape_of_result<Scalar>(geometry, grad_logits, capacity);
+    auto const plan = engine::plan_from_support(shape, current_device());
+    check_launch(name, engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights,
+                                                               support, capacity, plan,
+                                                               c10::cuda::getCurrentCUDAStream()));
+  }
+
+  template <class Scalar>
+  static void largest(char const* name, RowGeometry<2> const& geometry, int64_t* indices,
+                      Scalar const* entries, int64_t count) {
+    check_launch(name, engine::largest(geometry, indices, entries, count,
+                                       c10::cuda::getCurrentCUDAStream()));
+  }
+};
+
+}  // namespace
+
+ZETA_LIBRARY_IMPL(CUDA, library) { DeviceKernels<CudaLaunches>::register_all(library); }
+
+}  // namespace zeta::ops

@@ -1,0 +1,17 @@
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <c10/core/SymInt.h>
+
+#include <cstdint>
+
+// Allocates results that have another shape than the input. `dim` is not negative.
+namespace zeta::ops {
+
+// See ops/support.h.
+at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+
+// The indices of the k largest entries of each row.
+at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+
+}  // namespace zeta::ops

@@ -1,0 +1,60 @@
+#include <string>
+#include <vector>
+
+#include "ops/members.h"
+#include "ops/registration.h"
+
+namespace zeta::ops {
+namespace {
+
+// flexible_layout says that inputs may have any strides, so Inductor need not copy them.
+std::vector<at::Tag> const kTags = {at::Tag::pt2_compliant_tag, at::Tag::flexible_layout};
+
+void define_members(torch::Library& library) {
+  for_each_member([&]<class Member>() {
+    std::string const name = Member::kName;
+    std::string const arguments =
+        std::string("Tensor z, ") + Member::kArguments + ", *, ScalarType? dtype=None";
+    library.def((name + "(" + arguments + ") -> Tensor").c_str(), kTags);
+    library.def((name + ".out(" + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(),
+                {at::Tag::pt2_compliant_tag});
+  });
+}
+
+void define_internal_operators(torch::Library& library) {
+  library.def(
+      "_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
+      "ScalarType input_dtype) -> Tensor",
+      kTags);
+  library.def(
+      "_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, ScalarType? dtype=None) "
+      "-> (Tensor output, Tensor support)",
+      kTags);
+  library.def(
+      "_entmax_support_backward(Tensor grad_output, Tensor support, float alpha, int dim, "
+      "ScalarType input_dtype) -> Tensor",
+      kTags);
+  // Maps rows given only the k largest entries of each of their parts, in order of index, padded
+  // with any number of -inf. Gives the same bits as mapping the full row of `length` entries.
+  library.def(
+      "_entmax_of_candidates(Tensor candidates, float alpha, SymInt k, int dim, SymInt length) -> "
+      "Tensor",
+      kTags);
+  library.def(
+      "_entmax_of_candidates_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
+      "SymInt length) -> Tensor",
+      kTags);
+  // Returns the indices of the k largest entries of each row in increasing order, as int64. Of
+  // equal entries the one with the lower index counts as larger. NaN counts as larger than all
+  // numbers, so the k largest of a row with a NaN include one.
+  library.def("_largest(Tensor z, SymInt k, int dim) -> Tensor", kTags);
+}
+
+}  // namespace
+
+ZETA_LIBRARY_FRAGMENT(library) {
+  define_members(library);
+  define_internal_operators(library);
+}
+
+}  // namespace zeta::ops

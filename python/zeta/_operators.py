@@ -1,0 +1,23 @@
+"""The operators, for rules that are written once for all of them."""
+
+from typing import Any
+
+import torch
+
+MEMBERS = (torch.ops.zeta.sparse_softmax,)
+"""The public operators of the family."""
+
+BACKWARD = torch.ops.zeta._entmax_backward.default
+WITH_SUPPORT = torch.ops.zeta._entmax_with_support.default
+SUPPORT_BACKWARD = torch.ops.zeta._entmax_support_backward.default
+
+
+def name_of(operator: Any) -> str:
+    """Return the name that errors begin with."""
+    return str(operator._schema.name).removeprefix("zeta::")
+
+
+def arguments_of(operator: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+    """Return the arguments of a call by name, those left out included."""
+    arguments = {argument.name: argument.default_value for argument in operator._schema.arguments}
+    return arguments | dict(zip(arguments, args, strict=False)) | (kwargs or {})
