@@ -13,6 +13,9 @@ __extension__ typedef __int128 int128;
 
 namespace detail {
 
+inline constexpr int kExponentBias = 1023;
+inline constexpr int kFractionBits = 52;
+
 ZETA_HOST_DEVICE uint64_t bits_of(double x) {
 #ifdef __CUDA_ARCH__
   return static_cast<uint64_t>(__double_as_longlong(x));

@@ -13,9 +13,6 @@ namespace zeta::mappings {
 
 namespace detail {
 
-inline constexpr int kExponentBias = 1023;
-inline constexpr int kFractionBits = 52;
-
 // Returns the same as mappings::power_of_two(), but makes a normal number from its bits.
 ZETA_HOST_DEVICE double power_of_two(int exponent) {
   int const biased = exponent + kExponentBias;
