@@ -7,12 +7,16 @@ endif()
 set(options_avx2 -mavx2 -mf16c)
 set(options_avx512 ${options_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl)
 
-# Adds the kernels to a library, compiled as the interface library `common` says.
+# Adds the kernels of all mappings to a library, compiled as the interface library `common` says.
 function(zeta_add_cpu_kernels library common)
+  set(engine ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/rowwise/cpu)
   foreach(capability IN LISTS capabilities)
     set(kernels ${library}_${capability})
     add_library(${kernels} OBJECT
-      ${CMAKE_CURRENT_FUNCTION_LIST_DIR}/../csrc/rowwise/cpu/sparse_softmax_kernels.cpp)
+      ${engine}/entmax_kernels.cpp
+      ${engine}/entmax15_kernels.cpp
+      ${engine}/softmax_kernels.cpp
+      ${engine}/sparse_softmax_kernels.cpp)
     target_compile_definitions(${kernels} PRIVATE ZETA_CAPABILITY=${capability})
     # Nothing reads the floating-point exception flags. If they mattered, the compiler would keep
     # branches where it can use vectors.

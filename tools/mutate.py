@@ -140,12 +140,23 @@ ENGINE = [
         "capability",
         "huge_pages",
         "rows/thread_memory",
+        "entmax",
+        "entmax_kernels",
+        "entmax15_kernels",
+        "softmax_kernels",
         "sparse_softmax_kernels",
-        "sparse_softmax",
     ]
 ]
-ENGINE_TESTS = ["test_ordered_key", "test_bits", "test_cpu_backward", "test_cpu_forward"]
-MAPPINGS = Suite("mappings", ["test_fixed_point", "test_mappings"], flags=("-O0",))
+ENGINE_TESTS = [
+    "test_ordered_key",
+    "test_entmax",
+    "test_bits",
+    "test_cpu_backward",
+    "test_cpu_forward",
+]
+MAPPINGS = Suite(
+    "mappings", ["test_fixed_point", "test_exponential", "test_mappings"], flags=("-O0",)
+)
 PLAIN = Suite("plain", ["test_float16", "test_ordered_key", "test_row_geometry"])
 BITS = Suite("bits", ["test_bits"], ENGINE, ["float"])
 WHOLE = Suite("whole", ENGINE_TESTS, ENGINE, flags=("-O1", "-fsanitize=address"))

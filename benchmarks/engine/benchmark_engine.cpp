@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "rowwise/cpu/capability.h"
-#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/cpu/entmax.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
@@ -89,7 +89,7 @@ void time_sparse_softmax(benchmark::State& state, Family const& family) {
   auto const logits = make_logits<Scalar>(family, rows, length);
   std::vector<Scalar> weights(logits.size());
   for (auto _ : state) {
-    cpu::sparse_softmax(geometry, weights.data(), logits.data(), k, 0, rows);
+    cpu::entmax(/*alpha=*/2, geometry, weights.data(), logits.data(), k, 0, rows);
     benchmark::ClobberMemory();
   }
   count_bytes(state, rows * length * static_cast<int64_t>(sizeof(Scalar)));

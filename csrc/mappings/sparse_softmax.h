@@ -50,6 +50,9 @@ class SparseSoftmax {
     }
   };
 
+  // What all rows of one length have in common.
+  ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double) { return Fixed(length); }
+
   ZETA_HOST_DEVICE constexpr SparseSoftmax(Real maximum, int64_t length)
       : SparseSoftmax(maximum, Fixed(length)) {}
 
@@ -445,6 +448,12 @@ class SparseSoftmax {
   ZETA_HOST_DEVICE static constexpr double slope(double weight) {
     return weight == 0 ? 0 : weight != weight ? weight : 1;
   }
+  struct Slope {
+    static constexpr bool kIsConstant = true;  // on the support
+
+    ZETA_HOST_DEVICE explicit constexpr Slope(double) {}
+    ZETA_HOST_DEVICE constexpr double operator()(double weight) const { return slope(weight); }
+  };
 
  private:
   // Float holds multiples of it exactly up to 4 in magnitude for K <= 4, and up to 16 for larger K.

@@ -62,7 +62,7 @@ class DeviceKernels {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    launch_forward(member.name, weights, converted(z, arguments.dtype), known(call.k),
+    launch_forward(member.name, call.alpha, weights, converted(z, arguments.dtype), known(call.k),
                    arguments.dim);
     return weights;
   }
@@ -73,7 +73,8 @@ class DeviceKernels {
     c10::DeviceGuard const guard(z.device());
     at::native::resize_output(out, z.sizes());
     check_no_overlap(member.name, z, out);
-    launch_forward(member.name, out, converted(z, arguments.dtype), known(call.k), arguments.dim);
+    launch_forward(member.name, call.alpha, out, converted(z, arguments.dtype), known(call.k),
+                   arguments.dim);
     return out;
   }
 
@@ -89,7 +90,7 @@ class DeviceKernels {
     at::Tensor const logits = converted(z, arguments.dtype);
     auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
-      Launches::forward_with_support(name, geometry, mutable_data_of<Scalar>(weights),
+      Launches::forward_with_support(name, alpha, geometry, mutable_data_of<Scalar>(weights),
                                      data_of<Scalar>(logits), support.mutable_data_ptr<int32_t>(),
                                      known(k));
     });
@@ -103,7 +104,7 @@ class DeviceKernels {
         check_of_candidates(name, candidates, {alpha, k, dim, std::nullopt}, length);
     c10::DeviceGuard const guard(candidates.device());
     at::Tensor weights = fresh_like(candidates, arguments.dtype);
-    launch_forward(name, weights, candidates, known(k), arguments.dim, known(length));
+    launch_forward(name, alpha, weights, candidates, known(k), arguments.dim, known(length));
     return weights;
   }
 
@@ -129,7 +130,7 @@ class DeviceKernels {
       auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
       int64_t const capacity = support.size(row_dim) - 1;
       dispatch(grad_output.scalar_type(), [&]<class Scalar>() {
-        Launches::support_backward(name, geometry, mutable_data_of<Scalar>(grad_input),
+        Launches::support_backward(name, alpha, geometry, mutable_data_of<Scalar>(grad_input),
                                    data_of<Scalar>(grad_output), support.const_data_ptr<int32_t>(),
                                    capacity);
       });
@@ -156,15 +157,15 @@ class DeviceKernels {
   static int64_t known(c10::SymInt const& size) { return size.guard_int(__FILE__, __LINE__); }
 
   // `full_length` is the length of the full rows, if each row here holds only some entries of one.
-  static void launch_forward(char const* name, at::Tensor const& weights, at::Tensor const& logits,
-                             int64_t k, int64_t dim,
+  static void launch_forward(char const* name, double alpha, at::Tensor const& weights,
+                             at::Tensor const& logits, int64_t k, int64_t dim,
                              std::optional<int64_t> full_length = std::nullopt) {
     if (weights.numel() == 0) return;
     auto geometry = row_geometry<2>({weights, logits}, dim);
     geometry.full_length = full_length.value_or(geometry.length);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
-      Launches::forward(name, geometry, mutable_data_of<Scalar>(weights), data_of<Scalar>(logits),
-                        k);
+      Launches::forward(name, alpha, geometry, mutable_data_of<Scalar>(weights),
+                        data_of<Scalar>(logits), k);
     });
   }
 
@@ -179,7 +180,7 @@ class DeviceKernels {
       auto geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
       geometry.full_length = full_length.value_or(geometry.length);
       dispatch(output.scalar_type(), [&]<class Scalar>() {
-        Launches::backward(name, geometry, mutable_data_of<Scalar>(grad_input),
+        Launches::backward(name, alpha, geometry, mutable_data_of<Scalar>(grad_input),
                            data_of<Scalar>(grad_output), data_of<Scalar>(output));
       });
     }

@@ -6,12 +6,14 @@
 #include <random>
 #include <vector>
 
-#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/cpu/entmax.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
 // What the tests of the CPU engine's passes share.
 namespace zeta::rowwise {
+
+inline constexpr double kAlpha = 2;  // of the sparse softmax
 
 using Scalars = testing::Types<float, double, Float16, BFloat16>;
 
@@ -48,7 +50,7 @@ template <class Scalar>
 inline std::vector<Scalar> forward(std::vector<Scalar> const& logits, int64_t k) {
   auto const length = static_cast<int64_t>(logits.size());
   std::vector<Scalar> weights(logits.size(), narrow<Scalar>(-7));
-  cpu::sparse_softmax(contiguous_rows(1, length), weights.data(), logits.data(), k, 0, 1);
+  cpu::entmax(kAlpha, contiguous_rows(1, length), weights.data(), logits.data(), k, 0, 1);
   return weights;
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "mappings/sparse_softmax.h"
 #include "rows.h"
 #include "rowwise/cpu/capability.h"
 #include "rowwise/cpu/kernels.h"
@@ -22,14 +23,14 @@ namespace {
 
 template <class Scalar>
 std::vector<cpu::Kernels<Scalar>> kernels_of_this_machine() {
-  std::vector result = {cpu::baseline::sparse_softmax_kernels<Scalar>()};
+  std::vector result = {cpu::baseline::mapping_kernels<mappings::SparseSoftmax, Scalar>()};
 #ifdef __x86_64__
   auto const highest = cpu::highest_capability();
   if (highest >= cpu::Capability::kAvx2) {
-    result.push_back(cpu::avx2::sparse_softmax_kernels<Scalar>());
+    result.push_back(cpu::avx2::mapping_kernels<mappings::SparseSoftmax, Scalar>());
   }
   if (highest >= cpu::Capability::kAvx512) {
-    result.push_back(cpu::avx512::sparse_softmax_kernels<Scalar>());
+    result.push_back(cpu::avx512::mapping_kernels<mappings::SparseSoftmax, Scalar>());
   }
 #endif
   return result;
@@ -174,9 +175,9 @@ class Bits : public testing::Test {
       auto const two = geometry_of<2>(rows, length, in_columns);
       auto const three = geometry_of<3>(rows, length, in_columns);
       Row weights(logits.size());
-      kernels.forward(two, weights.data(), logits.data(), k, 0, rows);
+      kernels.forward(kAlpha, two, weights.data(), logits.data(), k, 0, rows);
       digests.weights.add(weights);
-      kernels.backward(three, result.data(), gradients.data(), weights.data(), 0, rows);
+      kernels.backward(kAlpha, three, result.data(), gradients.data(), weights.data(), 0, rows);
       digests.gradients.add(result);
     }
     int64_t const capacity = std::min(k, length);
@@ -185,15 +186,15 @@ class Bits : public testing::Test {
     builder.set_row(length, {1, 1, 1});
     builder.add_batch_dimension(rows, {length, length, 1 + capacity});
     auto const geometry = builder.build();
-    kernels.forward_with_support(geometry, result.data(), logits.data(), support.data(), k, 0,
-                                 rows);
+    kernels.forward_with_support(kAlpha, geometry, result.data(), logits.data(), support.data(), k,
+                                 0, rows);
     digests.weights.add(result);
     digests.support.add(support);
-    kernels.support_backward(geometry, result.data(), gradients.data(), support.data(), capacity, 0,
-                             rows);
+    kernels.support_backward(kAlpha, geometry, result.data(), gradients.data(), support.data(),
+                             capacity, 0, rows);
     digests.gradients.add(result);
     if (length < 1024) return;
-    kernels.forward_split(result.data(), logits.data(), length, k, 3,
+    kernels.forward_split(kAlpha, result.data(), logits.data(), length, k, 3,
                           [](int64_t count, void (*task)(void*, int64_t), void* context) {
                             for (int64_t i = 0; i < count; ++i) task(context, i);
                           });

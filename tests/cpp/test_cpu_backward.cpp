@@ -27,7 +27,7 @@ TYPED_TEST(CpuBackward, BackwardIsTheProjectionOfTheGradient) {
   std::vector<TypeParam> result(kLength, narrow<TypeParam>(-7));
   RowGeometryBuilder<3> builder;
   builder.set_row(kLength, {1, 1, 1});
-  cpu::sparse_softmax_backward(builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
+  cpu::entmax_backward(kAlpha, builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
   auto const expected = reference::backward_row(widened(grad), widened(weights));
   EXPECT_GT(std::count_if(expected.begin(), expected.end(), [](auto x) { return x != 0; }), 1);
   for (size_t column = 0; column < kLength; ++column) {
@@ -45,7 +45,7 @@ TYPED_TEST(CpuBackward, OneGradientMayBeMuchLargerThanTheOthers) {
     std::vector<TypeParam> result(kLength, narrow<TypeParam>(-7));
     RowGeometryBuilder<3> builder;
     builder.set_row(kLength, {1, 1, 1});
-    cpu::sparse_softmax_backward(builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
+    cpu::entmax_backward(kAlpha, builder.build(), result.data(), grad.data(), weights.data(), 0, 1);
     auto const expected = reference::backward_row(widened(grad), widened(weights));
     for (size_t column = 0; column < kLength; ++column) {
       ASSERT_NEAR(widen(result[column]), expected[column], 60000 * 2 * kTolerance<TypeParam>)
@@ -62,8 +62,8 @@ TYPED_TEST(CpuBackward, SumsAsInTheRowThatTheEntriesAreOf) {
     auto const logits = normal_row<TypeParam>(kRows * length, 0.05, 31);
     auto const grad = normal_row<TypeParam>(kRows * length, 1, 32);
     std::vector<TypeParam> weights(logits.size());
-    cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), length, 0,
-                        kRows);
+    cpu::entmax(kAlpha, contiguous_rows(kRows, length), weights.data(), logits.data(), length, 0,
+                kRows);
     for (int64_t const stride : {int64_t{1}, kRows}) {
       RowGeometryBuilder<3> builder;
       builder.set_row(length, {stride, 1, 1});
@@ -71,7 +71,7 @@ TYPED_TEST(CpuBackward, SumsAsInTheRowThatTheEntriesAreOf) {
       auto geometry = builder.build();
       geometry.full_length = int64_t{1} << 40;
       std::vector<TypeParam> result(logits.size());
-      cpu::sparse_softmax_backward(geometry, result.data(), grad.data(), weights.data(), 0, kRows);
+      cpu::entmax_backward(kAlpha, geometry, result.data(), grad.data(), weights.data(), 0, kRows);
       for (int64_t row = 0; row < kRows; ++row) {
         auto const of_row = [&](auto const& operand) {
           auto const first = operand.begin() + row * length;
@@ -113,18 +113,18 @@ TYPED_TEST(CpuBackward, BackwardOfTheSupportIsThatOfTheWeights) {
       builder.set_row(length, {1, 1, 1});
       builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
       auto const geometry = builder.build();
-      cpu::sparse_softmax_with_support(geometry, weights.data(), logits.data(), support.data(), k,
-                                       0, kRows);
+      cpu::entmax_with_support(kAlpha, geometry, weights.data(), logits.data(), support.data(), k,
+                               0, kRows);
 
       std::vector<TypeParam> expected(logits.size());
       builder = {};
       builder.set_row(length, {1, 1, 1});
       builder.add_batch_dimension(kRows, {length, length, length});
-      cpu::sparse_softmax_backward(builder.build(), expected.data(), grad.data(), weights.data(), 0,
-                                   kRows);
+      cpu::entmax_backward(kAlpha, builder.build(), expected.data(), grad.data(), weights.data(), 0,
+                           kRows);
       std::vector<TypeParam> result(logits.size(), narrow<TypeParam>(-7));
-      cpu::sparse_softmax_support_backward(geometry, result.data(), grad.data(), support.data(),
-                                           capacity, 0, kRows);
+      cpu::entmax_support_backward(kAlpha, geometry, result.data(), grad.data(), support.data(),
+                                   capacity, 0, kRows);
       for (size_t i = 0; i < result.size(); ++i) {
         double const number = widen(result[i]);
         if (std::isnan(number) && std::isnan(widen(expected[i]))) continue;
@@ -226,10 +226,10 @@ TYPED_TEST(CpuBackward, ResultsDoNotDependOnHowRowsLie) {
       std::vector<TypeParam> weights(logits.size());
       std::vector<TypeParam> expected(logits.size());
       std::vector<int32_t> support(kRowsOfAll * (1 + capacity));
-      cpu::sparse_softmax_with_support(geometry_of(length, rows, 1 + capacity), weights.data(),
-                                       logits.data(), support.data(), k, 0, kRowsOfAll);
-      cpu::sparse_softmax_backward(geometry_of(length, rows, length), expected.data(), grad.data(),
-                                   weights.data(), 0, kRowsOfAll);
+      cpu::entmax_with_support(kAlpha, geometry_of(length, rows, 1 + capacity), weights.data(),
+                               logits.data(), support.data(), k, 0, kRowsOfAll);
+      cpu::entmax_backward(kAlpha, geometry_of(length, rows, length), expected.data(), grad.data(),
+                           weights.data(), 0, kRowsOfAll);
       expected = range_of(expected, kFirst, kLast, untouched);
       auto const untouched_rows = std::vector(logits.size(), untouched);
       auto const zeros = range_of(std::vector<TypeParam>(logits.size()), kFirst, kLast, untouched);
@@ -237,21 +237,21 @@ TYPED_TEST(CpuBackward, ResultsDoNotDependOnHowRowsLie) {
         for (Layout const second : kLayouts) {
           auto result = laid_out(untouched_rows, first, 0);
           std::vector<int32_t> columns(support.size(), 12345);
-          cpu::sparse_softmax_with_support(
-              geometry_of(length, {first, second, Layout::kRows}, 1 + capacity), result.data(),
-              laid_out(logits, second, 1).data(), columns.data(), k, kFirst, kLast);
+          cpu::entmax_with_support(
+              kAlpha, geometry_of(length, {first, second, Layout::kRows}, 1 + capacity),
+              result.data(), laid_out(logits, second, 1).data(), columns.data(), k, kFirst, kLast);
           expect_same(result, laid_out(range_of(weights, kFirst, kLast, untouched), first, 0));
           EXPECT_EQ(columns, range_of(support, kFirst, kLast, 12345));
           for (Layout const third : kLayouts) {
             result = laid_out(untouched_rows, first, 0);
-            cpu::sparse_softmax_backward(geometry_of(length, {first, second, third}, length),
-                                         result.data(), laid_out(grad, second, 1).data(),
-                                         laid_out(weights, third, 2).data(), kFirst, kLast);
+            cpu::entmax_backward(kAlpha, geometry_of(length, {first, second, third}, length),
+                                 result.data(), laid_out(grad, second, 1).data(),
+                                 laid_out(weights, third, 2).data(), kFirst, kLast);
             expect_same(result, laid_out(expected, first, 0));
             // Of rows that are not contiguous, only what is not zero is written.
             result = laid_out(zeros, first, 0);
-            cpu::sparse_softmax_support_backward(
-                geometry_of(length, {first, second, third}, 1 + capacity), result.data(),
+            cpu::entmax_support_backward(
+                kAlpha, geometry_of(length, {first, second, third}, 1 + capacity), result.data(),
                 laid_out(grad, second, 1).data(), laid_out(support, third, 2).data(), capacity,
                 kFirst, kLast);
             expect_same(result, laid_out(expected, first, 0));
@@ -285,8 +285,8 @@ TYPED_TEST(CpuBackward, BackwardOfABadSupportStaysInBounds) {
         RowGeometryBuilder<3> builder;
         builder.set_row(length, {1, 1, 1});
         builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
-        cpu::sparse_softmax_support_backward(builder.build(), result.data(), grad.data(),
-                                             support.data(), capacity, 0, kRows);
+        cpu::entmax_support_backward(kAlpha, builder.build(), result.data(), grad.data(),
+                                     support.data(), capacity, 0, kRows);
         // The mean of equal gradients is their own number.
         for (size_t i = 0; i < entries; ++i) {
           EXPECT_TRUE(widen(result[i]) == 0 || std::isnan(widen(result[i]))) << widen(result[i]);

@@ -55,7 +55,7 @@ TYPED_TEST(CpuForward, SumsAsInTheRowThatTheEntriesAreOf) {
       auto geometry = contiguous_rows(kRows, length);
       geometry.full_length = int64_t{1} << 40;
       std::vector<TypeParam> weights(logits.size());
-      cpu::sparse_softmax(geometry, weights.data(), logits.data(), k, 0, kRows);
+      cpu::entmax(kAlpha, geometry, weights.data(), logits.data(), k, 0, kRows);
       for (int64_t row = 0; row < kRows; ++row) {
         auto const first = logits.begin() + row * length;
         auto rounded = widened(std::vector<TypeParam>(first, first + length));
@@ -193,8 +193,8 @@ TYPED_TEST(CpuForward, RowsTogetherHaveTheBitsOfEachAlone) {
       SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
       auto const expected = forward_each_alone(logits, length, k);
       simt::GuardedArray<TypeParam> guarded_weights(logits.size(), narrow<TypeParam>(-7));
-      cpu::sparse_softmax(contiguous_rows(rows, length), guarded_weights.data(),
-                          guarded_logits.data(), k, 0, rows);
+      cpu::entmax(kAlpha, contiguous_rows(rows, length), guarded_weights.data(),
+                  guarded_logits.data(), k, 0, rows);
       std::vector<TypeParam> together(guarded_weights.data(),
                                       guarded_weights.data() + logits.size());
       expect_same_bits(together, expected);
@@ -227,8 +227,8 @@ TYPED_TEST(CpuForward, ShortRowsHaveTheBitsOfRowsWithMaskedEntriesBehind) {
           expected.insert(expected.end(), row, row + length);
         }
         std::vector<TypeParam> weights(logits.size());
-        cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
-                            kRows);
+        cpu::entmax(kAlpha, contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
+                    kRows);
         expect_same_bits(weights, expected);
       }
     }
@@ -249,8 +249,8 @@ TYPED_TEST(CpuForward, FullListsOfAGroupHaveTheBitsOfEachAlone) {
         SCOPED_TRACE(testing::Message()
                      << length << " entries, " << candidates << " candidates, k " << k);
         std::vector<TypeParam> weights(logits.size());
-        cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
-                            kRows);
+        cpu::entmax(kAlpha, contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
+                    kRows);
         expect_same_bits(weights, forward_each_alone(logits, length, k));
       }
     }
@@ -278,9 +278,9 @@ TYPED_TEST(CpuForward, NarrowRowsHaveTheBitsOfEachAlone) {
           geometry.full_length = full_length;
           std::vector<TypeParam> together(logits.size());
           std::vector<TypeParam> alone(logits.size());
-          cpu::sparse_softmax(geometry, together.data(), logits.data(), k, 0, kRows);
+          cpu::entmax(kAlpha, geometry, together.data(), logits.data(), k, 0, kRows);
           for (int64_t row = 0; row < kRows; ++row) {
-            cpu::sparse_softmax(geometry, alone.data(), logits.data(), k, row, row + 1);
+            cpu::entmax(kAlpha, geometry, alone.data(), logits.data(), k, row, row + 1);
           }
           expect_same_bits(together, alone);
         }
@@ -305,7 +305,7 @@ TYPED_TEST(CpuForward, RowsInColumnsHaveTheBitsOfEachAlone) {
     for (int64_t k : limits(length)) {
       SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
       std::vector<TypeParam> weight_columns(logits.size());
-      cpu::sparse_softmax(geometry, weight_columns.data(), columns.data(), k, 0, kRows);
+      cpu::entmax(kAlpha, geometry, weight_columns.data(), columns.data(), k, 0, kRows);
       std::vector<TypeParam> weights(logits.size());
       for (size_t i = 0; i < logits.size(); ++i) weights[i] = weight_columns[transposed(i)];
       expect_same_bits(weights, forward_each_alone(logits, length, k));
@@ -339,8 +339,8 @@ TYPED_TEST(CpuForward, RowsOfLargeResultsHaveTheBitsOfEachAlone) {
     std::copy(logits.begin(), logits.end(), large_logits.data);
     for (int64_t k : limits(length)) {
       SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
-      cpu::sparse_softmax(contiguous_rows(rows, length), large_weights.data, large_logits.data, k,
-                          0, shown);
+      cpu::entmax(kAlpha, contiguous_rows(rows, length), large_weights.data, large_logits.data, k,
+                  0, shown);
       std::vector<TypeParam> const weights(large_weights.data, large_weights.data + shown * length);
       expect_same_bits(weights, forward_each_alone(logits, length, k));
     }
@@ -361,8 +361,8 @@ TYPED_TEST(CpuForward, ARowInPartsHasTheBitsOfTheWhole) {
         auto const begin = logits.begin() + row * kLength;
         std::vector<TypeParam> const values(begin, begin + kLength);
         std::vector<TypeParam> weights(values.size(), narrow<TypeParam>(-7));
-        cpu::sparse_softmax_split<TypeParam>(weights.data(), values.data(), kLength, k, parts,
-                                             in_order);
+        cpu::entmax_split<TypeParam>(kAlpha, weights.data(), values.data(), kLength, k, parts,
+                                     in_order);
         expect_same_bits(weights, forward(values, k));
       }
     }
@@ -405,8 +405,8 @@ TYPED_TEST(CpuForward, AMaskedRowAmongOthersIsNaN) {
     for (int64_t k : limits(length)) {
       SCOPED_TRACE(testing::Message() << "length " << length << ", k " << k);
       std::vector<TypeParam> weights(logits.size());
-      cpu::sparse_softmax(contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
-                          kRows);
+      cpu::entmax(kAlpha, contiguous_rows(kRows, length), weights.data(), logits.data(), k, 0,
+                  kRows);
       for (int64_t i = 0; i < kRows * length; ++i) {
         ASSERT_EQ(std::isnan(widen(weights[i])), i / length == kMasked) << "entry " << i;
       }

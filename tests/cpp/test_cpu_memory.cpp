@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "../simt/guarded_array.h"
+#include "mappings/sparse_softmax.h"
 #include "rows.h"
 #include "rowwise/cpu/capability.h"
 #include "rowwise/cpu/kernels.h"
@@ -26,10 +27,10 @@ TYPED_TEST_SUITE(CpuMemory, Scalars);
 template <class Scalar, class Function>
 void for_each_capability(Function const& function) {
   using Get = cpu::Kernels<Scalar> (*)();
-  std::vector<Get> all = {&cpu::baseline::sparse_softmax_kernels<Scalar>};
+  std::vector<Get> all = {&cpu::baseline::mapping_kernels<mappings::SparseSoftmax, Scalar>};
 #ifdef __x86_64__
-  all.push_back(&cpu::avx2::sparse_softmax_kernels<Scalar>);
-  all.push_back(&cpu::avx512::sparse_softmax_kernels<Scalar>);
+  all.push_back(&cpu::avx2::mapping_kernels<mappings::SparseSoftmax, Scalar>);
+  all.push_back(&cpu::avx512::mapping_kernels<mappings::SparseSoftmax, Scalar>);
 #endif
   for (size_t i = 0; i <= static_cast<size_t>(cpu::highest_capability()); ++i) {
     SCOPED_TRACE(cpu::kCapabilityNames[i]);
@@ -161,7 +162,7 @@ std::vector<Scalar> ordinary_forward(cpu::Kernels<Scalar> const& kernels, Shape 
   std::vector<Scalar> weights(logits.size());
   auto geometry = geometry_of(shape, {shape.in_rows(), shape.in_rows()});
   geometry.full_length = full_length;
-  kernels.forward(geometry, weights.data(), logits.data(), k, 0, shape.rows);
+  kernels.forward(kAlpha, geometry, weights.data(), logits.data(), k, 0, shape.rows);
   return weights;
 }
 
@@ -238,7 +239,8 @@ TYPED_TEST(CpuMemory, ForwardOfContiguousRows) {
           if (full_length != shape.length && input.gap > 0) return;
           Input<TypeParam> const guarded_logits(logits, input);
           Output<TypeParam> weights(logits.size(), output);
-          kernels.forward(geometry, weights.data(), guarded_logits.data(), k, 0, shape.rows);
+          kernels.forward(kAlpha, geometry, weights.data(), guarded_logits.data(), k, 0,
+                          shape.rows);
           weights.expect(expected);
         });
       }
@@ -262,7 +264,8 @@ TYPED_TEST(CpuMemory, ForwardOfOtherRows) {
         for_each_place<TypeParam>([&](Place input, Place output) {
           Input<TypeParam> const guarded_logits(logits, input);
           Output<TypeParam> weights(expected.size(), output);
-          kernels.forward(geometry, weights.data(), guarded_logits.data(), k, 0, shape.rows);
+          kernels.forward(kAlpha, geometry, weights.data(), guarded_logits.data(), k, 0,
+                          shape.rows);
           weights.expect(expected);
         });
       }
@@ -285,7 +288,7 @@ TYPED_TEST(CpuMemory, ForwardOfARangeOfRows) {
           for (int64_t const first : {int64_t{0}, int64_t{1}, shape.rows / 2}) {
             int64_t const last = std::max(first + 1, shape.rows - 1 - first / 2);
             std::vector<TypeParam> weights(logits.size(), of_bytes<TypeParam>(kUnwritten));
-            kernels.forward(geometry, weights.data(), logits.data(), k, first, last);
+            kernels.forward(kAlpha, geometry, weights.data(), logits.data(), k, first, last);
             auto const expected = laid_out(expected_rows, shape, layout, kUnwritten, first, last);
             ASSERT_EQ(
                 std::memcmp(weights.data(), expected.data(), expected.size() * sizeof(TypeParam)),
@@ -314,7 +317,7 @@ TYPED_TEST(CpuMemory, ForwardAroundTheCaches) {
         if (output.gap % 8 > 1) return;
         Input<TypeParam> const guarded_logits(logits, input);
         Output<TypeParam> weights(logits.size(), output);
-        kernels.forward(geometry, weights.data() - first * shape.length,
+        kernels.forward(kAlpha, geometry, weights.data() - first * shape.length,
                         guarded_logits.data() - first * shape.length, k, first, large.rows);
         weights.expect(expected);
       });
@@ -335,7 +338,7 @@ TYPED_TEST(CpuMemory, ForwardOfTiesAroundTheCaches) {
       Place const place = {simt::Guard::kAfter, 0};
       Input<TypeParam> const guarded_logits(logits, place);
       Output<TypeParam> weights(logits.size(), place);
-      kernels.forward(geometry, weights.data() - first * length,
+      kernels.forward(kAlpha, geometry, weights.data() - first * length,
                       guarded_logits.data() - first * length, 3, first, large.rows);
       weights.expect(expected);
     }
@@ -358,7 +361,7 @@ TYPED_TEST(CpuMemory, ForwardOfColumnsAroundTheCaches) {
   for_each_capability<TypeParam>([&](auto const& kernels) {
     auto const expected = ordinary_forward(kernels, {70, kLength}, rows, 5, kLength);
     Output<TypeParam> weights(logits.size(), place);
-    kernels.forward(geometry, weights.data(), logits.data(), 5, kFirst, kShape.rows);
+    kernels.forward(kAlpha, geometry, weights.data(), logits.data(), 5, kFirst, kShape.rows);
     for (size_t i = 0; i < rows.size(); ++i) {
       auto const& weight = weights[i % kLength * kShape.rows + kFirst + i / kLength];
       ASSERT_EQ(std::memcmp(&weight, &expected[i], sizeof(weight)), 0) << i;
@@ -380,8 +383,8 @@ TYPED_TEST(CpuMemory, ForwardInParts) {
         for_each_place<TypeParam>([&](Place input, Place output) {
           Input<TypeParam> const guarded_logits(logits, input);
           Output<TypeParam> weights(logits.size(), output);
-          kernels.forward_split(weights.data(), guarded_logits.data(), length, k, 1 + input.gap % 7,
-                                in_order);
+          kernels.forward_split(kAlpha, weights.data(), guarded_logits.data(), length, k,
+                                1 + input.gap % 7, in_order);
           weights.expect(expected);
         });
       }
@@ -403,7 +406,7 @@ std::vector<Scalar> ordinary_backward(cpu::Kernels<Scalar> const& kernels, Shape
                                       std::vector<Scalar> const& weights) {
   std::vector<Scalar> result(grad.size());
   auto const geometry = geometry_of(shape, {shape.in_rows(), shape.in_rows(), shape.in_rows()});
-  kernels.backward(geometry, result.data(), grad.data(), weights.data(), 0, shape.rows);
+  kernels.backward(kAlpha, geometry, result.data(), grad.data(), weights.data(), 0, shape.rows);
   return result;
 }
 
@@ -427,8 +430,8 @@ TYPED_TEST(CpuMemory, Backward) {
           Input<TypeParam> const guarded_weights(weights, input);
           Input<TypeParam> const guarded_grad(grad, output);
           Output<TypeParam> result(expected.size(), output);
-          kernels.backward(geometry, result.data(), guarded_grad.data(), guarded_weights.data(), 0,
-                           shape.rows);
+          kernels.backward(kAlpha, geometry, result.data(), guarded_grad.data(),
+                           guarded_weights.data(), 0, shape.rows);
           result.expect(expected);
         });
       }
@@ -450,8 +453,8 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
           geometry_of(shape, {shape.in_rows(), shape.in_rows(), of_support.in_rows()});
       std::vector<int32_t> support(of_support.extent(of_support.in_rows()));
       std::vector<TypeParam> ordinary_weights(weights.size());
-      kernels.forward_with_support(geometry, ordinary_weights.data(), logits.data(), support.data(),
-                                   k, 0, shape.rows);
+      kernels.forward_with_support(kAlpha, geometry, ordinary_weights.data(), logits.data(),
+                                   support.data(), k, 0, shape.rows);
       auto const columns_geometry =
           geometry_of(shape, {shape.in_columns(), shape.in_columns(), of_support.in_columns()});
       auto const support_columns =
@@ -463,14 +466,15 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
         Input<TypeParam> const guarded_logits(logits, input);
         Output<TypeParam> guarded_weights(weights.size(), output);
         Output<int32_t> guarded_support(support.size(), output);
-        kernels.forward_with_support(geometry, guarded_weights.data(), guarded_logits.data(),
-                                     guarded_support.data(), k, 0, shape.rows);
+        kernels.forward_with_support(kAlpha, geometry, guarded_weights.data(),
+                                     guarded_logits.data(), guarded_support.data(), k, 0,
+                                     shape.rows);
         guarded_weights.expect(weights);
         guarded_support.expect(support);
 
         Input<TypeParam> const guarded_grad(grad, input);
         Output<TypeParam> result(expected.size(), output);
-        kernels.support_backward(geometry, result.data(), guarded_grad.data(),
+        kernels.support_backward(kAlpha, geometry, result.data(), guarded_grad.data(),
                                  guarded_support.data(), k, 0, shape.rows);
         result.expect(expected);
 
@@ -478,7 +482,7 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
         Input<TypeParam> const guarded_grad_columns(grad_columns, input);
         Output<TypeParam> result_columns(expected.size(), output);
         std::fill_n(result_columns.data(), result_columns.size(), TypeParam{});
-        kernels.support_backward(columns_geometry, result_columns.data(),
+        kernels.support_backward(kAlpha, columns_geometry, result_columns.data(),
                                  guarded_grad_columns.data(), guarded_support_columns.data(), k, 0,
                                  shape.rows);
         result_columns.expect(expected_columns);

@@ -11,7 +11,7 @@
 #include "cuda_rows.h"
 #include "mappings/sparse_softmax.h"
 #include "row_reference.h"
-#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/shape.h"
@@ -103,9 +103,9 @@ struct Given {
       auto const family = static_cast<Gradients>(number % static_cast<uint64_t>(Gradients::kCount));
       grads.set_row(row, gradients_of<Scalar>(family, one.length, random));
     }
-    cpu::sparse_softmax_with_support(geometry_of(one.rows, one.length, weights, logits, support),
-                                     weights.data(), logits.data(), support.memory.data(), one.k, 0,
-                                     one.rows);
+    cpu::entmax_with_support(
+        /*alpha=*/2, geometry_of(one.rows, one.length, weights, logits, support), weights.data(),
+        logits.data(), support.memory.data(), one.k, 0, one.rows);
     // What stands behind the columns is not to matter.
     int64_t const capacity = std::min(one.k, one.length);
     for (int64_t row = 0; row < one.rows; row += 2) {
@@ -144,8 +144,8 @@ struct Expected : Operand<Scalar> {
       : Operand<Scalar>(one.rows, one.length, one.layout(one.result)) {
     auto geometry = geometry_of(one.rows, one.length, *this, given.grads, given.weights);
     if (one.full_length > 0) geometry.full_length = one.full_length;
-    cpu::sparse_softmax_backward(geometry, this->data(), given.grads.data(), given.weights.data(),
-                                 0, one.rows);
+    cpu::entmax_backward(/*alpha=*/2, geometry, this->data(), given.grads.data(),
+                         given.weights.data(), 0, one.rows);
   }
 };
 

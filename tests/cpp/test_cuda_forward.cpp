@@ -10,7 +10,7 @@
 #include "cuda_rows.h"
 #include "mappings/sparse_softmax.h"
 #include "row_reference.h"
-#include "rowwise/cpu/sparse_softmax.h"
+#include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/forward/plan_warps.h"
@@ -110,8 +110,8 @@ void check(Case const& one, int64_t full_length, int chunks_per_segment = 0) {
       cuda::launch_forward<SparseSoftmax>(geometry, operands, plan, workspace.data(), &stream),
       cudaSuccess);
 
-  cpu::sparse_softmax_with_support(geometry, expected.data(), logits.data(),
-                                   expected_support.memory.data(), one.k, 0, one.rows);
+  cpu::entmax_with_support(/*alpha=*/2, geometry, expected.data(), logits.data(),
+                           expected_support.memory.data(), one.k, 0, one.rows);
   ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
   for (size_t i = 0; wants_support && i < support.memory.size(); ++i) {
     ASSERT_EQ(support.memory[i], expected_support.memory[i]) << one.text() << ", place " << i;

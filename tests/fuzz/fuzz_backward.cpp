@@ -37,7 +37,7 @@ std::vector<Scalar> weights_of_rows(std::vector<Scalar> const& logits, Shape con
                                     int64_t k) {
   auto const dense = dense_layout(shape);
   std::vector<Scalar> weights(logits.size());
-  baseline_kernels<Scalar>().forward(geometry_of<2>(shape, {dense, dense}, shape.length),
+  baseline_kernels<Scalar>().forward(kAlpha, geometry_of<2>(shape, {dense, dense}, shape.length),
                                      weights.data(), logits.data(), k, 0, shape.rows());
   return weights;
 }
@@ -51,8 +51,8 @@ void find_results(Case<Scalar>& of) {
     auto const weights = row_of(of.weights, row, shape.length);
     std::vector<Scalar> results(grads.size(), unwritten<Scalar>());
     baseline_kernels<Scalar>().backward(
-        geometry_of<3>(shape, {dense, dense, dense}, of.full_length), results.data(), grads.data(),
-        weights.data(), 0, 1);
+        kAlpha, geometry_of<3>(shape, {dense, dense, dense}, of.full_length), results.data(),
+        grads.data(), weights.data(), 0, 1);
     check_gradient(widened_row(grads, 0, shape.length), widened_row(weights, 0, shape.length),
                    widened_row(results, 0, shape.length), kPrecision<Scalar>,
                    of.relative_tolerance());
@@ -67,8 +67,8 @@ void check_layout(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   Operand<Scalar> results(of.shape, layout, unwritten<Scalar>());
   auto const geometry =
       geometry_of<3>(of.shape, {layout, grads.layout(), weights.layout()}, of.full_length);
-  kernels.backward(geometry, results.data(), grads.data(), weights.data(), 0, first_part);
-  kernels.backward(geometry, results.data(), grads.data(), weights.data(), first_part,
+  kernels.backward(kAlpha, geometry, results.data(), grads.data(), weights.data(), 0, first_part);
+  kernels.backward(kAlpha, geometry, results.data(), grads.data(), weights.data(), first_part,
                    of.shape.rows());
   check_same_bits("rows together", results.gather(), of.results);
   results.check_gaps();
@@ -84,8 +84,8 @@ std::vector<Scalar> support_results(Kernels<Scalar> const& kernels, Case<Scalar>
   if (!is_contiguous) results.scatter(std::vector<Scalar>(of.grads.size()));
   auto const geometry =
       geometry_of<3>(of.shape, {layout, grads.layout(), support.layout()}, of.shape.length);
-  kernels.support_backward(geometry, results.data(), grads.data(), support.data(), capacity, 0,
-                           of.shape.rows());
+  kernels.support_backward(kAlpha, geometry, results.data(), grads.data(), support.data(), capacity,
+                           0, of.shape.rows());
   results.check_gaps();
   return results.gather();
 }

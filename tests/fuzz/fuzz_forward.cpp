@@ -36,7 +36,7 @@ std::vector<Scalar> weights_of_row(std::vector<Scalar> const& logits, int64_t k,
   Shape const shape{1, static_cast<int64_t>(logits.size()), 1};
   auto const dense = dense_layout(shape);
   std::vector<Scalar> weights(logits.size(), unwritten<Scalar>());
-  baseline_kernels<Scalar>().forward(geometry_of<2>(shape, {dense, dense}, full_length),
+  baseline_kernels<Scalar>().forward(kAlpha, geometry_of<2>(shape, {dense, dense}, full_length),
                                      weights.data(), logits.data(), k, 0, 1);
   return weights;
 }
@@ -65,8 +65,9 @@ void check_layout(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
       streams ? prepend_rows(geometry, int64_t{sizeof(Scalar)}, offsets) : int64_t{0};
   Scalar* const destination = weights.data() + offsets[0];
   Scalar const* const source = logits.data() + offsets[1];
-  kernels.forward(geometry, destination, source, of.k, first, first + first_part);
-  kernels.forward(geometry, destination, source, of.k, first + first_part, first + of.shape.rows());
+  kernels.forward(kAlpha, geometry, destination, source, of.k, first, first + first_part);
+  kernels.forward(kAlpha, geometry, destination, source, of.k, first + first_part,
+                  first + of.shape.rows());
   check_same_bits("rows together", weights.gather(), of.weights);
   weights.check_gaps();
 }
@@ -79,7 +80,8 @@ void check_parts(Kernels<Scalar> const& kernels, Case<Scalar> const& of, int64_t
   for (int64_t row = 0; row < of.shape.rows(); ++row) {
     auto const logits = row_of(of.logits, row, of.shape.length);
     std::vector<Scalar> weights(logits.size(), unwritten<Scalar>());
-    kernels.forward_split(weights.data(), logits.data(), of.shape.length, of.k, parts, in_order);
+    kernels.forward_split(kAlpha, weights.data(), logits.data(), of.shape.length, of.k, parts,
+                          in_order);
     check_same_bits("a row in parts", weights, row_of(of.weights, row, of.shape.length));
   }
 }
@@ -92,8 +94,8 @@ void check_with_support(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   Operand<int32_t> support(support_shape, dense_layout(support_shape), -7);
   auto const geometry =
       geometry_of<3>(of.shape, {layout, logits.layout(), support.layout()}, of.shape.length);
-  kernels.forward_with_support(geometry, weights.data(), logits.data(), support.data(), of.k, 0,
-                               of.shape.rows());
+  kernels.forward_with_support(kAlpha, geometry, weights.data(), logits.data(), support.data(),
+                               of.k, 0, of.shape.rows());
   check_same_bits("rows with their support", weights.gather(), of.weights);
   weights.check_gaps();
   auto const supports = support.gather();

@@ -5,8 +5,8 @@
 
 #include "ops/cpu/parallel.h"
 #include "ops/driver.h"
+#include "rowwise/cpu/entmax.h"
 #include "rowwise/cpu/largest.h"
-#include "rowwise/cpu/sparse_softmax.h"
 
 namespace zeta::ops {
 namespace {
@@ -25,18 +25,18 @@ int64_t parts_of_row(RowGeometry<2> const& geometry) {
 
 struct CpuLaunches {
   template <class Scalar>
-  static void forward(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
-                      Scalar const* logits, int64_t k) {
+  static void forward(char const* name, double alpha, RowGeometry<2> const& geometry,
+                      Scalar* weights, Scalar const* logits, int64_t k) {
     int64_t const parts = parts_of_row(geometry);
-    if (parts > 1) return forward_split(name, geometry, weights, logits, k, parts);
+    if (parts > 1) return forward_split(name, alpha, geometry, weights, logits, k, parts);
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
-      engine::sparse_softmax(geometry, weights, logits, k, first, last);
+      engine::entmax(alpha, geometry, weights, logits, k, first, last);
     });
   }
 
   template <class Scalar>
-  static void forward_split(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
-                            Scalar const* logits, int64_t k, int64_t parts) {
+  static void forward_split(char const* name, double alpha, RowGeometry<2> const& geometry,
+                            Scalar* weights, Scalar const* logits, int64_t k, int64_t parts) {
     auto const in_parallel = [name](int64_t count, auto* task, void* context) {
       for_each_range(name, count, 1, [&](int64_t first, int64_t last) {
         for (int64_t i = first; i < last; ++i) task(context, i);
@@ -45,30 +45,30 @@ struct CpuLaunches {
     for (int64_t row = 0; row < geometry.rows; ++row) {
       int64_t offsets[2];
       geometry.offsets(row, offsets);
-      engine::sparse_softmax_split(weights + offsets[0], logits + offsets[1], geometry.length, k,
-                                   parts, in_parallel);
+      engine::entmax_split(alpha, weights + offsets[0], logits + offsets[1], geometry.length, k,
+                           parts, in_parallel);
     }
   }
 
   template <class Scalar>
-  static void forward_with_support(char const* name, RowGeometry<3> const& geometry,
+  static void forward_with_support(char const* name, double alpha, RowGeometry<3> const& geometry,
                                    Scalar* weights, Scalar const* logits, int32_t* support,
                                    int64_t k) {
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
-      engine::sparse_softmax_with_support(geometry, weights, logits, support, k, first, last);
+      engine::entmax_with_support(alpha, geometry, weights, logits, support, k, first, last);
     });
   }
 
   template <class Scalar>
-  static void backward(char const* name, RowGeometry<3> const& geometry, Scalar* grad_logits,
-                       Scalar const* grad_weights, Scalar const* weights) {
+  static void backward(char const* name, double alpha, RowGeometry<3> const& geometry,
+                       Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
-      engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights, first, last);
+      engine::entmax_backward(alpha, geometry, grad_logits, grad_weights, weights, first, last);
     });
   }
 
   template <class Scalar>
-  static void support_backward(char const* name, RowGeometry<3> const& geometry,
+  static void support_backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                                Scalar* grad_logits, Scalar const* grad_weights,
                                int32_t const* support, int64_t capacity) {
     if (geometry.stride[0] != 1) {
@@ -79,8 +79,8 @@ struct CpuLaunches {
                      });
     }
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
-      engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights, support,
-                                              capacity, first, last);
+      engine::entmax_support_backward(alpha, geometry, grad_logits, grad_weights, support, capacity,
+                                      first, last);
     });
   }
 

@@ -28,17 +28,19 @@ engine::Device current_device() {
   return device;
 }
 
+// The CUDA kernels are those of alpha = 2, the only one that check_alpha() lets pass.
 struct CudaLaunches {
   template <class Scalar>
-  static void forward(char const* name, RowGeometry<2> const& geometry, Scalar* weights,
-                      Scalar const* logits, int64_t k) {
-    forward_with_support(name, rowwise::with_operands<3>(geometry), weights, logits, nullptr, k);
+  static void forward(char const* name, double alpha, RowGeometry<2> const& geometry,
+                      Scalar* weights, Scalar const* logits, int64_t k) {
+    forward_with_support(name, alpha, rowwise::with_operands<3>(geometry), weights, logits, nullptr,
+                         k);
   }
 
   template <class Scalar>
-  static void forward_with_support(char const* name, RowGeometry<3> const& geometry,
-                                   Scalar* weights, Scalar const* logits, int32_t* support,
-                                   int64_t k) {
+  static void forward_with_support(char const* name, double /*alpha*/,
+                                   RowGeometry<3> const& geometry, Scalar* weights,
+                                   Scalar const* logits, int32_t* support, int64_t k) {
     auto const shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
     auto const plan = engine::requested_plan(shape, current_device());
     int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, k, plan);
@@ -50,8 +52,8 @@ struct CudaLaunches {
   }
 
   template <class Scalar>
-  static void backward(char const* name, RowGeometry<3> const& geometry, Scalar* grad_logits,
-                       Scalar const* grad_weights, Scalar const* weights) {
+  static void backward(char const* name, double /*alpha*/, RowGeometry<3> const& geometry,
+                       Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     auto const shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
     auto const plan = engine::plan_from_weights(shape, current_device());
     check_launch(name, engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights,
@@ -59,7 +61,7 @@ struct CudaLaunches {
   }
 
   template <class Scalar>
-  static void support_backward(char const* name, RowGeometry<3> const& geometry,
+  static void support_backward(char const* name, double /*alpha*/, RowGeometry<3> const& geometry,
                                Scalar* grad_logits, Scalar const* grad_weights,
                                int32_t const* support, int64_t capacity) {
     auto const shape = engine::shape_of_result<Scalar>(geometry, grad_logits, capacity);

@@ -11,33 +11,35 @@ namespace zeta::rowwise::cpu {
 // The kernels of one mapping for one instruction set.
 template <class Scalar>
 struct Kernels {
-  void (*forward)(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
-                  int64_t first_row, int64_t last_row);
-  void (*forward_split)(Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
-                        int64_t parts, Parallel parallel);
-  void (*backward)(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
-                   Scalar const* weights, int64_t first_row, int64_t last_row);
-  void (*forward_with_support)(RowGeometry<3> const& geometry, Scalar* weights,
+  void (*forward)(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
+                  Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row);
+  void (*forward_split)(double alpha, Scalar* weights, Scalar const* logits, int64_t length,
+                        int64_t k, int64_t parts, Parallel parallel);
+  void (*forward_with_support)(double alpha, RowGeometry<3> const& geometry, Scalar* weights,
                                Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
                                int64_t last_row);
-  void (*support_backward)(RowGeometry<3> const& geometry, Scalar* grad_logits,
+  void (*backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
+                   Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
+                   int64_t last_row);
+  // Null for mappings whose slope varies over the support: it would need the weights, too.
+  void (*support_backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                            Scalar const* grad_weights, int32_t const* support, int64_t capacity,
                            int64_t first_row, int64_t last_row);
 };
 
 // The kernels for each instruction set, whether or not this machine has it.
 namespace baseline {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
+template <template <class> class MappingOf, class Scalar>
+Kernels<Scalar> mapping_kernels();
 }
 #ifdef __x86_64__
 namespace avx2 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
+template <template <class> class MappingOf, class Scalar>
+Kernels<Scalar> mapping_kernels();
 }
 namespace avx512 {
-template <class Scalar>
-Kernels<Scalar> sparse_softmax_kernels();
+template <template <class> class MappingOf, class Scalar>
+Kernels<Scalar> mapping_kernels();
 }
 #endif
 

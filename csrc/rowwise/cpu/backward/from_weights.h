@@ -23,11 +23,14 @@ inline Scalar not_a_number() {
 template <template <class> class MappingOf, class Scalar>
 class RowBackward {
  public:
-  RowBackward(Integers<Scalar> const& integers, int64_t length)
-      : length_(length),
+  using Slope = typename MappingOf<widened_t<Scalar>>::Slope;
+
+  RowBackward(Slope const& slope, Integers<Scalar> const& integers, int64_t length)
+      : slope_(slope),
+        length_(length),
         few_(std::max(kFew, length / kFewOf)),
         gradient_(integers, few_ + kPart),
-        groups_(integers, (length + kStep - 1) / kStep) {}
+        groups_(slope, integers, (length + kStep - 1) / kStep) {}
 
   void operator()(Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     if (find_few(grad_weights, weights)) {
@@ -65,9 +68,7 @@ class RowBackward {
 
   void write_few(Scalar* grad_logits, Scalar const* weights) {
     write_zeros(grad_logits, length_);
-    auto const slope = [&](int64_t column) {
-      return MappingOf<widened_t<Scalar>>::slope(widen(weights[column]));
-    };
+    auto const slope = [&](int64_t column) { return slope_(widen(weights[column])); };
     gradient_.for_each(slope, [&](int64_t column, Scalar result) { grad_logits[column] = result; });
   }
 
@@ -91,6 +92,7 @@ class RowBackward {
     });
   }
 
+  Slope slope_;
   int64_t length_;
   int64_t few_;
   SupportGradient<Scalar> gradient_;
@@ -129,11 +131,12 @@ inline bool has_neighbours(RowGeometry<3> const& geometry) {
 }
 
 template <template <class> class MappingOf, class Scalar>
-void backward_by_neighbours(RowGeometry<3> const& geometry, Scalar* grad_logits,
+void backward_by_neighbours(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                             int64_t last_row) {
   using Groups = GradientGroups<MappingOf, Scalar>;
-  Groups groups(Integers<Scalar>(geometry.full_length), geometry.length);
+  Groups groups(typename Groups::Slope(alpha), Integers<Scalar>(geometry.full_length),
+                geometry.length);
   int64_t rows;
   for (int64_t row = first_row; row < last_row; row += rows) {
     int64_t offsets[3];
@@ -146,16 +149,18 @@ void backward_by_neighbours(RowGeometry<3> const& geometry, Scalar* grad_logits,
 }
 
 template <template <class> class MappingOf, class Scalar>
-void backward(RowGeometry<3> const& geometry, Scalar* grad_logits, Scalar const* grad_weights,
-              Scalar const* weights, int64_t first_row, int64_t last_row) {
+void backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
+              Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
+              int64_t last_row) {
   if (geometry.stride[0] != 1 && geometry.length <= kLongestRowOfNeighbours &&
       has_neighbours(geometry)) {
-    backward_by_neighbours<MappingOf>(geometry, grad_logits, grad_weights, weights, first_row,
-                                      last_row);
+    backward_by_neighbours<MappingOf>(alpha, geometry, grad_logits, grad_weights, weights,
+                                      first_row, last_row);
     return;
   }
-  RowBackward<MappingOf, Scalar> backward_row(Integers<Scalar>(geometry.full_length),
-                                              geometry.length);
+  using Row = RowBackward<MappingOf, Scalar>;
+  Row backward_row(typename Row::Slope(alpha), Integers<Scalar>(geometry.full_length),
+                   geometry.length);
   RowBuffer<Scalar> result_row(geometry.length, geometry.stride[0]);
   RowBuffer<Scalar> grad_row(geometry.length, geometry.stride[1]);
   RowBuffer<Scalar> weight_row(geometry.length, geometry.stride[2]);

@@ -20,8 +20,11 @@ class GradientGroups {
   using WeightedMean = mappings::WeightedMean<Real>;
   static constexpr int kCount = std::max(16, kLanes<key_t<Scalar>>);
 
-  GradientGroups(typename WeightedMean::Integers const& integers, int64_t most_groups)
-      : integers_(integers), most_groups_(most_groups) {}
+  using Slope = typename MappingOf<Real>::Slope;
+
+  GradientGroups(Slope const& slope, typename WeightedMean::Integers const& integers,
+                 int64_t most_groups)
+      : slope_(slope), integers_(integers), most_groups_(most_groups) {}
 
   void clear() {
     groups_.reserve(most_groups_);
@@ -139,7 +142,7 @@ class GradientGroups {
     double wide_grads[kCount];
 #pragma GCC unroll 1
     for (int lane = 0; lane < kCount; ++lane) {
-      group.slopes[lane] = MappingOf<Real>::slope(widen(weights[lane]));
+      group.slopes[lane] = slope_(widen(weights[lane]));
     }
 #pragma GCC unroll 1
     for (int lane = 0; lane < kCount; ++lane) wide_grads[lane] = widen(grads[lane]);
@@ -168,6 +171,7 @@ class GradientGroups {
     }
   }
 
+  Slope slope_;
   typename WeightedMean::Integers integers_;
   int64_t most_groups_;
   int64_t size_ = 0;

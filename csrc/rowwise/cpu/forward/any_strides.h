@@ -11,19 +11,20 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>
-auto fixed_of(RowGeometry<2> const& geometry) {
-  return typename MappingOf<widened_t<Scalar>>::Fixed(geometry.full_length);
+auto fixed_of(double alpha, RowGeometry<2> const& geometry) {
+  return MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha);
 }
 
 // Maps rows that are not contiguous, or that have gaps between them, from copies in scratch.
 template <template <class> class MappingOf, class Scalar>
-void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-                     int64_t k, int64_t first_row, int64_t last_row, bool streams) {
+void forward_strided(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
+                     Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row,
+                     bool streams) {
   int64_t const length = geometry.length;
   int64_t const rows_together = RowCopies<Scalar>::rows_for(length);
-  ContiguousForward<MappingOf, Scalar> forward_contiguous(fixed_of<MappingOf, Scalar>(geometry),
-                                                          length, k,
-                                                          /*streams=*/false);
+  ContiguousForward<MappingOf, Scalar> forward_contiguous(
+      fixed_of<MappingOf, Scalar>(alpha, geometry), length, k,
+      /*streams=*/false);
   RowCopies<Scalar> weight_copies(length, geometry.stride[0], rows_together, streams);
   RowCopies<Scalar> logit_copies(length, geometry.stride[1], rows_together);
   Scratch<int64_t> offsets;
@@ -45,23 +46,26 @@ void forward_strided(RowGeometry<2> const& geometry, Scalar* weights, Scalar con
 
 // `streams` says whether to write with non-temporal stores.
 template <template <class> class MappingOf, class Scalar>
-void forward_rows(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
-                  int64_t first_row, int64_t last_row, bool streams) {
+void forward_rows(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
+                  Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row,
+                  bool streams) {
   if (!geometry.is_dense()) {
-    return forward_strided<MappingOf>(geometry, weights, logits, k, first_row, last_row, streams);
+    return forward_strided<MappingOf>(alpha, geometry, weights, logits, k, first_row, last_row,
+                                      streams);
   }
   int64_t const length = geometry.length;
-  ContiguousForward<MappingOf, Scalar> forward_contiguous(fixed_of<MappingOf, Scalar>(geometry),
-                                                          length, k, streams);
+  ContiguousForward<MappingOf, Scalar> forward_contiguous(
+      fixed_of<MappingOf, Scalar>(alpha, geometry), length, k, streams);
   forward_contiguous(logits + first_row * length, weights + first_row * length,
                      last_row - first_row, (geometry.rows - first_row) * length);
 }
 
 template <template <class> class MappingOf, class Scalar>
-void forward(RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits, int64_t k,
-             int64_t first_row, int64_t last_row) {
+void forward(double alpha, RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
+             int64_t k, int64_t first_row, int64_t last_row) {
   int64_t const bytes = geometry.rows * geometry.length * static_cast<int64_t>(sizeof(Scalar));
-  forward_rows<MappingOf>(geometry, weights, logits, k, first_row, last_row, is_streamed(bytes));
+  forward_rows<MappingOf>(alpha, geometry, weights, logits, k, first_row, last_row,
+                          is_streamed(bytes));
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

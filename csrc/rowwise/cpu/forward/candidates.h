@@ -111,7 +111,7 @@ class Candidates {
   Support<Mapping, Real> reduce_to_support() {
     auto const entries = padded_entries();
     auto threshold = mapping_.lowest_threshold();
-    if constexpr (std::is_same_v<Real, float>) {
+    if constexpr (std::is_same_v<Real, float> && !kHasSearch<Mapping>) {
       if (entries.count > kEstimated) {
         threshold = mapping_.threshold_below(estimate_threshold(mapping_, entries, -1).threshold);
       }

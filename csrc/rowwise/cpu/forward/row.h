@@ -10,6 +10,7 @@
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/write_sparse.h"
+#include "rowwise/cpu/rows/write_weights.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
@@ -30,7 +31,7 @@ class RowForward {
         streams_(streams),
         candidates_(fixed, length, std::min(k, length)),
         crowded_(length, std::min(k, length), streams) {
-    values_.reserve(candidates_.capacity());
+    values_.reserve(candidates_.capacity() + kLanes<Real>);
   }
 
   void operator()(Scalar const* logits, Scalar* weights) {
@@ -92,11 +93,11 @@ class RowForward {
 
   // Takes a row with many candidates, given a threshold that is not above that of the row. Above an
   // estimate of the threshold there may be few enough for a list; otherwise passes over the row
-  // find the support.
-  void write_by_estimate(Mapping const& mapping, Scalar const* logits, Scalar* weights,
-                         typename Mapping::Threshold threshold) {
+  // find the support. It is not inlined, since its callers need little of the stack without it.
+  [[gnu::noinline]] void write_by_estimate(Mapping const& mapping, Scalar const* logits,
+                                           Scalar* weights, typename Mapping::Threshold threshold) {
     auto const entries = crowded_.widened(logits);
-    if constexpr (std::is_same_v<Real, float>) {
+    if constexpr (std::is_same_v<Real, float> && !kHasSearch<Mapping>) {
       auto const estimate = crowded_.estimate(mapping, entries, threshold);
       threshold = mapping.threshold_below(estimate.threshold);
       needs_estimate_ = estimate.count > candidates_.most() / 4;
@@ -120,8 +121,13 @@ class RowForward {
   void weigh_support(Mapping const& mapping) {
     auto& list = candidates_.list();
     auto const threshold = list.reduce_to_support().threshold;
-    for (int64_t i = 0; i < list.size(); ++i) {
-      values_.data()[i] = narrow<Scalar>(mapping.weight(mapping.term(list.logits()[i]), threshold));
+    if constexpr (kHasSearch<Mapping>) {
+      write_weights(mapping, threshold, list.logits(), list.size(), values_.data());
+    } else {
+      for (int64_t i = 0; i < list.size(); ++i) {
+        auto const term = mapping.term(list.logits()[i]);
+        values_.data()[i] = narrow<Scalar>(mapping.weight(term, threshold));
+      }
     }
   }
 

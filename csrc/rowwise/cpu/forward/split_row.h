@@ -14,10 +14,11 @@
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>
-void forward_split(Scalar* weights, Scalar const* logits, int64_t length, int64_t k, int64_t parts,
-                   Parallel parallel) {
+void forward_split(double alpha, Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
+                   int64_t parts, Parallel parallel) {
   using Row = RowForward<MappingOf, Scalar>;
   struct Split {
+    double alpha;
     Scalar* weights;
     Scalar const* logits;
     int64_t length;
@@ -25,7 +26,7 @@ void forward_split(Scalar* weights, Scalar const* logits, int64_t length, int64_
     int64_t parts;
     std::unique_ptr<std::unique_ptr<Row>[]> rows;
   };
-  Split split{weights, logits, length, k, parts, nullptr};
+  Split split{alpha, weights, logits, length, k, parts, nullptr};
   split.rows.reset(new std::unique_ptr<Row>[parts]);
   parallel(
       parts,
@@ -33,8 +34,8 @@ void forward_split(Scalar* weights, Scalar const* logits, int64_t length, int64_
         auto& all = *static_cast<Split*>(context);
         int64_t const first = all.length / all.parts * part;
         int64_t const last = part + 1 == all.parts ? all.length : first + all.length / all.parts;
-        all.rows[part].reset(
-            new Row(typename Row::Fixed(all.length), all.length, all.k, /*streams=*/false));
+        all.rows[part].reset(new Row(Row::Mapping::fixed(all.length, all.alpha), all.length, all.k,
+                                     /*streams=*/false));
         all.rows[part]->scan_part(all.logits, all.weights, first, last);
       },
       &split);

@@ -50,7 +50,9 @@ class DenseRow {
   static constexpr int64_t kStep = kLanes<Real>;
 
   static void write_vector(DenseRow const& row, Real const* logits, Scalar* weights) {
-    if constexpr (std::is_same_v<Real, double>) {
+    if constexpr (kHasSearch<Mapping>) {
+      write_searched(row, logits, weights);
+    } else if constexpr (std::is_same_v<Real, double>) {
       for (int lane = 0; lane < kStep; ++lane) {
         double const logit = logits[lane];
         // Only logits at or above the lower bound have a term.
@@ -59,12 +61,31 @@ class DenseRow {
         weights[lane] = logit >= row.bound_ ? weight : 0;
       }
     } else {
-      int first = 0;
-      for_each_half(load<float>(logits), [&](Doubles z) {
-        auto const weight = row.mapping_.weights(row.mapping_.terms(z), row.support_.threshold);
-        narrow_doubles(z >= static_cast<double>(row.bound_) ? weight : Doubles{}, weights + first);
-        first += kLanes<double>;
-      });
+      write_doubles(row, load<float>(logits), weights,
+                    [](Doubles x, Scalar* destination) { narrow_doubles(x, destination); });
+    }
+  }
+
+  // This is not inlined, like sum_at().
+  [[gnu::noinline]] static void write_searched(DenseRow const& row, Real const* logits,
+                                               Scalar* weights) {
+    write_doubles(row, load<Real>(logits), weights,
+                  [](Doubles x, Scalar* destination) { narrow_small_doubles(x, destination); });
+  }
+
+  template <class Narrow>
+  static void write_doubles(DenseRow const& row, Vector<Real> logits, Scalar* weights,
+                            Narrow const& narrow_all) {
+    int first = 0;
+    auto const write = [&](Doubles z) {
+      auto const weight = row.mapping_.weights(row.mapping_.terms(z), row.support_.threshold);
+      narrow_all(z >= static_cast<double>(row.bound_) ? weight : Doubles{}, weights + first);
+      first += kLanes<double>;
+    };
+    if constexpr (std::is_same_v<Real, double>) {
+      write(logits);
+    } else {
+      for_each_half(logits, write);
     }
   }
 

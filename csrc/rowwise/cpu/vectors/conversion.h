@@ -225,6 +225,17 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
   }
 }
 
+// Does the same for weights that may be too small to be normal numbers of Scalar.
+template <class Scalar>
+inline void narrow_small_doubles(Doubles x, Scalar* destination) {
+  if constexpr (std::is_same_v<Scalar, BFloat16>) {
+    auto const bits = round_to_odd(x);
+    store(destination, shortened((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
+  } else {
+    narrow_doubles(x, destination);
+  }
+}
+
 // Rounds floats that are finite and not negative to float16, and returns their bits.
 inline HalfShorts narrowed_to_float16(Floats x) {
 #if defined(__AVX512BW__)

@@ -1,0 +1,106 @@
+#pragma once
+
+#include <cstdint>
+
+#include "mappings/exponential.h"
+#include "mappings/fixed_point.h"
+#include "mappings/host_device.h"
+#include "mappings/logarithm.h"
+#include "mappings/root_search.h"
+
+namespace zeta::mappings {
+
+// What all rows of one length have in common for one alpha, with b = alpha - 1.
+struct EntmaxFixed : FixedPoint<float> {
+  ZETA_HOST_DEVICE constexpr EntmaxFixed(int64_t length, double alpha)
+      : FixedPoint<float>(length), b(alpha - 1) {}
+
+  double b;
+};
+
+// Entmax for any alpha between 1 and 2, restricted to at most k non-zeros, see root_search.h.
+template <class Real>
+class Entmax : public SearchedMapping<Real, EntmaxFixed> {
+ public:
+  using Base = SearchedMapping<Real, EntmaxFixed>;
+  using Base::Base;
+  using typename Base::Fixed;
+  using typename Base::Term;
+
+  static constexpr bool kHasReach = true;  // only entries near the maximum have weights
+
+  struct Threshold {
+    double root;  // of the search: weights above 0 there are those of the support
+    double c;     // closer to the root, for the weights
+    double log_of_c;
+  };
+
+  ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double alpha) {
+    return Fixed(length, alpha);
+  }
+  using Base::fixed;
+
+  // No entry below this is in the support.
+  ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound(lowest_threshold()); }
+  ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
+    return bound_below(this->maximum(), threshold.root / b());
+  }
+  ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1, 0}; }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double c) const {
+    return level(terms, c, logarithm(c));
+  }
+
+  ZETA_HOST_DEVICE constexpr RootSearch search() const { return {this->fixed(), b()}; }
+  ZETA_HOST_DEVICE Threshold threshold(RootSearch const& search) const {
+    double const root = search.root();
+    double const excess = search.excess();
+    return {root, root - excess, logarithm(root) - excess / root};
+  }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
+    return fractions(terms, threshold.root) < 1;
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms, Threshold const& threshold) const {
+    auto const level_of_terms = level(terms, threshold.c, threshold.log_of_c);
+    return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
+  }
+
+  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  class Slope {
+   public:
+    static constexpr bool kIsConstant = false;
+
+    ZETA_HOST_DEVICE explicit constexpr Slope(double alpha) : exponent_(2 - alpha) {}
+    ZETA_HOST_DEVICE double operator()(double weight) const {
+      double const slope = exponential(exponent_ * logarithm(weight));
+      return weight > 0 ? slope : weight;  // 0 or NaN
+    }
+
+   private:
+    double exponent_;
+  };
+
+ private:
+  // b d / c, below 1 in the support.
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles fractions(Doubles const& terms, double c) const {
+    return (b() / c) * -terms;
+  }
+
+  // The weights are taken as (c (1 - b d / c))^(1/b). For b near 0, c - b d would be near 1 and
+  // have lost digits; a logarithm of the difference from 1 has not.
+  template <class Doubles>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double c, double log_of_c) const {
+    Doubles const fraction = fractions(terms, c);
+    Doubles const weights = exponential((log_of_c + logarithm_of_one_minus(fraction)) / b());
+    return {weights, weights / (c * (1.0 - fraction)), fraction < 1};
+  }
+
+  ZETA_HOST_DEVICE constexpr double b() const { return this->fixed().b; }
+};
+
+}  // namespace zeta::mappings

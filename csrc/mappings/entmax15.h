@@ -1,0 +1,70 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "mappings/fixed_point.h"
+#include "mappings/host_device.h"
+#include "mappings/root_search.h"
+
+namespace zeta::mappings {
+
+// Entmax with alpha = 1.5, restricted to at most k non-zeros. A weight is the square of c - d / 2,
+// see root_search.h.
+template <class Real>
+class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
+ public:
+  using Base = SearchedMapping<Real, FixedPoint<float>>;
+  using Base::Base;
+  using typename Base::Fixed;
+  using typename Base::Term;
+
+  static constexpr bool kHasReach = true;  // only entries near the maximum have weights
+
+  struct Threshold {
+    double root;  // of the search: terms above 0 there are in the support
+    double c;     // closer to the root, for the weights
+  };
+
+  ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double) { return Fixed(length); }
+  using Base::fixed;
+
+  // No entry below this is in the support.
+  ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound(lowest_threshold()); }
+  ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
+    return bound_below(this->maximum(), 2 * threshold.root);
+  }
+  ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1}; }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr RootLevel<Doubles> level(Doubles const& terms, double c) const {
+    Doubles const root = 0.5 * terms + c;
+    return {root * root, root, root > 0};
+  }
+
+  ZETA_HOST_DEVICE constexpr RootSearch search() const { return {this->fixed(), 0.5}; }
+  ZETA_HOST_DEVICE constexpr Threshold threshold(RootSearch const& search) const {
+    return {search.root(), search.root() - search.excess()};
+  }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
+    return level(terms, threshold.root).is_above;
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr Doubles weights(Doubles const& terms,
+                                             Threshold const& threshold) const {
+    auto const level_of_terms = level(terms, threshold.c);
+    return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
+  }
+
+  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  struct Slope {
+    static constexpr bool kIsConstant = false;
+
+    ZETA_HOST_DEVICE explicit constexpr Slope(double) {}
+    ZETA_HOST_DEVICE double operator()(double weight) const { return std::sqrt(weight); }
+  };
+};
+
+}  // namespace zeta::mappings

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "mappings/exponential.h"
+#include "mappings/fixed_point.h"
+#include "mappings/host_device.h"
+#include "mappings/root_search.h"
+
+namespace zeta::mappings {
+
+// Softmax restricted to the k largest entries: exp(z_i - max) divided by their sum over these,
+// which is one of integers, see fixed_point.h.
+template <class Real>
+class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
+ public:
+  using Base = SearchedMapping<Real, FixedPoint<float>>;
+  using Base::Base;
+  using typename Base::Fixed;
+  using typename Base::Sum;
+  using typename Base::Term;
+
+  static constexpr bool kHasReach = false;  // every entry has a weight
+
+  struct Threshold {
+    double sum;
+  };
+
+  ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double) { return Fixed(length); }
+  using Base::fixed;
+
+  ZETA_HOST_DEVICE constexpr Real lower_bound() const { return -static_cast<Real>(INFINITY); }
+  ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const&) const { return lower_bound(); }
+  ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1}; }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double) const {
+    Doubles const powers = exponential(terms);
+    return {powers, powers, terms > -INFINITY};
+  }
+
+  // There is nothing to search for: one sum is enough.
+  class Search {
+   public:
+    ZETA_HOST_DEVICE constexpr double point() const { return 1; }
+    ZETA_HOST_DEVICE constexpr bool advance(Sum const& sum) {
+      sum_ = sum;
+      return true;
+    }
+    ZETA_HOST_DEVICE constexpr Sum const& sum() const { return sum_; }
+
+   private:
+    Sum sum_;
+  };
+  ZETA_HOST_DEVICE constexpr Search search() const { return {}; }
+  ZETA_HOST_DEVICE constexpr Threshold threshold(Search const& search) const {
+    double const unit = this->fixed().unit();
+    double const rests = static_cast<double>(search.sum().rests) * unit;
+    return {(static_cast<double>(search.sum().weights) + rests) * unit};
+  }
+
+  template <class Doubles>
+  ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const&) const {
+    return terms > -INFINITY;
+  }
+  template <class Doubles>
+  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms, Threshold const& threshold) const {
+    return exponential(terms) / threshold.sum;
+  }
+
+  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  struct Slope {
+    static constexpr bool kIsConstant = false;
+
+    ZETA_HOST_DEVICE explicit constexpr Slope(double) {}
+    ZETA_HOST_DEVICE constexpr double operator()(double weight) const { return weight; }
+  };
+};
+
+}  // namespace zeta::mappings

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+
+#include "rowwise/float16.h"
+#include "rowwise/parallel.h"
+#include "rowwise/row_geometry.h"
+
+// The capped entmax family: alpha = 2 is sparse_softmax, alpha = 1 softmax of the k largest
+// entries.
+//
+// These functions are defined for float, double, Float16 and BFloat16. They take rows first_row to
+// last_row - 1 of a geometry that has at least one entry a row; a caller may give disjoint ranges
+// to several threads.
+namespace zeta::rowwise::cpu {
+
+// Operands of the geometry: weights, logits.
+template <class Scalar>
+void entmax(double alpha, RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
+            int64_t k, int64_t first_row, int64_t last_row);
+
+// Takes one contiguous row, in at most length / 64 parts that several threads take.
+template <class Scalar>
+void entmax_split(double alpha, Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
+                  int64_t parts, Parallel parallel);
+
+// Operands of the geometry: grad_logits, grad_weights, weights.
+template <class Scalar>
+void entmax_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
+                     Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
+                     int64_t last_row);
+
+// Does what entmax() does, and writes the support in the layout of rowwise/saved_support.h,
+// of capacity min(k, length). Operands of the geometry: weights, logits, support, in which the
+// entries of a row are neighbours in memory.
+template <class Scalar>
+void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* weights,
+                         Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
+                         int64_t last_row);
+
+// Does what entmax_backward() does, given the support in place of the weights. Entries of
+// the support that are not indices of the row in increasing order are ignored. Where the rows of
+// grad_logits are not contiguous, only the support is written; the rest must be zero already.
+// Operands of the geometry: grad_logits, grad_weights, support.
+template <class Scalar>
+void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
+                             Scalar const* grad_weights, int32_t const* support, int64_t capacity,
+                             int64_t first_row, int64_t last_row);
+
+}  // namespace zeta::rowwise::cpu

@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <type_traits>
+
+#include "mappings/fixed_point.h"
+#include "mappings/root_search.h"
+#include "rowwise/cpu/rows/entries.h"
+#include "rowwise/cpu/rows/largest_entries.h"
+#include "rowwise/cpu/vectors/conversion.h"
+#include "rowwise/cpu/vectors/vector.h"
+
+// Finds the support of some entries of a row, for mappings whose threshold is searched for, by a
+// sum at one point after the other.
+namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
+
+// Calls visit(vector of double) for all entries.
+template <class Scalar, class Visit>
+void for_each_doubles(Entries<Scalar> const& entries, Visit const& visit) {
+  entries.for_each_vector([&](auto logits) {
+    if constexpr (std::is_same_v<widened_t<Scalar>, double>) {
+      visit(logits);
+    } else {
+      for_each_half(logits, visit);
+    }
+  });
+}
+
+// Sums numbers, rounded to the unit, in the lanes of vectors.
+class LaneSums {
+ public:
+  explicit LaneSums(mappings::FixedPoint<float> const& fixed) : fixed_(fixed) {}
+
+  void add(Doubles numbers, Vector<int64_t> is_included) {
+    auto const bits =
+        bits_of(fixed_.displaced(numbers)) - bits_of(Doubles{} + fixed_.displacement());
+    sums_ += is_included ? bits : Vector<uint64_t>{};
+  }
+
+  int64_t sum() const { return sum_of_lanes<int64_t>(reinterpret_cast<Vector<int64_t>>(sums_)); }
+
+ private:
+  mappings::FixedPoint<float> const& fixed_;
+  Vector<uint64_t> sums_ = {};
+};
+
+// The sum at `point` over the entries at or above `bound`. It is not inlined, since what it keeps
+// of many vectors would be kept beside what its callers keep, and stacks may be small.
+template <class Mapping, class Scalar>
+[[gnu::noinline]] typename Mapping::Sum sum_at(Mapping const& mapping,
+                                               Entries<Scalar> const& entries, double bound,
+                                               double point) {
+  LaneSums weights(mapping.fixed());
+  LaneSums slopes(mapping.fixed());
+  LaneSums rests(mapping.fixed());
+  for_each_doubles(entries, [&](Doubles logits) {
+    auto const level = mapping.level(mapping.terms(logits), point);
+    auto const is_included = level.is_above & (logits >= bound);
+    weights.add(level.weights, is_included);
+    slopes.add(level.slopes, is_included);
+    if constexpr (std::is_same_v<typename Mapping::Logit, double>) {
+      rests.add(mappings::rests_of(mapping.fixed(), level.weights), is_included);
+    }
+  });
+  return {weights.sum(), slopes.sum(), rests.sum()};
+}
+
+// The threshold of the largest entries.
+template <class Mapping, class Scalar>
+typename Mapping::Threshold search_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
+                                             LargestEntries<widened_t<Scalar>> const& largest) {
+  auto search = mapping.search();
+  typename Mapping::Sum sum;
+  do {
+    sum = sum_at(mapping, entries, largest.bound, search.point());
+    if (largest.ties > 0) {
+      auto const level = mapping.level(mapping.term(largest.smallest), search.point());
+      sum.add(mapping.sum_of(level), largest.ties);
+    }
+  } while (!search.advance(sum));
+  return mapping.threshold(search);
+}
+
+template <class Real>
+struct CountAndSmallest {
+  int64_t count;
+  Real smallest;
+};
+
+// Of the entries above the threshold.
+template <class Mapping, class Scalar>
+CountAndSmallest<widened_t<Scalar>> count_above(Mapping const& mapping,
+                                                Entries<Scalar> const& entries,
+                                                typename Mapping::Threshold const& threshold) {
+  Doubles const none = Doubles{} + std::numeric_limits<double>::infinity();
+  Vector<int64_t> counts = {};
+  Doubles smallest = none;
+  for_each_doubles(entries, [&](Doubles logits) {
+    auto const is_above = mapping.is_above(mapping.terms(logits), threshold);
+    counts -= is_above;
+    smallest = smaller(smallest, is_above ? logits : none);
+  });
+  return {sum_of_lanes<int64_t>(counts),
+          static_cast<widened_t<Scalar>>(smallest_of_lanes<double>(smallest))};
+}
+
+template <class Mapping, class Scalar>
+[[gnu::noinline]] Support<Mapping, widened_t<Scalar>> support_by_search(
+    Mapping const& mapping, Entries<Scalar> const& entries, int64_t k) {
+  using Real = widened_t<Scalar>;
+  constexpr Real kLowest = -std::numeric_limits<Real>::infinity();
+  auto threshold = mapping.lowest_threshold();
+  auto above = count_above(mapping, entries, threshold);
+  // Without a reach, every entry is above the threshold, so it need not be known to count them.
+  if (Mapping::kHasReach || above.count <= k) {
+    threshold = search_threshold(mapping, entries, {kLowest, kLowest, 0});
+    above = count_above(mapping, entries, threshold);
+  }
+  if (above.count <= k) return {threshold, above.smallest, above.count, above.count, false};
+  auto const largest = find_largest(entries, k, mapping.maximum(), above.smallest, above.count);
+  threshold = search_threshold(mapping, entries, largest);
+  return {threshold, largest.smallest, largest.ties > 0 ? largest.ties : k, k, true};
+}
+
+}  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -1,0 +1,235 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <vector>
+
+#include "mappings/family.h"
+#include "row_reference.h"
+#include "rows.h"
+#include "rowwise/cpu/capability.h"
+#include "rowwise/cpu/kernels.h"
+
+// The members of the family whose threshold is searched for, on the CPU.
+namespace zeta::rowwise {
+namespace {
+
+constexpr double kAlphas[] = {1, 1.01, 1.1, 1.25, 1.5, 1.75, 1.99};
+
+std::vector<long double> powers(std::vector<long double> const& differences, double alpha,
+                                long double c) {
+  std::vector<long double> result;
+  for (long double const difference : differences) {
+    long double const base = c - (alpha - 1) * difference;
+    result.push_back(base > 0 ? std::pow(base, 1 / (alpha - 1.0L)) : 0);
+  }
+  return result;
+}
+
+long double sum(std::vector<long double> const& numbers) {
+  long double result = 0;
+  for (long double const number : numbers) result += number;
+  return result;
+}
+
+// The weights of the k largest logits, by bisection.
+std::vector<long double> entmax_row(std::vector<double> const& logits, double alpha, int64_t k) {
+  auto const order = reference::descending_columns(logits);
+  std::vector<long double> differences;
+  for (size_t i = 0; i < order.size() && static_cast<int64_t>(i) < k; ++i) {
+    differences.push_back(static_cast<long double>(logits[order[0]]) - logits[order[i]]);
+  }
+  std::vector<long double> kept;
+  if (alpha == 1) {
+    for (long double const difference : differences) kept.push_back(std::exp(-difference));
+    long double const total = sum(kept);
+    for (long double& weight : kept) weight /= total;
+  } else {
+    long double low = 0;
+    long double high = 1;
+    for (int step = 0; step < 70; ++step) {
+      long double const middle = (low + high) / 2;
+      (sum(powers(differences, alpha, middle)) < 1 ? low : high) = middle;
+    }
+    kept = powers(differences, alpha, high);
+  }
+  std::vector<long double> weights(logits.size());
+  for (size_t i = 0; i < kept.size(); ++i) weights[order[i]] = kept[i];
+  return weights;
+}
+
+template <class Scalar>
+std::vector<cpu::Kernels<Scalar>> kernels_of_this_machine(double alpha) {
+  return mappings::with_mapping(alpha, []<template <class> class MappingOf>() {
+    std::vector result = {cpu::baseline::mapping_kernels<MappingOf, Scalar>()};
+#ifdef __x86_64__
+    auto const highest = cpu::highest_capability();
+    if (highest >= cpu::Capability::kAvx2) {
+      result.push_back(cpu::avx2::mapping_kernels<MappingOf, Scalar>());
+    }
+    if (highest >= cpu::Capability::kAvx512) {
+      result.push_back(cpu::avx512::mapping_kernels<MappingOf, Scalar>());
+    }
+#endif
+    return result;
+  });
+}
+
+template <class Scalar>
+bool have_same_bits(std::vector<Scalar> const& a, std::vector<Scalar> const& b) {
+  return std::memcmp(a.data(), b.data(), a.size() * sizeof(Scalar)) == 0;
+}
+
+template <class Scalar>
+void expect_near(std::vector<Scalar> const& weights, std::vector<Scalar> const& logits,
+                 double alpha, int64_t k) {
+  auto const expected = entmax_row(widened(logits), alpha, k);
+  // Beside the rounding to Scalar, numbers of 53 bits are off by a few units.
+  long double const tolerance = kTolerance<Scalar> + 0x1p-51L;
+  long double worst = 0;
+  for (size_t i = 0; i < weights.size(); ++i) {
+    long double const weight = widen(weights[i]);
+    if (expected[i] == 0) {
+      ASSERT_LE(weight, 0x1p-90L) << i;
+    }
+    worst = std::max(worst, std::abs(weight - expected[i]));
+  }
+  EXPECT_LE(worst, tolerance) << "alpha " << alpha << ", n " << logits.size() << ", k " << k;
+}
+
+template <class Scalar>
+class Entmax : public testing::Test {};
+TYPED_TEST_SUITE(Entmax, Scalars);
+
+TYPED_TEST(Entmax, IsNearTheReferenceOnEveryInstructionSet) {
+  for (double const alpha : kAlphas) {
+    auto const all_kernels = kernels_of_this_machine<TypeParam>(alpha);
+    for (int64_t const length : {1, 2, 3, 7, 8, 9, 31, 64, 100, 257, 1000}) {
+      for (double const scale : {0.01, 0.3, 1.0, 5.0, 100.0}) {
+        auto const logits =
+            normal_row<TypeParam>(length, scale, static_cast<uint64_t>(length * 7 + scale));
+        for (int64_t const k : {int64_t{1}, int64_t{3}, int64_t{40}, length}) {
+          std::vector<std::vector<TypeParam>> results;
+          for (auto const& kernels : all_kernels) {
+            std::vector<TypeParam> weights(logits.size());
+            kernels.forward(alpha, contiguous_rows(1, length), weights.data(), logits.data(), k, 0,
+                            1);
+            results.push_back(weights);
+            EXPECT_TRUE(have_same_bits(weights, results[0])) << alpha << " " << length << " " << k;
+          }
+          expect_near(results[0], logits, alpha, k);
+        }
+      }
+    }
+  }
+}
+
+TYPED_TEST(Entmax, PartsAndStridesChangeNoBit) {
+  constexpr int64_t kLength = 3000;
+  for (double const alpha : kAlphas) {
+    for (double const scale : {0.001, 0.3, 3.0}) {
+      auto const logits = normal_row<TypeParam>(kLength, scale, 5);
+      for (int64_t const k : {int64_t{2}, int64_t{70}, int64_t{1500}, kLength}) {
+        std::vector<TypeParam> expected(kLength);
+        cpu::entmax(alpha, contiguous_rows(1, kLength), expected.data(), logits.data(), k, 0, 1);
+        for (auto const& kernels : kernels_of_this_machine<TypeParam>(alpha)) {
+          std::vector<TypeParam> weights(kLength);
+          kernels.forward_split(alpha, weights.data(), logits.data(), kLength, k, 3,
+                                [](int64_t count, auto* task, void* context) {
+                                  for (int64_t i = 0; i < count; ++i) task(context, i);
+                                });
+          EXPECT_TRUE(have_same_bits(weights, expected)) << alpha << " " << scale << " " << k;
+          std::vector<TypeParam> spread(2 * kLength);
+          for (int64_t i = 0; i < kLength; ++i) spread[2 * i] = logits[i];
+          RowGeometryBuilder<2> builder;
+          builder.set_row(kLength, {1, 2});
+          std::vector<TypeParam> strided(kLength);
+          kernels.forward(alpha, builder.build(), strided.data(), spread.data(), k, 0, 1);
+          EXPECT_TRUE(have_same_bits(strided, expected)) << alpha << " " << scale << " " << k;
+        }
+      }
+    }
+  }
+}
+
+// What comes before and after an entry in the row decides what is listed when.
+TYPED_TEST(Entmax, OrderChangesNoWeight) {
+  constexpr int64_t kLength = 500;
+  for (double const alpha : kAlphas) {
+    auto logits = normal_row<TypeParam>(kLength, 0.5, 11);
+    for (int64_t const k : {int64_t{5}, int64_t{100}, kLength}) {
+      std::sort(logits.begin(), logits.end(),
+                [](TypeParam a, TypeParam b) { return widen(a) < widen(b); });
+      std::vector<TypeParam> ascending(kLength);
+      cpu::entmax(alpha, contiguous_rows(1, kLength), ascending.data(), logits.data(), k, 0, 1);
+      std::reverse(logits.begin(), logits.end());
+      std::vector<TypeParam> descending(kLength);
+      cpu::entmax(alpha, contiguous_rows(1, kLength), descending.data(), logits.data(), k, 0, 1);
+      auto const by_weight = [](TypeParam a, TypeParam b) { return widen(a) < widen(b); };
+      std::sort(ascending.begin(), ascending.end(), by_weight);
+      std::sort(descending.begin(), descending.end(), by_weight);
+      EXPECT_TRUE(have_same_bits(ascending, descending)) << alpha << " " << k;
+    }
+  }
+}
+
+TYPED_TEST(Entmax, TiesAndUnusualRows) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  auto const row = [&](double alpha, std::vector<double> const& numbers, int64_t k) {
+    std::vector<TypeParam> logits;
+    for (double const number : numbers) logits.push_back(narrow<TypeParam>(number));
+    std::vector<TypeParam> weights(logits.size());
+    auto const length = static_cast<int64_t>(logits.size());
+    cpu::entmax(alpha, contiguous_rows(1, length), weights.data(), logits.data(), k, 0, 1);
+    return widened(weights);
+  };
+  for (double const alpha : kAlphas) {
+    auto const tied = row(alpha, {1, 1, 1, 1}, 2);
+    EXPECT_NEAR(tied[0], 0.5, 0x1p-52);
+    EXPECT_EQ(tied, (std::vector<double>{tied[0], tied[0], 0, 0}));
+    EXPECT_EQ(row(alpha, {-infinity, 2, -infinity}, 3), (std::vector<double>{0, 1, 0}));
+    EXPECT_EQ(row(alpha, {0.0, -0.0, -5000}, 1), (std::vector<double>{1, 0, 0}));
+    for (double const bad : {infinity, std::numeric_limits<double>::quiet_NaN()}) {
+      for (double const weight : row(alpha, {1, bad, 0}, 1)) EXPECT_TRUE(std::isnan(weight));
+    }
+    for (double const weight : row(alpha, {-infinity, -infinity}, 2)) {
+      EXPECT_TRUE(std::isnan(weight));
+    }
+  }
+}
+
+TYPED_TEST(Entmax, BackwardIsTheDerivative) {
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 5, 40, 300}) {
+      auto const logits = normal_row<TypeParam>(length, 0.7, 3);
+      auto const grads = normal_row<TypeParam>(length, 1, 4);
+      std::vector<TypeParam> weights(length);
+      cpu::entmax(alpha, contiguous_rows(1, length), weights.data(), logits.data(), 20, 0, 1);
+      RowGeometryBuilder<3> builder;
+      builder.set_row(length, {1, 1, 1});
+      std::vector<TypeParam> result(length);
+      cpu::entmax_backward(alpha, builder.build(), result.data(), grads.data(), weights.data(), 0,
+                           1);
+      std::vector<long double> slopes;
+      long double products = 0;
+      for (int64_t i = 0; i < length; ++i) {
+        long double const weight = widen(weights[i]);
+        slopes.push_back(weight == 0 ? 0 : std::pow(weight, 2.0L - alpha));
+        products += slopes.back() * widen(grads[i]);
+      }
+      long double const mean = products / sum(slopes);
+      for (int64_t i = 0; i < length; ++i) {
+        long double const expected = slopes[i] * (widen(grads[i]) - mean);
+        EXPECT_LE(std::abs(widen(result[i]) - expected),
+                  kTolerance<TypeParam> * std::max(1.0L, std::abs(expected)) * 4)
+            << alpha << " " << length;
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace zeta::rowwise
