@@ -6,7 +6,7 @@
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
 
-// What the exponential and the logarithm share. Both take a double, or a vector of doubles for each
+// What the exponential and the logarithm share. Both take a double, or a vector of doubles, lane by
 // lane. Libraries differ in the last bits of such functions. These consist of operations of IEEE
 // 754 and of integers, in one order, so the bits are the same for any vector, instruction set or
 // device.

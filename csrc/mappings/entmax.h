@@ -25,7 +25,6 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
   using Base = SearchedMapping<Real, EntmaxFixed>;
   using Base::Base;
   using typename Base::Fixed;
-  using typename Base::Term;
 
   static constexpr bool kHasReach = true;  // only entries near the maximum have weights
 
@@ -43,7 +42,7 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
   // No entry below this is in the support.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound(lowest_threshold()); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
-    return bound_below(this->maximum(), threshold.root / b());
+    return bound_below(this->maximum(), threshold.root, b());
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1, 0}; }
 
@@ -69,7 +68,7 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }
 
-  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  // See weighted_mean.h.
   class Slope {
    public:
     static constexpr bool kIsConstant = false;

@@ -17,7 +17,6 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   using Base = SearchedMapping<Real, FixedPoint<float>>;
   using Base::Base;
   using typename Base::Fixed;
-  using typename Base::Term;
 
   static constexpr bool kHasReach = true;  // only entries near the maximum have weights
 
@@ -32,7 +31,7 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   // No entry below this is in the support.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound(lowest_threshold()); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
-    return bound_below(this->maximum(), 2 * threshold.root);
+    return bound_below(this->maximum(), threshold.root, 0.5);
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1}; }
 
@@ -58,7 +57,7 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }
 
-  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  // See weighted_mean.h.
   struct Slope {
     static constexpr bool kIsConstant = false;
 

@@ -2,7 +2,6 @@
 
 #include "mappings/entmax.h"
 #include "mappings/entmax15.h"
-#include "mappings/host_device.h"
 #include "mappings/softmax.h"
 #include "mappings/sparse_softmax.h"
 

@@ -13,10 +13,10 @@
 // with the c in (0, 1] at which they sum to 1. Their sum is convex in c and rises.
 //
 // Here c is defined as an integer, in units of 2^-50: the least at which the weights, each rounded
-// to a multiple of the unit of FixedPoint<float>, sum to 1 or more. That names no way to find it,
-// and entries of weight 0 do not count, so every way gives the same c from any set of entries that
-// holds the support. The sum rises by more from one unit to the next than rounding errors change
-// it.
+// to a multiple of the square of the unit of FixedPoint<float>, sum to 1 or more. Each step from c
+// to a weight rounds monotonically, so the sum never falls as c rises, and there is one such c.
+// Entries whose rounded weight is 0 add nothing. So every way to search, and every set of entries
+// that holds the support, gives the same c.
 namespace zeta::mappings {
 
 inline constexpr double kRootUnit = 0x1p-50;
@@ -26,7 +26,7 @@ inline constexpr double kRootUnit = 0x1p-50;
 struct RootSum {
   int64_t weights = 0;
   int64_t slopes = 0;
-  int64_t rests = 0;  // of the weights, in the square of the unit; only for double
+  int64_t rests = 0;  // what rounding took off the weights, in the square of the unit
 
   ZETA_HOST_DEVICE constexpr void add(RootSum const& other, int64_t times = 1) {
     weights += other.weights * times;
@@ -35,7 +35,8 @@ struct RootSum {
   }
 };
 
-// What holds for terms at c. Weights and slopes count only where a term is above the threshold.
+// Weights and slopes of terms at one c. Where a term is not above the threshold, the two mean
+// nothing.
 template <class Doubles>
 struct RootLevel {
   Doubles weights;
@@ -43,7 +44,7 @@ struct RootLevel {
   decltype(Doubles{} > Doubles{}) is_above;
 };
 
-// What is left of numbers when they are rounded to the unit, as numbers of units.
+// Returns x minus its nearest multiple of the unit, divided by the unit.
 template <class Doubles>
 ZETA_HOST_DEVICE constexpr Doubles rests_of(FixedPoint<float> const& fixed, Doubles const& x) {
   return (x - fixed.rounded(x)) * fixed.scale();
@@ -76,11 +77,8 @@ class SearchedMapping {
   // What one term adds to a sum, given its level.
   ZETA_HOST_DEVICE constexpr Sum sum_of(RootLevel<double> const& level) const {
     if (!level.is_above) return {};
-    Sum sum = {fixed_.from_double(level.weights).value, fixed_.from_double(level.slopes).value, 0};
-    if constexpr (sizeof(Real) == sizeof(double)) {
-      sum.rests = fixed_.from_double(rests_of(fixed_, level.weights)).value;
-    }
-    return sum;
+    return {fixed_.from_double(level.weights).value, fixed_.from_double(level.slopes).value,
+            fixed_.from_double(rests_of(fixed_, level.weights)).value};
   }
 
  private:
@@ -88,13 +86,14 @@ class SearchedMapping {
   Real maximum_;
 };
 
-// A bound for pruning: no entry below it can be in the support, if the c of some entries with this
-// maximum is reach * b. The c and maximum of all entries give no lower threshold; the margin is for
-// the rounding of c.
+// Returns a safe bound for pruning: no entry below it is in the row's support, even if the maximum
+// and c were found from some of the row's entries. More entries never lower the threshold, which is
+// max - c / b. The margin covers the rounding of c.
 template <class Real>
-ZETA_HOST_DEVICE constexpr Real bound_below(Real maximum, double reach) {
-  constexpr double kMargin = 0x1p-44;
-  return static_cast<Real>(static_cast<double>(maximum) - (reach + reach * kMargin));
+ZETA_HOST_DEVICE constexpr Real bound_below(Real maximum, double c, double b) {
+  double const reach = c / b;
+  double const margin = reach * 0x1p-44 + 2 * kRootUnit / b;
+  return static_cast<Real>(static_cast<double>(maximum) - (reach + margin));
 }
 
 // Finds c, given the sum at one c after the other.
@@ -108,41 +107,50 @@ class RootSearch {
 
   // Takes the sum at point(). Returns whether the search is over.
   //
-  // Newton's method comes from above and stays above, but for rounding. At the end, a sum is taken
-  // one unit below, to see that it is too small.
+  // Newton's method approaches c from above. Rounding can carry it below, or keep the sum the same
+  // over many units; then the search takes steps that grow, and halves what is left if they lead
+  // out of it. The last sum but one, or the last, is taken one unit below c and is too small.
   ZETA_HOST_DEVICE constexpr bool advance(RootSum const& sum) {
-    bool const is_enough = sum.weights >= one_;
-    if (is_enough) {
+    if (missing(sum) <= 0) {
       high_ = next_;
       at_high_ = sum;
-      auto const step = static_cast<int64_t>(excess() / kRootUnit);
-      next_ = high_ - (step < 1 ? 1 : step);
+      auto step = static_cast<int64_t>(excess() / kRootUnit);
+      if (step < least_step_down_) {
+        step = least_step_down_;
+        least_step_down_ *= 2;
+      }
+      next_ = high_ - step;
     } else {
       low_ = next_;
-      next_ = low_ + stride_;
-      stride_ *= 2;
+      next_ = low_ + step_up_;
+      step_up_ *= 2;
     }
-    if (next_ <= low_) next_ = low_ + 1;
-    if (next_ >= high_) next_ = high_ - 1;
+    if (next_ <= low_ || next_ >= high_) next_ = low_ + (high_ - low_) / 2;
     return high_ - low_ <= 1;
   }
 
-  // After the search: c, and what the last step of Newton's method would take off.
+  // After the search: c, and what the last step of Newton's method would take off. If the sum at 1
+  // is too small, as it is for entries without the maximum, c is 1.
   ZETA_HOST_DEVICE constexpr double root() const { return static_cast<double>(high_) * kRootUnit; }
   ZETA_HOST_DEVICE constexpr double excess() const {
-    double const weights =
-        static_cast<double>(at_high_.weights - one_) + static_cast<double>(at_high_.rests) * unit_;
-    return weights * b_ / static_cast<double>(at_high_.slopes);
+    if (at_high_.slopes == 0) return 0;
+    return -missing(at_high_) * b_ / static_cast<double>(at_high_.slopes);
   }
 
  private:
+  // What a sum of weights lacks of 1, in units.
+  ZETA_HOST_DEVICE constexpr double missing(RootSum const& sum) const {
+    return static_cast<double>(one_ - sum.weights) - static_cast<double>(sum.rests) * unit_;
+  }
+
   int64_t one_;
   double unit_;
   double b_;
-  int64_t low_ = 0;                    // here the sum is below 1
+  int64_t low_ = 0;                    // here the sum is too small
   int64_t high_ = (int64_t{1} << 50);  // here it is not: the maximum alone has weight 1
   int64_t next_ = high_;
-  int64_t stride_ = 1;
+  int64_t least_step_down_ = 1;
+  int64_t step_up_ = 1;
   RootSum at_high_;
 };
 

@@ -19,7 +19,6 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   using Base::Base;
   using typename Base::Fixed;
   using typename Base::Sum;
-  using typename Base::Term;
 
   static constexpr bool kHasReach = false;  // every entry has a weight
 
@@ -69,7 +68,7 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
     return exponential(terms) / threshold.sum;
   }
 
-  // The gradient is slope * (g - sum(slope * g) / sum(slope)).
+  // See weighted_mean.h.
   struct Slope {
     static constexpr bool kIsConstant = false;
 

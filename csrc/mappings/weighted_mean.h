@@ -7,8 +7,8 @@
 #include "mappings/host_device.h"
 
 // The gradient of every mapping is slope * (g - mean), with mean = sum(slope * g) / sum(slope).
-// Here both sums are exact: the products are converted to integers relative to the largest product,
-// so the order in which they are added does not matter.
+// The products are rounded to integers relative to the largest product, the slopes to multiples of
+// a unit: sums of integers have no order.
 namespace zeta::mappings {
 
 namespace detail {

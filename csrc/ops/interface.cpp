@@ -5,7 +5,11 @@
 
 namespace zeta {
 
+namespace {
+
 using SparseSoftmax = ops::MemberCalls<ops::members::SparseSoftmax>;
+
+}  // namespace
 
 at::Tensor sparse_softmax(at::Tensor const& z, int64_t k, int64_t dim,
                           std::optional<at::ScalarType> dtype) {

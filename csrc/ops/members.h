@@ -10,7 +10,7 @@
 #include <utility>
 
 // The public operators of the family. All registrations, of schemas and for each dispatch key, go
-// over the list at the end, so that a new member is a line of it.
+// over the list `Members`: a new member is a struct, and a name in that list.
 namespace zeta::ops {
 
 // What a member's arguments mean: the parameters of the family, the rows, and the result's dtype.

@@ -1,6 +1,9 @@
 // Internal operators of version 0.1, which knew alpha = 2 alone. Programs that it saved with a
 // backward name them. They are calls of the family's operators.
+#include <optional>
+#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "ops/family.h"
 #include "ops/registration.h"

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
 #include "mappings/family.h"
@@ -127,6 +128,50 @@ TYPED_TEST(Entmax, IsNearTheReferenceOnEveryInstructionSet) {
   }
 }
 
+// A term, and how many entries of a row have it.
+struct Terms {
+  double term;
+  int64_t count;
+};
+
+int sums_of_search(double alpha, int64_t length, std::vector<Terms> const& row) {
+  return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
+    int sums = 0;
+    if constexpr (requires(MappingOf<double> const& mapping) { mapping.search(); }) {
+      MappingOf<double> const mapping(0, MappingOf<double>::fixed(length, alpha));
+      auto search = mapping.search();
+      bool is_over = false;
+      for (; !is_over && sums < 1000; ++sums) {
+        mappings::RootSum sum;
+        for (auto const& [term, count] : row) {
+          sum.add(mapping.sum_of(mapping.level(term, search.point())), count);
+        }
+        is_over = search.advance(sum);
+      }
+    }
+    return sums;
+  });
+}
+
+TEST(RootSearch, TakesFewSums) {
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 2, 3, 1000, 4096, 65536, 131072, 1 << 20, (1 << 24) + 1}) {
+      EXPECT_LE(sums_of_search(alpha, length, {{0, length}}), 60) << alpha << " " << length;
+      EXPECT_LE(sums_of_search(alpha, length, {{0, 1}}), 60) << alpha << " " << length;
+      EXPECT_LE(sums_of_search(alpha, length, {{0, 1}, {-0.99, length}}), 60)
+          << alpha << " " << length;
+    }
+  }
+}
+
+TEST(RootSearch, WithoutTheMaximumItsRootIsOne) {
+  mappings::Entmax15<float> const mapping(0, mappings::FixedPoint<float>(8));
+  auto search = mapping.search();
+  EXPECT_TRUE(search.advance({}));
+  EXPECT_EQ(search.root(), 1);
+  EXPECT_EQ(mapping.threshold(search).c, 1);
+}
+
 TYPED_TEST(Entmax, PartsAndStridesChangeNoBit) {
   constexpr int64_t kLength = 3000;
   for (double const alpha : kAlphas) {
@@ -197,6 +242,25 @@ TYPED_TEST(Entmax, TiesAndUnusualRows) {
     }
     for (double const weight : row(alpha, {-infinity, -infinity}, 2)) {
       EXPECT_TRUE(std::isnan(weight));
+    }
+  }
+}
+
+// Of equal entries all terms round alike, so that the sum keeps its value over many units of c.
+TYPED_TEST(Entmax, LongRowsOfEqualEntries) {
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {4097, 65536, 1000003}) {
+      std::vector<TypeParam> const logits(length, narrow<TypeParam>(0.5));
+      std::vector<TypeParam> weights(length);
+      cpu::entmax(alpha, contiguous_rows(1, length), weights.data(), logits.data(), length, 0, 1);
+      double const expected = 1 / static_cast<double>(length);
+      double const tolerance = 8 * kTolerance<TypeParam> * expected;
+      // The smallest float16 numbers are multiples of 2^-24.
+      double const unit = std::is_same_v<TypeParam, Float16> ? 0x1p-25 : 0;
+      EXPECT_NEAR(widen(weights[0]), expected, tolerance + unit) << alpha << " " << length;
+      EXPECT_TRUE(std::all_of(weights.begin(), weights.end(), [&](TypeParam weight) {
+        return widen(weight) == widen(weights[0]);
+      }));
     }
   }
 }

@@ -41,7 +41,8 @@ std::vector<c10::OperatorHandle> find_operators() {
   std::vector<c10::OperatorHandle> operators;
   for (auto const& name : names) {
     auto const found = *dispatcher.findSchema(name);
-    // The operators of version 0.1 have no kernels: they call others, which errors name.
+    // Operators of version 0.1 have no kernel for the CPU: they call the family's, which their
+    // errors name.
     if (found.hasKernelForDispatchKey(c10::DispatchKey::CPU)) operators.push_back(found);
   }
   if (operators.empty()) fail("libzeta is not loaded");

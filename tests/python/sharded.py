@@ -70,6 +70,16 @@ def logits(shape, dim, dtype, kind):
     return z.movedim(-1, dim).to(dtype)
 
 
+def no_dimension():
+    mesh, placements = mesh_of("replicated", 0)
+    z = distribute(torch.tensor(2.0, requires_grad=True), mesh, placements)
+    for function in (torch.ops.zeta.sparse_softmax, zeta.distributed.sparse_softmax):
+        weights = function(z)
+        assert weights.full_tensor().item() == 1
+        [grad] = torch.autograd.grad(weights, z, torch.ones_like(weights))
+        assert grad.full_tensor().item() == 0
+
+
 def projection(mesh_name, shape, dim, k, dtype, kind):
     mesh, placements = mesh_of(mesh_name, dim)
     whole = logits(shape, dim, dtype, kind).requires_grad_()

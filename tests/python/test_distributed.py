@@ -79,6 +79,10 @@ def test_empty(ranks):
     ranks.run(sharded.projection, "rows split", (0, 8), 1, 3, torch.float32, "wide")
 
 
+def test_no_dimension(ranks):
+    ranks.run(sharded.no_dimension)
+
+
 def test_errors_come_before_anything_is_sent(ranks):
     for message in ranks.run(sharded.error, 0):
         assert message.startswith("sparse_softmax: expected k to be at least 1, but got 0")

@@ -42,8 +42,9 @@ namespace {
 // Whether the backward reads the support instead of the output. Only the arguments decide:
 // activation checkpointing repeats the call to recompute what the backward needs, perhaps under
 // other modes, and has to get the same tensors. A row length or k that a trace leaves unknown means
-// no.
+// no. A slope that varies over the support, as that of every alpha but 2, needs the output.
 bool hands_over_support(at::Tensor const& z, Call const& call) {
+  if (call.alpha != 2) return false;
   bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // it has no sizes
   bool const is_right = !is_strided_nested && -z.dim() <= call.dim && call.dim < z.dim() &&
                         is_supported(call.dtype.value_or(z.scalar_type()));

@@ -38,10 +38,10 @@ void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* w
                          Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
                          int64_t last_row);
 
-// Does what entmax_backward() does, given the support in place of the weights. Entries of
-// the support that are not indices of the row in increasing order are ignored. Where the rows of
-// grad_logits are not contiguous, only the support is written; the rest must be zero already.
-// Operands of the geometry: grad_logits, grad_weights, support.
+// For alpha = 2 alone. Does what entmax_backward() does, given the support in place of the weights.
+// Entries of the support that are not indices of the row in increasing order are ignored. Where the
+// rows of grad_logits are not contiguous, only the support is written; the rest must be zero
+// already. Operands of the geometry: grad_logits, grad_weights, support.
 template <class Scalar>
 void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, int32_t const* support, int64_t capacity,

@@ -18,7 +18,7 @@ def _register_whole_rows(operator: Any) -> None:
     @register_sharding(operator)
     def shardings(*args: Any, **kwargs: Any) -> list[tuple[list[Any], list[Any]]]:
         dimensions = args[0].ndim
-        row_dim = arguments_of(operator, args, kwargs)["dim"] % dimensions
+        row_dim = arguments_of(operator, args, kwargs)["dim"] % max(dimensions, 1)
         shards = [Shard(i) for i in range(dimensions) if i != row_dim]
         return [
             ([at] * len(schema.returns), [at if tensor else None for tensor in is_tensor])

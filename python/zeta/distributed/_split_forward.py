@@ -14,7 +14,8 @@ from zeta.distributed._split_rows import SplitRows
 def split_forward(
     member: Any, z: DTensor, alpha: float, k: int, dim: int, dtype: torch.dtype | None
 ) -> DTensor:
-    """Compute a member of the family on rows that may be split. It is the one of this alpha."""
+    """Compute a member of the family on rows that may be split. ``member`` is
+    the operator of this ``alpha``."""
     if not isinstance(z, DTensor):
         raise TypeError(
             f"{name_of(member.default)}: expected z to be a DTensor, but got {type(z).__name__}"

@@ -55,6 +55,8 @@ void support_backward(double, RowGeometry<3> const& geometry, Scalar* grad_logit
   int64_t const grad_step = geometry.stride[1];
   int64_t const support_step = geometry.stride[2];
   capacity = std::min(capacity, length);
+  // A mapping whose slope varies over the support would need the weights here, too.
+  static_assert(typename MappingOf<widened_t<Scalar>>::Slope(/*alpha=*/2)(0.25) == 1);
   auto const slope = [](int64_t) { return 1.0; };
   SupportGradient<Scalar> gradient(Integers<Scalar>(geometry.full_length), capacity);
   RowWriter<Scalar> result(length, capacity);

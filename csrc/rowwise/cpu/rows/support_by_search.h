@@ -59,9 +59,7 @@ template <class Mapping, class Scalar>
     auto const is_included = level.is_above & (logits >= bound);
     weights.add(level.weights, is_included);
     slopes.add(level.slopes, is_included);
-    if constexpr (std::is_same_v<typename Mapping::Logit, double>) {
-      rests.add(mappings::rests_of(mapping.fixed(), level.weights), is_included);
-    }
+    rests.add(mappings::rests_of(mapping.fixed(), level.weights), is_included);
   });
   return {weights.sum(), slopes.sum(), rests.sum()};
 }
@@ -112,7 +110,8 @@ template <class Mapping, class Scalar>
   constexpr Real kLowest = -std::numeric_limits<Real>::infinity();
   auto threshold = mapping.lowest_threshold();
   auto above = count_above(mapping, entries, threshold);
-  // Without a reach, every entry is above the threshold, so it need not be known to count them.
+  // Without a reach, every finite entry is in the support that no k limits. If there are more than
+  // k, its threshold is not needed.
   if (Mapping::kHasReach || above.count <= k) {
     threshold = search_threshold(mapping, entries, {kLowest, kLowest, 0});
     above = count_above(mapping, entries, threshold);

@@ -69,8 +69,9 @@ class DenseRow {
   // This is not inlined, like sum_at().
   [[gnu::noinline]] static void write_searched(DenseRow const& row, Real const* logits,
                                                Scalar* weights) {
-    write_doubles(row, load<Real>(logits), weights,
-                  [](Doubles x, Scalar* destination) { narrow_small_doubles(x, destination); });
+    write_doubles(row, load<Real>(logits), weights, [](Doubles x, Scalar* destination) {
+      narrow_weights_of_any_size(x, destination);
+    });
   }
 
   template <class Narrow>

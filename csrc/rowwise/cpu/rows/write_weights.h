@@ -21,7 +21,7 @@ template <class Mapping, class Real, class Scalar>
     } else {
       z = load_doubles(logits + i);
     }
-    narrow_small_doubles(mapping.weights(mapping.terms(z), threshold), weights + i);
+    narrow_weights_of_any_size(mapping.weights(mapping.terms(z), threshold), weights + i);
   }
 }
 

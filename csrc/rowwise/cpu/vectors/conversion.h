@@ -193,7 +193,7 @@ inline HalfIntegers narrowed_bits(Doubles x) {
   if constexpr (std::is_same_v<Scalar, float>) {
     return reinterpret_cast<HalfIntegers>(shortened(x));
   } else if constexpr (std::is_same_v<Scalar, BFloat16>) {
-    // No weight but 0 is so small that it would not be a normal bfloat16.
+    // No weight of the sparse softmax but 0 is so small that it would not be a normal bfloat16.
     constexpr int kDropped = 52 - 7;  // bits of the fraction
     constexpr int64_t kRebias = int64_t{1023 - 127} << 7;
     auto const bits = reinterpret_cast<Vector<int64_t>>(x);
@@ -225,9 +225,10 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
   }
 }
 
-// Does the same for weights that may be too small to be normal numbers of Scalar.
+// Rounds weights as narrow_doubles() does, also those that are too small to be normal numbers of
+// Scalar.
 template <class Scalar>
-inline void narrow_small_doubles(Doubles x, Scalar* destination) {
+inline void narrow_weights_of_any_size(Doubles x, Scalar* destination) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
     auto const bits = round_to_odd(x);
     store(destination, shortened((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
