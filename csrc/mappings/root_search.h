@@ -56,7 +56,6 @@ template <class Real, class FixedType>
 class SearchedMapping {
  public:
   using Fixed = FixedType;
-  using Logit = Real;
   using Term = double;
   using Sum = RootSum;
 
@@ -109,7 +108,7 @@ class RootSearch {
   //
   // Newton's method approaches c from above. Rounding can carry it below, or keep the sum the same
   // over many units; then the search takes steps that grow, and halves what is left if they lead
-  // out of it. The last sum but one, or the last, is taken one unit below c and is too small.
+  // out of it. It is over when the sum one unit below c is known to be too small.
   ZETA_HOST_DEVICE constexpr bool advance(RootSum const& sum) {
     if (missing(sum) <= 0) {
       high_ = next_;

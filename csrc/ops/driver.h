@@ -12,7 +12,6 @@
 
 #include "ops/family.h"
 #include "ops/member_operator.h"
-#include "ops/registration.h"
 #include "ops/results.h"
 #include "ops/row_arguments.h"
 #include "ops/scalars.h"
@@ -43,21 +42,6 @@ inline at::Tensor converted(at::Tensor const& tensor, at::ScalarType dtype) {
 template <class Launches>
 class DeviceKernels {
  public:
-  static void register_all(torch::Library& library) {
-    for_each_member([&]<class Member>() {
-      using Calls = MemberCalls<Member>;
-      library.impl(Member::kName, &Calls::template kernel<&forward>);
-      library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&forward_out>);
-    });
-    library.impl(family::kBackwardName, &backward);
-    library.impl(family::kWithSupportName, &forward_with_support);
-    library.impl(family::kSupportBackwardName, &support_backward);
-    library.impl(family::kOfCandidatesName, &of_candidates);
-    library.impl(family::kOfCandidatesBackwardName, &of_candidates_backward);
-    library.impl(family::kLargestName, &largest);
-  }
-
- private:
   static at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());
@@ -153,6 +137,7 @@ class DeviceKernels {
     return indices;
   }
 
+ private:
   // Outside of traces every size is a number.
   static int64_t known(c10::SymInt const& size) { return size.guard_int(__FILE__, __LINE__); }
 

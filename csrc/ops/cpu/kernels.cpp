@@ -5,6 +5,7 @@
 
 #include "ops/cpu/parallel.h"
 #include "ops/driver.h"
+#include "ops/register_kernels.h"
 #include "rowwise/cpu/entmax.h"
 #include "rowwise/cpu/largest.h"
 
@@ -95,6 +96,6 @@ struct CpuLaunches {
 
 }  // namespace
 
-ZETA_LIBRARY_IMPL(CPU, library) { DeviceKernels<CpuLaunches>::register_all(library); }
+ZETA_LIBRARY_IMPL(CPU, library) { register_kernels<DeviceKernels<CpuLaunches>>(library); }
 
 }  // namespace zeta::ops

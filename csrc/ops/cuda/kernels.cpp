@@ -5,6 +5,7 @@
 
 #include "ops/cuda/check_launch.h"
 #include "ops/driver.h"
+#include "ops/register_kernels.h"
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/largest.h"
@@ -81,6 +82,6 @@ struct CudaLaunches {
 
 }  // namespace
 
-ZETA_LIBRARY_IMPL(CUDA, library) { DeviceKernels<CudaLaunches>::register_all(library); }
+ZETA_LIBRARY_IMPL(CUDA, library) { register_kernels<DeviceKernels<CudaLaunches>>(library); }
 
 }  // namespace zeta::ops

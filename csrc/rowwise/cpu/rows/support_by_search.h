@@ -109,10 +109,11 @@ template <class Mapping, class Scalar>
   using Real = widened_t<Scalar>;
   constexpr Real kLowest = -std::numeric_limits<Real>::infinity();
   auto threshold = mapping.lowest_threshold();
-  auto above = count_above(mapping, entries, threshold);
+  CountAndSmallest<Real> above = {};
   // Without a reach, every finite entry is in the support that no k limits. If there are more than
   // k, its threshold is not needed.
-  if (Mapping::kHasReach || above.count <= k) {
+  if constexpr (!Mapping::kHasReach) above = count_above(mapping, entries, threshold);
+  if (above.count <= k) {
     threshold = search_threshold(mapping, entries, {kLowest, kLowest, 0});
     above = count_above(mapping, entries, threshold);
   }
