@@ -10,6 +10,7 @@
 #include <optional>
 #include <tuple>
 
+#include "ops/compact.h"
 #include "ops/family.h"
 #include "ops/member_operator.h"
 #include "ops/results.h"
@@ -62,6 +63,12 @@ class DeviceKernels {
     return out;
   }
 
+  static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
+    auto const arguments = check_forward(member.name, z, call);
+    c10::DeviceGuard const guard(z.device());
+    return compact_of_largest(converted(z, arguments.dtype), call.alpha, call.k, arguments.dim);
+  }
+
   static std::tuple<at::Tensor, at::Tensor> forward_with_support(
       at::Tensor const& z, double alpha, c10::SymInt k, int64_t dim,
       std::optional<at::ScalarType> dtype) {
@@ -93,14 +100,22 @@ class DeviceKernels {
   }
 
   static at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
-                             int64_t dim, at::ScalarType input_dtype) {
-    return run_backward(family::kBackwardName, grad_output, output, alpha, dim, input_dtype);
-  }
-
-  static at::Tensor of_candidates_backward(at::Tensor const& grad_output, at::Tensor const& output,
-                                           double alpha, int64_t dim, c10::SymInt length) {
-    return run_backward(family::kOfCandidatesBackwardName, grad_output, output, alpha, dim,
-                        output.scalar_type(), known(length));
+                             int64_t dim, at::ScalarType input_dtype,
+                             std::optional<c10::SymInt> length) {
+    constexpr auto* name = family::kBackwardName;
+    int64_t const row_dim =
+        check_backward(name, grad_output, output, alpha, dim, input_dtype, length);
+    c10::DeviceGuard const guard(output.device());
+    at::Tensor const grad_input = fresh_like(output, output.scalar_type());
+    if (grad_input.numel() != 0) {
+      auto geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
+      geometry.full_length = length.has_value() ? known(*length) : geometry.length;
+      dispatch(output.scalar_type(), [&]<class Scalar>() {
+        Launches::backward(name, alpha, geometry, mutable_data_of<Scalar>(grad_input),
+                           data_of<Scalar>(grad_output), data_of<Scalar>(output));
+      });
+    }
+    return converted(grad_input, input_dtype);
   }
 
   static at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
@@ -126,7 +141,7 @@ class DeviceKernels {
     constexpr auto* name = family::kLargestName;
     int64_t const row_dim = check_largest(name, z, k, dim);
     c10::DeviceGuard const guard(z.device());
-    at::Tensor indices = empty_largest(z, k, row_dim);
+    at::Tensor indices = empty_largest(z, k, row_dim, at::kLong);
     if (indices.numel() == 0) return indices;
     auto geometry = row_geometry<2>({indices, z}, row_dim);
     geometry.length = z.size(row_dim);
@@ -152,24 +167,6 @@ class DeviceKernels {
       Launches::forward(name, alpha, geometry, mutable_data_of<Scalar>(weights),
                         data_of<Scalar>(logits), k);
     });
-  }
-
-  static at::Tensor run_backward(char const* name, at::Tensor const& grad_output,
-                                 at::Tensor const& output, double alpha, int64_t dim,
-                                 at::ScalarType input_dtype,
-                                 std::optional<int64_t> full_length = std::nullopt) {
-    int64_t const row_dim = check_backward(name, grad_output, output, alpha, dim, input_dtype);
-    c10::DeviceGuard const guard(output.device());
-    at::Tensor const grad_input = fresh_like(output, output.scalar_type());
-    if (grad_input.numel() != 0) {
-      auto geometry = row_geometry<3>({grad_input, grad_output, output}, row_dim);
-      geometry.full_length = full_length.value_or(geometry.length);
-      dispatch(output.scalar_type(), [&]<class Scalar>() {
-        Launches::backward(name, alpha, geometry, mutable_data_of<Scalar>(grad_input),
-                           data_of<Scalar>(grad_output), data_of<Scalar>(output));
-      });
-    }
-    return converted(grad_input, input_dtype);
   }
 };
 

@@ -7,9 +7,12 @@
 namespace zeta::ops::family {
 
 at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
-                    int64_t dim, at::ScalarType input_dtype) {
-  static auto const handle = find_operator<decltype(backward)>(kBackwardName);
-  return handle.call(grad_output, output, alpha, dim, input_dtype);
+                    int64_t dim, at::ScalarType input_dtype,
+                    std::optional<c10::SymInt> const& length) {
+  using Signature = at::Tensor(at::Tensor const&, at::Tensor const&, double, int64_t,
+                               at::ScalarType, std::optional<c10::SymInt>);
+  static auto const handle = find_operator<Signature>(kBackwardName);
+  return handle.call(grad_output, output, alpha, dim, input_dtype, length);
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
@@ -23,6 +26,17 @@ at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& sup
                             int64_t dim, at::ScalarType input_dtype) {
   static auto const handle = find_operator<decltype(support_backward)>(kSupportBackwardName);
   return handle.call(grad_output, support, alpha, dim, input_dtype);
+}
+
+at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
+                         c10::SymInt length) {
+  static auto const handle = find_operator<decltype(of_candidates)>(kOfCandidatesName);
+  return handle.call(candidates, alpha, std::move(k), dim, std::move(length));
+}
+
+at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
+  static auto const handle = find_operator<decltype(largest)>(kLargestName);
+  return handle.call(z, std::move(k), dim);
 }
 
 }  // namespace zeta::ops::family

@@ -14,16 +14,16 @@ inline constexpr char const* kBackwardName = "_entmax_backward";
 inline constexpr char const* kWithSupportName = "_entmax_with_support";
 inline constexpr char const* kSupportBackwardName = "_entmax_support_backward";
 inline constexpr char const* kOfCandidatesName = "_entmax_of_candidates";
-inline constexpr char const* kOfCandidatesBackwardName = "_entmax_of_candidates_backward";
 inline constexpr char const* kLargestName = "_largest";
 
-inline constexpr char const* kNames[] = {
-    kBackwardName,     kWithSupportName,          kSupportBackwardName,
-    kOfCandidatesName, kOfCandidatesBackwardName, kLargestName};
+inline constexpr char const* kNames[] = {kBackwardName, kWithSupportName, kSupportBackwardName,
+                                         kOfCandidatesName, kLargestName};
 
-// The gradient, from the weights that the forward returned.
+// The gradient, from the weights that the forward returned. If both hold only some entries of rows
+// of `length` entries, those of the support among them, it has the bits of the full rows'.
 at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
-                    int64_t dim, at::ScalarType input_dtype);
+                    int64_t dim, at::ScalarType input_dtype,
+                    std::optional<c10::SymInt> const& length);
 
 // The weights, and the support as in ops/support.h.
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
@@ -33,5 +33,13 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
 // The gradient, from the support.
 at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
                             int64_t dim, at::ScalarType input_dtype);
+
+// The weights of rows of `length` entries, given only some entries of each, in order of index,
+// among them the k largest. They have the bits of the full rows'.
+at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
+                         c10::SymInt length);
+
+// The indices of the k largest entries of each row, in increasing order.
+at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim);
 
 }  // namespace zeta::ops::family

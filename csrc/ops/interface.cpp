@@ -7,18 +7,55 @@ namespace zeta {
 
 namespace {
 
+using at::ScalarType;
+using at::Tensor;
+using std::optional;
+
 using SparseSoftmax = ops::MemberCalls<ops::members::SparseSoftmax>;
+using TopKSoftmax = ops::MemberCalls<ops::members::TopKSoftmax>;
+using Entmax = ops::MemberCalls<ops::members::Entmax>;
+
+optional<c10::SymInt> limit(optional<int64_t> k) {
+  return k.has_value() ? optional<c10::SymInt>(*k) : std::nullopt;
+}
 
 }  // namespace
 
-at::Tensor sparse_softmax(at::Tensor const& z, int64_t k, int64_t dim,
-                          std::optional<at::ScalarType> dtype) {
+Tensor sparse_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype) {
   return SparseSoftmax::forward(z, k, dim, dtype);
 }
-
-at::Tensor& sparse_softmax_out(at::Tensor& out, at::Tensor const& z, int64_t k, int64_t dim,
-                               std::optional<at::ScalarType> dtype) {
+Tensor& sparse_softmax_out(Tensor& out, Tensor const& z, int64_t k, int64_t dim,
+                           optional<ScalarType> dtype) {
   return SparseSoftmax::forward_out(z, k, dim, dtype, out);
+}
+std::tuple<Tensor, Tensor> sparse_softmax_compact(Tensor const& z, int64_t k, int64_t dim,
+                                                  optional<ScalarType> dtype) {
+  return SparseSoftmax::compact(z, k, dim, dtype);
+}
+
+Tensor topk_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype) {
+  return TopKSoftmax::forward(z, k, dim, dtype);
+}
+Tensor& topk_softmax_out(Tensor& out, Tensor const& z, int64_t k, int64_t dim,
+                         optional<ScalarType> dtype) {
+  return TopKSoftmax::forward_out(z, k, dim, dtype, out);
+}
+std::tuple<Tensor, Tensor> topk_softmax_compact(Tensor const& z, int64_t k, int64_t dim,
+                                                optional<ScalarType> dtype) {
+  return TopKSoftmax::compact(z, k, dim, dtype);
+}
+
+Tensor entmax(Tensor const& z, double alpha, optional<int64_t> k, int64_t dim,
+              optional<ScalarType> dtype) {
+  return Entmax::forward(z, alpha, limit(k), dim, dtype);
+}
+Tensor& entmax_out(Tensor& out, Tensor const& z, double alpha, optional<int64_t> k, int64_t dim,
+                   optional<ScalarType> dtype) {
+  return Entmax::forward_out(z, alpha, limit(k), dim, dtype, out);
+}
+std::tuple<Tensor, Tensor> entmax_compact(Tensor const& z, double alpha, optional<int64_t> k,
+                                          int64_t dim, optional<ScalarType> dtype) {
+  return Entmax::compact(z, alpha, limit(k), dim, dtype);
 }
 
 }  // namespace zeta

@@ -26,11 +26,15 @@ inline std::string plain_name(c10::OperatorHandle const& op) {
   return full_name.substr(full_name.find("::") + 2);
 }
 
+// The values and indices of the compact form.
+using Compact = std::tuple<at::Tensor, at::Tensor>;
+
 // The operator of a member, for kernels, which are written once for all members.
 struct MemberOperator {
   char const* name;
   at::Tensor (*forward)(at::Tensor const& z, Call const& call);
   at::Tensor& (*forward_out)(at::Tensor const& z, Call const& call, at::Tensor& out);
+  Compact (*compact)(at::Tensor const& z, Call const& call);
 };
 
 // Calls a member through the dispatcher, and makes its kernels from functions of a Call. The
@@ -43,6 +47,7 @@ class MemberCalls<Member, Call (*)(Arguments...)> {
  public:
   using Signature = at::Tensor(at::Tensor const&, Arguments...);
   using OutSignature = at::Tensor&(at::Tensor const&, Arguments..., at::Tensor&);
+  using CompactSignature = Compact(at::Tensor const&, Arguments...);
 
   static at::Tensor forward(at::Tensor const& z, Arguments... arguments) {
     static auto const handle = find_operator<Signature>(Member::kName);
@@ -51,6 +56,10 @@ class MemberCalls<Member, Call (*)(Arguments...)> {
   static at::Tensor& forward_out(at::Tensor const& z, Arguments... arguments, at::Tensor& out) {
     static auto const handle = find_operator<OutSignature>(Member::kName, "out");
     return handle.call(z, std::move(arguments)..., out);
+  }
+  static Compact compact(at::Tensor const& z, Arguments... arguments) {
+    static auto const handle = find_operator<CompactSignature>(Member::kName, "compact");
+    return handle.call(z, std::move(arguments)...);
   }
 
   // Kernel is a function of a MemberOperator const&, z and a Call.
@@ -63,6 +72,11 @@ class MemberCalls<Member, Call (*)(Arguments...)> {
   static at::Tensor& out_kernel(at::Tensor const& z, Arguments... arguments, at::Tensor& out) {
     return Kernel(kOperator, z, Member::call(std::move(arguments)...), out);
   }
+  // Kernel is a function of a MemberOperator const&, z and a Call.
+  template <auto Kernel>
+  static Compact compact_kernel(at::Tensor const& z, Arguments... arguments) {
+    return Kernel(kOperator, z, Member::call(std::move(arguments)...));
+  }
 
  private:
   static at::Tensor call_forward(at::Tensor const& z, Call const& call) {
@@ -74,13 +88,22 @@ class MemberCalls<Member, Call (*)(Arguments...)> {
         [&](auto const&... arguments) -> at::Tensor& { return forward_out(z, arguments..., out); },
         Member::arguments(call));
   }
+  static Compact call_compact(at::Tensor const& z, Call const& call) {
+    return std::apply([&](auto const&... arguments) { return compact(z, arguments...); },
+                      Member::arguments(call));
+  }
 
-  static constexpr MemberOperator kOperator = {Member::kName, &call_forward, &call_forward_out};
+  static constexpr MemberOperator kOperator = {Member::kName, &call_forward, &call_forward_out,
+                                               &call_compact};
 };
 
 template <class Member>
 std::string out_name() {
   return std::string(Member::kName) + ".out";
+}
+template <class Member>
+std::string compact_name() {
+  return std::string(Member::kName) + ".compact";
 }
 
 }  // namespace zeta::ops

@@ -4,6 +4,7 @@
 #include <c10/core/SymInt.h>
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <tuple>
@@ -21,22 +22,51 @@ struct Call {
   std::optional<at::ScalarType> dtype;
 };
 
+// As k: any number of entries of a row may be non-zero.
+inline constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
 namespace members {
 
 // A member has the name of its operator and that of its class in graphs, the arguments between z
-// and dtype, and ways from its arguments to a Call and back.
-struct SparseSoftmax {
-  static constexpr char const* kName = "sparse_softmax";
-  static constexpr char const* kClassName = "SparseSoftmax";
+// and dtype, and ways from its arguments to a Call and back. It names the gradients of each alpha
+// that no member before it does.
+template <int Alpha>
+struct OfOneAlpha {
   static constexpr char const* kArguments = "SymInt k=3, int dim=-1";
-  static constexpr double kAlpha = 2;
 
+  static bool takes(double alpha) { return alpha == Alpha; }
   static Call call(c10::SymInt k, int64_t dim, std::optional<at::ScalarType> dtype) {
-    return {kAlpha, std::move(k), dim, dtype};
+    return {Alpha, std::move(k), dim, dtype};
   }
   static std::tuple<c10::SymInt, int64_t, std::optional<at::ScalarType>> arguments(
       Call const& call) {
     return {call.k, call.dim, call.dtype};
+  }
+};
+
+struct SparseSoftmax : OfOneAlpha<2> {
+  static constexpr char const* kName = "sparse_softmax";
+  static constexpr char const* kClassName = "SparseSoftmax";
+};
+
+struct TopKSoftmax : OfOneAlpha<1> {
+  static constexpr char const* kName = "topk_softmax";
+  static constexpr char const* kClassName = "TopKSoftmax";
+};
+
+struct Entmax {
+  static constexpr char const* kName = "entmax";
+  static constexpr char const* kClassName = "Entmax";
+  static constexpr char const* kArguments = "float alpha=1.5, SymInt? k=None, int dim=-1";
+
+  static bool takes(double /*alpha*/) { return true; }
+  static Call call(double alpha, std::optional<c10::SymInt> k, int64_t dim,
+                   std::optional<at::ScalarType> dtype) {
+    return {alpha, k.has_value() ? *std::move(k) : c10::SymInt(kNoLimit), dim, dtype};
+  }
+  static std::tuple<double, std::optional<c10::SymInt>, int64_t, std::optional<at::ScalarType>>
+  arguments(Call const& call) {
+    return {call.alpha, call.k, call.dim, call.dtype};
   }
 };
 
@@ -45,7 +75,7 @@ struct SparseSoftmax {
 template <class... Types>
 struct TypeList {};
 
-using Members = TypeList<members::SparseSoftmax>;
+using Members = TypeList<members::SparseSoftmax, members::TopKSoftmax, members::Entmax>;
 
 // Calls visit.operator()<Member>() for each member.
 template <class Visit>
@@ -55,11 +85,11 @@ void for_each_member(Visit const& visit) {
   }(Members{});
 }
 
-// The name in graphs of the member with this alpha.
+// The name in graphs of what has this alpha.
 inline std::string class_name(double alpha) {
-  std::string name = "Entmax";
+  std::string name;
   for_each_member([&]<class Member>() {
-    if (Member::kAlpha == alpha) name = Member::kClassName;
+    if (name.empty() && Member::takes(alpha)) name = Member::kClassName;
   });
   return name;
 }

@@ -15,7 +15,7 @@ constexpr double kAlpha = 2;
 
 at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, int64_t dim,
                     at::ScalarType input_dtype) {
-  return family::backward(grad_output, output, kAlpha, dim, input_dtype);
+  return family::backward(grad_output, output, kAlpha, dim, input_dtype, std::nullopt);
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, c10::SymInt k,

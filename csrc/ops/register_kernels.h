@@ -7,19 +7,20 @@
 namespace zeta::ops {
 
 // Registers the kernels of all operators for one dispatch key. `Kernels` has a function for each
-// internal operator, and two that serve all members.
+// internal operator, and three that serve all members.
 template <class Kernels>
 void register_kernels(torch::Library& library) {
   for_each_member([&]<class Member>() {
     using Calls = MemberCalls<Member>;
     library.impl(Member::kName, &Calls::template kernel<&Kernels::forward>);
     library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&Kernels::forward_out>);
+    library.impl(compact_name<Member>().c_str(),
+                 &Calls::template compact_kernel<&Kernels::compact>);
   });
   library.impl(family::kBackwardName, &Kernels::backward);
   library.impl(family::kWithSupportName, &Kernels::forward_with_support);
   library.impl(family::kSupportBackwardName, &Kernels::support_backward);
   library.impl(family::kOfCandidatesName, &Kernels::of_candidates);
-  library.impl(family::kOfCandidatesBackwardName, &Kernels::of_candidates_backward);
   library.impl(family::kLargestName, &Kernels::largest);
 }
 

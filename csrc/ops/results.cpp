@@ -20,10 +20,11 @@ at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim)
   return at::empty_strided_symint(sizes, strides, z.options().dtype(at::kInt));
 }
 
-at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
+at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                         at::ScalarType dtype) {
   auto sizes = z.sym_sizes().vec();
-  sizes[dim] = k.min(sizes[dim]);
-  return at::empty_symint(sizes, z.options().dtype(at::kLong));
+  if (!sizes.empty()) sizes[dim] = k.min(sizes[dim]);
+  return at::empty_symint(sizes, z.options().dtype(dtype));
 }
 
 }  // namespace zeta::ops

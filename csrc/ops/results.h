@@ -11,7 +11,8 @@ namespace zeta::ops {
 // See ops/support.h.
 at::Tensor empty_support(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
 
-// The indices of the k largest entries of each row.
-at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+// For k entries of each row, or all of a row that has fewer.
+at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                         at::ScalarType dtype);
 
 }  // namespace zeta::ops

@@ -31,12 +31,24 @@ at::ScalarType check_dtype(char const* name, at::Tensor const& z,
   return z.scalar_type();
 }
 
+// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32.
+constexpr double kLeastAlphaAbove1 = 1.01;
+
 void check_alpha(char const* name, double alpha) {
-  TORCH_CHECK(alpha == 2, name, ": expected alpha to be 2, but got ", alpha);
+  TORCH_CHECK(1 <= alpha && alpha <= 2, name, ": expected alpha to be between 1 and 2, but got ",
+              alpha);
+  TORCH_CHECK(alpha == 1 || alpha >= kLeastAlphaAbove1, name,
+              ": expected alpha to be 1, or at least ", kLeastAlphaAbove1, ", but got ", alpha,
+              "; alpha=1 is topk_softmax");
 }
 
 void check_k(char const* name, c10::SymInt const& k) {
   TORCH_SYM_CHECK(k.sym_ge(1), name, ": expected k to be at least 1, but got ", shown(k));
+}
+
+void check_length(char const* name, c10::SymInt const& length) {
+  TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
+                  shown(length));
 }
 
 void check_input_dtype(char const* name, at::ScalarType input_dtype) {
@@ -77,8 +89,10 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const
 }
 
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
-                       double alpha, int64_t dim, at::ScalarType input_dtype) {
+                       double alpha, int64_t dim, at::ScalarType input_dtype,
+                       std::optional<c10::SymInt> const& length) {
   check_alpha(name, alpha);
+  if (length.has_value()) check_length(name, *length);
   TORCH_CHECK(is_supported(output.scalar_type()), name,
               ": expected output to have dtype float32, float64, float16 or bfloat16, but got ",
               output.scalar_type());
@@ -112,7 +126,8 @@ RowArguments check_forward_with_support(char const* name, at::Tensor const& z, C
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
                                at::Tensor const& support, double alpha, int64_t dim,
                                at::ScalarType input_dtype) {
-  check_alpha(name, alpha);
+  TORCH_CHECK(alpha == 2, name, ": expected alpha to be 2, but got ", alpha,
+              ", whose gradient needs the weights, too");
   TORCH_CHECK(
       is_supported(grad_output.scalar_type()), name,
       ": expected grad_output to have dtype float32, float64, float16 or bfloat16, but got ",
@@ -139,8 +154,7 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
 
 RowArguments check_of_candidates(char const* name, at::Tensor const& candidates, Call const& call,
                                  c10::SymInt const& length) {
-  TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
-                  shown(length));
+  check_length(name, length);
   return check_forward(name, candidates, call);
 }
 

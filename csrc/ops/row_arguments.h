@@ -32,7 +32,8 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const
 
 // Returns the dim, not negative.
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
-                       double alpha, int64_t dim, at::ScalarType input_dtype);
+                       double alpha, int64_t dim, at::ScalarType input_dtype,
+                       std::optional<c10::SymInt> const& length);
 
 // Checks the same as check_forward, and that rows along `dim` can have a support tensor.
 RowArguments check_forward_with_support(char const* name, at::Tensor const& z, Call const& call);

@@ -18,13 +18,17 @@ void define_members(torch::Library& library) {
     library.def((name + "(" + arguments + ") -> Tensor").c_str(), kTags);
     library.def((name + ".out(" + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(),
                 {at::Tag::pt2_compliant_tag});
+    library.def((name + ".compact(" + arguments + ") -> (Tensor values, Tensor indices)").c_str(),
+                kTags);
   });
 }
 
 void define_internal_operators(torch::Library& library) {
+  // With `length`, grad_output and output hold some entries of rows of that length, among them
+  // those of the support, and the result has the bits of the full rows'.
   library.def(
       "_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
-      "ScalarType input_dtype) -> Tensor",
+      "ScalarType input_dtype, *, SymInt? length=None) -> Tensor",
       kTags);
   library.def(
       "_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, ScalarType? dtype=None) "
@@ -39,10 +43,6 @@ void define_internal_operators(torch::Library& library) {
   library.def(
       "_entmax_of_candidates(Tensor candidates, float alpha, SymInt k, int dim, SymInt length) -> "
       "Tensor",
-      kTags);
-  library.def(
-      "_entmax_of_candidates_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
-      "SymInt length) -> Tensor",
       kTags);
   // Returns the indices of the k largest entries of each row in increasing order, as int64. Of
   // equal entries the one with the lower index counts as larger. NaN counts as larger than all

@@ -26,6 +26,7 @@ from zeta._operators import (
 # Rows are padded with entries that change neither the weights nor the gradients of the others.
 PADDING = {member.default: -math.inf for member in MEMBERS} | {BACKWARD: 0.0}
 OPERATORS = (*PADDING, WITH_SUPPORT, SUPPORT_BACKWARD)
+COMPACT = tuple(member.compact for member in MEMBERS)
 
 
 def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -106,6 +107,16 @@ def _refuse_masked(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) 
     )
 
 
+def _refuse_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
+    raise TypeError(
+        f"{name_of(operator)}: expected z to be a tensor, but got a nested tensor; pass its "
+        "values, or z.to_padded_tensor(-torch.inf)"
+    )
+
+
 for _operator in OPERATORS:
     torch.library.register_torch_dispatch(_operator, NestedTensor, _dispatch_nested)
+for _operator in COMPACT:
+    torch.library.register_torch_dispatch(_operator, NestedTensor, _refuse_nested)
+for _operator in (*OPERATORS, *COMPACT):
     torch.library.register_torch_dispatch(_operator, MaskedTensor, _refuse_masked)

@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-MEMBERS = (torch.ops.zeta.sparse_softmax,)
+MEMBERS = (torch.ops.zeta.sparse_softmax, torch.ops.zeta.topk_softmax, torch.ops.zeta.entmax)
 """The public operators of the family."""
 
 BACKWARD = torch.ops.zeta._entmax_backward.default

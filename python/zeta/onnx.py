@@ -1,6 +1,10 @@
 """Translates the operators to ONNX. ``zeta`` does not import this module: it needs onnxscript."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -19,6 +23,8 @@ __all__ = ["translations"]
 # on values of the graph that the exporter builds.
 op: Any = onnxscript.opset18
 Value: TypeAlias = Any
+Limit: TypeAlias = int | Value
+Form: TypeAlias = Callable[["_Rows"], Any]
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
@@ -48,44 +54,131 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         ... )
         >>> program.save("weights.onnx")
     """
-    return {torch.ops.zeta.sparse_softmax.default: _sparse_softmax}
+    zeta = torch.ops.zeta
+    return {
+        zeta.sparse_softmax.default: partial(_of_one_alpha, _dense, 2.0),
+        zeta.sparse_softmax.compact: partial(_of_one_alpha, _compact, 2.0),
+        zeta.topk_softmax.default: partial(_of_one_alpha, _dense, 1.0),
+        zeta.topk_softmax.compact: partial(_of_one_alpha, _compact, 1.0),
+        zeta.entmax.default: partial(_entmax, _dense),
+        zeta.entmax.compact: partial(_entmax, _compact),
+    }
 
 
-def _sparse_softmax(z: Value, k: int | Value = 3, dim: int = -1, *, dtype: int = -1) -> Value:
-    weight_type = z.dtype if dtype == -1 else ir.DataType(dtype)  # the exporter's None is -1
-    rank = len(z.shape)
+# The exporter gives None as a dtype as -1.
+
+
+def _of_one_alpha(
+    form: Form, alpha: float, z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1
+) -> Any:
+    return _map(form, z, alpha, k, dim, dtype)
+
+
+def _entmax(
+    form: Form,
+    z: Value,
+    alpha: float = 1.5,
+    k: Limit | None = None,
+    dim: int = -1,
+    *,
+    dtype: int = -1,
+) -> Any:
+    return _map(form, z, alpha, k, dim, dtype)
+
+
+def _map(form: Form, z: Value, alpha: float, k: Limit | None, dim: int, dtype: int) -> Any:
+    weight_type = z.dtype if dtype == -1 else ir.DataType(dtype)
+    rank = max(len(z.shape), 1)
     logits = op.Cast(z, to=weight_type)
-    if rank == 0:
-        weights = _weights(op.Reshape(logits, [1]), weight_type, k, rank=1, axis=0)
-        return op.Reshape(weights, op.Shape(z))
-    return _weights(logits, weight_type, k, rank, dim % rank)
+    if len(z.shape) > 0:
+        return form(_Rows(logits, weight_type, alpha, k, rank, dim % rank))
+    results = form(_Rows(op.Reshape(logits, [1]), weight_type, alpha, k, rank, 0))
+    if isinstance(results, tuple):
+        return tuple(op.Reshape(result, op.Shape(z)) for result in results)
+    return op.Reshape(results, op.Shape(z))
 
 
-def _weights(
-    logits: Value, weight_type: ir.DataType, k: int | Value, rank: int, axis: int
-) -> Value:
-    is_double = weight_type == ir.DataType.DOUBLE
-    sorted_type = ir.DataType.DOUBLE if is_double else ir.DataType.FLOAT  # TopK has no bfloat16
-    largest, indices = _largest(op.Cast(logits, to=sorted_type), sorted_type, k, axis)
+def _dense(rows: _Rows) -> Value:
+    kept, indices, zero = rows.largest_weights()
+    elsewhere = op.Expand(op.Cast(zero, to=rows.sorted_type), op.Shape(rows.logits))
+    elsewhere = op.Cast(elsewhere, to=rows.weight_type)
+    return op.ScatterElements(elsewhere, indices, kept, axis=rows.axis)
 
-    largest = op.Cast(largest, to=ir.DataType.DOUBLE)
-    differences = op.Sub(largest, _first(largest, axis))
-    # This is NaN where the maximum is infinite. It is added, since Relu and TopK may lose NaNs.
-    zero = _first(differences, axis)
-    kept = op.Add(_projection(differences, rank, axis), zero)
 
-    elsewhere = op.Expand(op.Cast(zero, to=sorted_type), op.Shape(logits))
-    elsewhere = op.Cast(elsewhere, to=weight_type)
-    return op.ScatterElements(elsewhere, indices, op.Cast(kept, to=weight_type), axis=axis)
+def _compact(rows: _Rows) -> tuple[Value, Value]:
+    kept, indices, _ = rows.largest_weights()
+    # Comparing half precision is not in all opsets.
+    is_zero = op.Equal(op.Cast(kept, to=ir.DataType.DOUBLE), _constant(0.0, ir.DataType.DOUBLE))
+    return kept, op.Where(is_zero, -1, indices)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The rows to map, along an axis."""
+
+    logits: Value
+    weight_type: ir.DataType
+    alpha: float
+    k: Limit | None
+    rank: int
+    axis: int
+
+    @property
+    def sorted_type(self) -> ir.DataType:
+        """TopK has no bfloat16."""
+        is_double = self.weight_type == ir.DataType.DOUBLE
+        return ir.DataType.DOUBLE if is_double else ir.DataType.FLOAT
+
+    def largest_weights(self) -> tuple[Value, Value, Value]:
+        """Return the weights of the min(k, n) largest entries in descending order, their indices,
+        and a number for each row that is 0, or NaN if the row is."""
+        logits = op.Cast(self.logits, to=self.sorted_type)
+        largest, indices = _largest(logits, self.sorted_type, self.k, self.axis)
+        largest = op.Cast(largest, to=ir.DataType.DOUBLE)
+        differences = op.Sub(largest, _first(largest, self.axis))
+        # This is NaN where the maximum is infinite. It is added, since Relu and TopK may lose NaNs.
+        zero = _first(differences, self.axis)
+        kept = op.Add(self._weights(differences), zero)
+        return op.Cast(kept, to=self.weight_type), indices, zero
+
+    def _weights(self, differences: Value) -> Value:
+        """Return the weights of entries in descending order, given less their maximum."""
+        if self.alpha == 1:
+            powers = op.Exp(differences)
+            return op.Div(powers, self._sum(powers))
+        if self.alpha == 2:
+            return _projection(differences, self.rank, self.axis)
+        return self._searched_weights(differences)
+
+    def _searched_weights(self, differences: Value) -> Value:
+        """Find the τ at which the weights sum to 1 by Newton's method, which approaches it from
+        below, since their sum is convex and falls. On up to 32768 entries 16 steps are enough."""
+        b = self.alpha - 1
+        terms = op.Mul(differences, _constant(b, ir.DataType.DOUBLE))
+        threshold = _constant(-1.0, ir.DataType.DOUBLE)
+        for _ in range(20):
+            bases = op.Relu(op.Sub(terms, threshold))
+            weights = op.Pow(bases, _constant(1 / b, ir.DataType.DOUBLE))
+            # The slopes are those of the weights, times b.
+            slopes = op.Pow(bases, _constant(1 / b - 1, ir.DataType.DOUBLE))
+            excess = op.Sub(self._sum(weights), _constant(1.0, ir.DataType.DOUBLE))
+            step = op.Mul(op.Div(excess, self._sum(slopes)), _constant(b, ir.DataType.DOUBLE))
+            threshold = op.Add(threshold, step)
+        return op.Pow(op.Relu(op.Sub(terms, threshold)), _constant(1 / b, ir.DataType.DOUBLE))
+
+    def _sum(self, rows: Value) -> Value:
+        return op.ReduceSum(rows, [self.axis], keepdims=1)
 
 
 def _largest(
-    logits: Value, data_type: ir.DataType, k: int | Value, axis: int
+    logits: Value, data_type: ir.DataType, k: Limit | None, axis: int
 ) -> tuple[Value, Value]:
     """Return the min(k, n) largest entries of each row in descending order, and their indices."""
-    if not isinstance(k, int):
-        k = op.Where(op.Less(k, 1), -1, k)  # TopK would take 0, and refuses -1
-    count = op.Min(k, op.Shape(logits, start=axis, end=axis + 1))
+    count = op.Shape(logits, start=axis, end=axis + 1)
+    if k is not None:
+        if not isinstance(k, int):
+            k = op.Where(op.Less(k, 1), -1, k)  # TopK would take 0, and refuses -1
+        count = op.Min(k, count)
     # ONNX does not say where TopK puts NaN. +inf, which replaces it, comes first and makes the row
     # NaN, too.
     infinity = _constant(torch.inf, data_type)

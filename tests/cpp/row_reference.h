@@ -34,7 +34,61 @@ inline std::vector<int64_t> columns_of_largest(std::vector<double> const& entrie
   return largest;
 }
 
-inline std::vector<long double> forward_row(std::vector<double> const& logits, int64_t k) {
+namespace detail {
+
+inline long double sum(std::vector<long double> const& numbers) {
+  return std::accumulate(numbers.begin(), numbers.end(), 0.0L);
+}
+
+// Each of these takes logits in descending order, less the largest, and returns their weights.
+inline std::vector<long double> projection(std::vector<long double> const& logits) {
+  long double sum = 0;
+  long double threshold = 0;
+  size_t support = 0;
+  for (long double const logit : logits) {
+    sum += logit;
+    auto const size = static_cast<long double>(support + 1);
+    if (!(logit * size > sum - 1)) break;
+    ++support;
+    threshold = (sum - 1) / size;
+  }
+  std::vector<long double> weights(logits.size());
+  for (size_t i = 0; i < support; ++i) weights[i] = logits[i] - threshold;
+  return weights;
+}
+
+inline std::vector<long double> softmax(std::vector<long double> const& logits) {
+  std::vector<long double> weights;
+  for (long double const logit : logits) weights.push_back(std::exp(logit));
+  long double const total = sum(weights);
+  for (long double& weight : weights) weight /= total;
+  return weights;
+}
+
+// By bisection.
+inline std::vector<long double> entmax(std::vector<long double> const& logits, double alpha) {
+  long double const b = alpha - 1.0L;
+  auto const weights_at = [&](long double c) {
+    std::vector<long double> weights;
+    for (long double const logit : logits) {
+      long double const base = c + b * logit;
+      weights.push_back(base > 0 ? std::pow(base, 1 / b) : 0);
+    }
+    return weights;
+  };
+  long double low = 0;
+  long double high = 1;
+  for (int step = 0; step < 70; ++step) {
+    long double const middle = (low + high) / 2;
+    (sum(weights_at(middle)) < 1 ? low : high) = middle;
+  }
+  return weights_at(high);
+}
+
+}  // namespace detail
+
+inline std::vector<long double> forward_row(std::vector<double> const& logits, int64_t k,
+                                            double alpha = 2) {
   double const infinity = std::numeric_limits<double>::infinity();
   auto const is_finite_or_masked = [&](double logit) { return logit < infinity; };
   if (!std::all_of(logits.begin(), logits.end(), is_finite_or_masked)) {
@@ -44,34 +98,35 @@ inline std::vector<long double> forward_row(std::vector<double> const& logits, i
   long double const maximum = logits[order[0]];
   if (maximum == -infinity) return nan_row(logits.size());
 
-  long double sum = 0;
-  long double threshold = 0;
-  size_t support = 0;
-  for (size_t j = 0; j < order.size() && static_cast<int64_t>(j) < k; ++j) {
-    long double const logit = logits[order[j]] - maximum;
-    sum += logit;
-    if (!(logit * static_cast<long double>(j + 1) > sum - 1)) break;
-    support = j + 1;
-    threshold = (sum - 1) / static_cast<long double>(support);
+  std::vector<long double> largest;
+  for (size_t i = 0; i < order.size() && static_cast<int64_t>(i) < k; ++i) {
+    largest.push_back(logits[order[i]] - maximum);
   }
+  auto const kept = alpha == 2   ? detail::projection(largest)
+                    : alpha == 1 ? detail::softmax(largest)
+                                 : detail::entmax(largest, alpha);
   std::vector<long double> weights(logits.size());
-  for (size_t j = 0; j < support; ++j) weights[order[j]] = logits[order[j]] - maximum - threshold;
+  for (size_t i = 0; i < kept.size(); ++i) weights[order[i]] = kept[i];
   return weights;
 }
 
 inline std::vector<long double> backward_row(std::vector<double> const& grad_weights,
-                                             std::vector<double> const& weights) {
+                                             std::vector<double> const& weights, double alpha = 2) {
   if (std::isnan(weights[0])) return nan_row(weights.size());
+  auto const slope = [&](double weight) {
+    return alpha == 2 ? 1 : std::pow(static_cast<long double>(weight), 2 - alpha);
+  };
   long double sum = 0;
-  long double count = 0;
+  long double total = 0;
   for (size_t column = 0; column < weights.size(); ++column) {
     if (weights[column] == 0) continue;
-    sum += grad_weights[column];
-    ++count;
+    sum += slope(weights[column]) * grad_weights[column];
+    total += slope(weights[column]);
   }
   std::vector<long double> result(weights.size());
   for (size_t column = 0; column < weights.size(); ++column) {
-    if (weights[column] != 0) result[column] = grad_weights[column] - sum / count;
+    if (weights[column] == 0) continue;
+    result[column] = slope(weights[column]) * (grad_weights[column] - sum / total);
   }
   return result;
 }

@@ -20,48 +20,6 @@ namespace {
 
 constexpr double kAlphas[] = {1, 1.01, 1.1, 1.25, 1.5, 1.75, 1.99};
 
-std::vector<long double> powers(std::vector<long double> const& differences, double alpha,
-                                long double c) {
-  std::vector<long double> result;
-  for (long double const difference : differences) {
-    long double const base = c - (alpha - 1) * difference;
-    result.push_back(base > 0 ? std::pow(base, 1 / (alpha - 1.0L)) : 0);
-  }
-  return result;
-}
-
-long double sum(std::vector<long double> const& numbers) {
-  long double result = 0;
-  for (long double const number : numbers) result += number;
-  return result;
-}
-
-// The weights of the k largest logits, by bisection.
-std::vector<long double> entmax_row(std::vector<double> const& logits, double alpha, int64_t k) {
-  auto const order = reference::descending_columns(logits);
-  std::vector<long double> differences;
-  for (size_t i = 0; i < order.size() && static_cast<int64_t>(i) < k; ++i) {
-    differences.push_back(static_cast<long double>(logits[order[0]]) - logits[order[i]]);
-  }
-  std::vector<long double> kept;
-  if (alpha == 1) {
-    for (long double const difference : differences) kept.push_back(std::exp(-difference));
-    long double const total = sum(kept);
-    for (long double& weight : kept) weight /= total;
-  } else {
-    long double low = 0;
-    long double high = 1;
-    for (int step = 0; step < 70; ++step) {
-      long double const middle = (low + high) / 2;
-      (sum(powers(differences, alpha, middle)) < 1 ? low : high) = middle;
-    }
-    kept = powers(differences, alpha, high);
-  }
-  std::vector<long double> weights(logits.size());
-  for (size_t i = 0; i < kept.size(); ++i) weights[order[i]] = kept[i];
-  return weights;
-}
-
 template <class Scalar>
 std::vector<cpu::Kernels<Scalar>> kernels_of_this_machine(double alpha) {
   return mappings::with_mapping(alpha, []<template <class> class MappingOf>() {
@@ -87,7 +45,7 @@ bool have_same_bits(std::vector<Scalar> const& a, std::vector<Scalar> const& b) 
 template <class Scalar>
 void expect_near(std::vector<Scalar> const& weights, std::vector<Scalar> const& logits,
                  double alpha, int64_t k) {
-  auto const expected = entmax_row(widened(logits), alpha, k);
+  auto const expected = reference::forward_row(widened(logits), k, alpha);
   // Beside the rounding to Scalar, numbers of 53 bits are off by a few units.
   long double const tolerance = kTolerance<Scalar> + 0x1p-51L;
   long double worst = 0;

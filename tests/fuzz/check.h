@@ -66,8 +66,8 @@ double rounding_of_sums(int64_t full_length) {
 // `rounding` is that of the sums. What the weights are rounded to is the nearest number.
 inline void check_weights(std::vector<double> const& logits, int64_t k,
                           std::vector<double> const& weights, Precision const& precision,
-                          double rounding) {
-  auto const expected = reference::forward_row(logits, k);
+                          double rounding, double alpha = 2) {
+  auto const expected = reference::forward_row(logits, k, alpha);
   auto const of_reference = std::ldexp(static_cast<long double>(logits.size()), -63);
   int64_t nonzeros = 0;
   for (size_t column = 0; column < weights.size(); ++column) {
@@ -75,7 +75,10 @@ inline void check_weights(std::vector<double> const& logits, int64_t k,
     if (std::isnan(weight) && std::isnan(expected[column])) continue;
     auto const binade = std::ilogb(std::max<long double>(expected[column], precision.smallest));
     long double const half_ulp = std::ldexp(precision.half_ulp_of_one, binade);
-    long double const tolerance = half_ulp + rounding + of_reference + precision.smallest;
+    // The root that is searched for has 53 bits, of which a few are lost.
+    long double const of_search = alpha == 2 ? 0 : 0x1p-50L;
+    long double const tolerance =
+        half_ulp + rounding + of_reference + of_search + precision.smallest;
     if (!(std::abs(weight - expected[column]) <= tolerance) || std::signbit(weight)) {
       fail("the weight of column ", column, " is ", weight, " in place of ", expected[column],
            ", k = ", k, ", length = ", weights.size());
@@ -97,10 +100,10 @@ inline bool is_near(double actual, long double expected, long double tolerance, 
 // `relative` is the tolerance relative to the largest gradient on the support.
 inline void check_gradient(std::vector<double> const& grads, std::vector<double> const& weights,
                            std::vector<double> const& results, Precision const& precision,
-                           double relative) {
+                           double relative, double alpha = 2) {
   bool const has_nan = std::any_of(weights.begin(), weights.end(), [](double x) { return x != x; });
   auto const expected =
-      has_nan ? reference::nan_row(weights.size()) : reference::backward_row(grads, weights);
+      has_nan ? reference::nan_row(weights.size()) : reference::backward_row(grads, weights, alpha);
   // Sums are no finer for smaller numbers than for these.
   long double largest = 0x1p-1000;
   for (size_t column = 0; column < grads.size(); ++column) {

@@ -64,7 +64,9 @@ at::IValue any_value(Input& input, Tensors& tensors, c10::Argument const& argume
     case c10::TypeKind::ScalarTypeType:
       return static_cast<int64_t>(any_dtype(input));
     case c10::TypeKind::FloatType:
-      return input.ConsumeIntegralInRange(0, 7) == 0 ? input.ConsumeFloatingPoint<double>() : 2.0;
+      return input.ConsumeIntegralInRange(0, 7) == 0
+                 ? input.ConsumeFloatingPoint<double>()
+                 : input.PickValueInArray({2.0, 1.5, 1.0, 1.25});
     case c10::TypeKind::SymIntType:
     case c10::TypeKind::IntType:
       if (input.ConsumeIntegralInRange(0, 7) == 0) return input.ConsumeIntegral<int64_t>();
@@ -197,7 +199,7 @@ void check_call(c10::OperatorHandle const& called, Stack const& arguments, Tenso
   if (!outcome.error.empty()) return check_error(called, outcome.error);
   // Torch lets a kernel write to a copy of `out` that is a negative view, whatever that overlaps.
   if (std::all_of(outcome.results.begin(), outcome.results.end(), is_plain)) {
-    check_results(called.schema().name(), before, outcome.results);
+    check_results(called.schema(), before, outcome.results);
   }
   for (at::IValue const& result : outcome.results) {
     differentiate(called, result.toTensor());

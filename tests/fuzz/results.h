@@ -4,6 +4,7 @@
 #include <ATen/core/stack.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -57,20 +58,32 @@ inline void check_form(char const* what, at::Tensor const& result, at::Tensor co
 }
 
 inline void check_forward(at::Tensor const& z, int64_t k, int64_t dim, at::ScalarType dtype,
-                          at::Tensor const& weights, std::optional<int64_t> full_length = {}) {
+                          at::Tensor const& weights, double alpha,
+                          std::optional<int64_t> full_length = {}) {
   check_form("the output", weights, z, dtype);
   auto const logit_rows = rows_of(z.to(dtype), dim);
   auto const weight_rows = rows_of(weights, dim);
   for (size_t row = 0; row < logit_rows.size(); ++row) {
     auto const length = static_cast<int64_t>(logit_rows[row].size());
     check_weights(logit_rows[row], k, weight_rows[row], precision_of(dtype),
-                  rounding_of(dtype, full_length.value_or(length)));
+                  rounding_of(dtype, full_length.value_or(length)), alpha);
   }
+}
+
+// Whether weights may be those of a forward. Where slopes vary, gradients from others are any
+// numbers.
+inline bool could_be_weights(std::vector<double> const& row) {
+  double sum = 0;
+  for (double const weight : row) {
+    if (weight < 0 || weight > 1) return false;
+    sum += weight;
+  }
+  return !(sum < 0.5);
 }
 
 inline void check_backward(at::Tensor const& grad_output,
                            std::vector<std::vector<double>> const& weights, int64_t dim,
-                           at::ScalarType input_dtype, at::Tensor const& result,
+                           at::ScalarType input_dtype, at::Tensor const& result, double alpha,
                            std::optional<int64_t> full_length = {}) {
   check_form("the gradient", result, grad_output, input_dtype);
   auto const dtype = grad_output.scalar_type();
@@ -79,9 +92,13 @@ inline void check_backward(at::Tensor const& grad_output,
   auto const results = rows_of(result, dim);
   for (size_t row = 0; row < grads.size(); ++row) {
     auto const length = static_cast<int64_t>(grads[row].size());
+    if (alpha != 2 && !could_be_weights(weights[row])) continue;
+    // Slopes that vary are rounded as sums of floats are.
+    auto const rounding_dtype = alpha == 2 ? dtype : at::kFloat;
     check_gradient(grads[row], weights[row], results[row], precision_of(dtype),
                    4 * precision_of(dtype).half_ulp_of_one +
-                       2 * rounding_of(dtype, full_length.value_or(length)));
+                       2 * rounding_of(rounding_dtype, full_length.value_or(length)),
+                   alpha);
   }
 }
 
@@ -121,43 +138,72 @@ inline void check_largest(at::Tensor const& z, int64_t k, int64_t dim, at::Tenso
   }
 }
 
+// The values and indices are those of the largest weights, which the dense form has.
+inline void check_compact(at::Tensor const& z, int64_t k, int64_t dim, at::ScalarType dtype,
+                          at::Tensor const& values, at::Tensor const& indices, double alpha) {
+  auto const logits = rows_of(z.to(dtype), dim);
+  auto const value_rows = rows_of(values, dim);
+  auto const index_rows = rows_of(indices, dim);
+  for (size_t row = 0; row < value_rows.size(); ++row) {
+    auto const length = static_cast<int64_t>(logits[row].size());
+    std::vector<double> weights(logits[row].size());
+    for (size_t i = 0; i < value_rows[row].size(); ++i) {
+      double const value = value_rows[row][i];
+      auto const index = static_cast<int64_t>(index_rows[row][i]);
+      bool const is_in_order = i == 0 || !(value > value_rows[row][i - 1]);
+      if (index >= length || (index < 0) != (value == 0) || !is_in_order) {
+        fail("row ", row, " has values ", value_rows[row], " at ", index_rows[row]);
+      }
+      if (index >= 0) weights[static_cast<size_t>(index)] = value;
+    }
+    if (std::isnan(value_rows[row][0])) std::fill(weights.begin(), weights.end(), std::nan(""));
+    check_weights(logits[row], k, weights, precision_of(dtype), rounding_of(dtype, length), alpha);
+  }
+}
+
+// An argument of a call, if the operator has one of this name.
+inline std::optional<at::IValue> find_argument(c10::FunctionSchema const& schema,
+                                               Stack const& arguments, char const* name) {
+  auto const index = schema.argumentIndexWithName(name);
+  if (!index.has_value()) return std::nullopt;
+  return arguments[static_cast<size_t>(*index)];
+}
+
 // Knows the operators that there are; of others nothing is checked.
-inline void check_results(std::string const& name, Stack const& arguments, Stack const& results) {
+inline void check_results(c10::FunctionSchema const& schema, Stack const& arguments,
+                          Stack const& results) {
   at::Tensor const first = arguments[0].toTensor();
   at::Tensor const result = results[0].toTensor();
   if (first.is_meta() || result.is_meta()) return;
-  if (name == "zeta::_largest") {
-    return check_largest(first, arguments[1].toInt(), arguments[2].toInt(), result);
+  std::string const name = schema.name().substr(std::string("zeta::").size());
+  auto const argument = [&](char const* name) { return find_argument(schema, arguments, name); };
+  auto const given_alpha = argument("alpha");
+  double const alpha = given_alpha ? given_alpha->toDouble() : name == "topk_softmax" ? 1 : 2;
+  auto const given_k = argument("k");
+  int64_t const k = given_k && !given_k->isNone() ? given_k->toInt() : INT64_MAX;
+  int64_t const dim = argument("dim")->toInt();
+  auto const given_length = argument("length");
+  std::optional<int64_t> const length =
+      given_length && !given_length->isNone() ? std::optional(given_length->toInt()) : std::nullopt;
+  if (name == "_largest") return check_largest(first, k, dim, result);
+  if (name == "_entmax_backward" || name == "_sparse_softmax_backward") {
+    return check_backward(first, rows_of(argument("output")->toTensor(), dim), dim,
+                          argument("input_dtype")->toScalarType(), result, alpha, length);
   }
-  if (name == "zeta::_entmax_backward") {
-    auto const weights = arguments[1].toTensor();
-    auto const dim = arguments[3].toInt();
-    return check_backward(first, rows_of(weights, dim), dim, arguments[4].toScalarType(), result);
-  }
-  if (name == "zeta::_entmax_support_backward") {
-    auto const dim = arguments[3].toInt();
+  if (name == "_entmax_support_backward" || name == "_sparse_softmax_support_backward") {
     if (first.numel() == 0) return;
-    int64_t const length = first.size(dim);
-    return check_backward(first, weights_of_supports(arguments[1].toTensor(), dim, length), dim,
-                          arguments[4].toScalarType(), result);
+    auto const weights = weights_of_supports(argument("support")->toTensor(), dim, first.size(dim));
+    return check_backward(first, weights, dim, argument("input_dtype")->toScalarType(), result,
+                          alpha);
   }
-  if (name == "zeta::_entmax_of_candidates_backward") {
-    auto const dim = arguments[3].toInt();
-    int64_t const length = arguments[4].toInt();
-    return check_backward(first, rows_of(arguments[1].toTensor(), dim), dim, first.scalar_type(),
-                          result, length);
+  auto const dtype = argument("dtype");
+  auto const weight_dtype =
+      dtype ? optional_dtype(*dtype).value_or(first.scalar_type()) : first.scalar_type();
+  if (schema.overload_name() == "compact") {
+    return check_compact(first, k, dim, weight_dtype, result, results[1].toTensor(), alpha);
   }
-  bool const takes_alpha = arguments[1].isDouble();
-  int64_t const k = arguments[takes_alpha ? 2 : 1].toInt();
-  int64_t const dim = arguments[takes_alpha ? 3 : 2].toInt();
-  if (name == "zeta::_entmax_of_candidates") {
-    return check_forward(first, k, dim, first.scalar_type(), result, arguments[4].toInt());
-  }
-  if (name.starts_with("zeta::sparse_softmax") || name == "zeta::_entmax_with_support") {
-    auto const dtype = optional_dtype(arguments[takes_alpha ? 4 : 3]).value_or(first.scalar_type());
-    check_forward(first, k, dim, dtype, result);
-    if (results.size() > 1) check_support(result, k, dim, results[1].toTensor());
-  }
+  check_forward(first, k, dim, weight_dtype, result, alpha, length);
+  if (results.size() > 1) check_support(result, k, dim, results[1].toTensor());
 }
 
 }  // namespace zeta::fuzz

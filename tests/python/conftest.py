@@ -47,6 +47,6 @@ def dtype(request: pytest.FixtureRequest) -> torch.dtype:
     return request.param
 
 
-@pytest.fixture(params=OPERATORS, ids=lambda operator: operator.name)
+@pytest.fixture(params=OPERATORS, ids=lambda operator: operator.label)
 def operator(request: pytest.FixtureRequest) -> Operator:
     return request.param

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import reference
 import torch
@@ -24,20 +25,40 @@ TOLERANCE = {
 
 @dataclass(frozen=True)
 class Operator:
+    """An operator of one alpha, as a function of z, k, dim and dtype. Without a k it is 3."""
+
     name: str
     alpha: float
     function: Callable[..., Tensor]
+    compact: Callable[..., tuple[Tensor, Tensor]]
     module: Callable[..., torch.nn.Module]
-    reference: Callable[..., Tensor]
-    gradient: Callable[..., Tensor]
+    class_name: str
+    takes_alpha: bool = False
 
     @property
-    def raw(self) -> Callable[..., Tensor]:
-        return getattr(torch.ops.zeta, self.name).default
+    def label(self) -> str:
+        return f"{self.name} {self.alpha}" if self.takes_alpha else self.name
 
     @property
-    def out(self) -> Callable[..., Tensor]:
-        return getattr(torch.ops.zeta, self.name).out
+    def packet(self) -> Any:
+        return getattr(torch.ops.zeta, self.name)
+
+    @property
+    def raw(self) -> Any:
+        return self.packet.default
+
+    def arguments(self, k: int = 3, dim: int = -1) -> tuple[float, ...]:
+        """Those of the operators in torch.ops, between z and dtype."""
+        return (self.alpha, k, dim) if self.takes_alpha else (k, dim)
+
+    def out(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
+        return self.packet.out(z, *self.arguments(k, dim), **kwargs)
+
+    def reference(self, z: Tensor, k: int, dim: int = -1) -> Tensor:
+        return reference.entmax(z, self.alpha, k, dim)
+
+    def gradient(self, grad: Tensor, weights: Tensor, dim: int = -1) -> Tensor:
+        return reference.gradient(grad, weights, self.alpha, dim)
 
     def backward(
         self, grad_output: Tensor, output: Tensor, dim: int, input_dtype: torch.dtype
@@ -57,12 +78,58 @@ class Operator:
         )
 
 
+def _entmax15(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None) -> Tensor:
+    return zeta.ops.entmax15(z, k, dim, dtype)
+
+
+def _entmax15_compact(
+    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    return zeta.ops.entmax15_compact(z, k, dim, dtype)
+
+
+def _entmax125(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None) -> Tensor:
+    return zeta.ops.entmax(z, 1.25, k, dim, dtype)
+
+
+def _entmax125_compact(
+    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    return zeta.ops.entmax_compact(z, 1.25, k, dim, dtype)
+
+
 SPARSE_SOFTMAX = Operator(
-    name="sparse_softmax",
-    alpha=2.0,
-    function=zeta.ops.sparse_softmax,
-    module=zeta.nn.SparseSoftmax,
-    reference=reference.sparse_softmax,
-    gradient=reference.gradient,
+    "sparse_softmax",
+    2.0,
+    zeta.ops.sparse_softmax,
+    zeta.ops.sparse_softmax_compact,
+    zeta.nn.SparseSoftmax,
+    "SparseSoftmax",
 )
-OPERATORS = (SPARSE_SOFTMAX,)
+TOPK_SOFTMAX = Operator(
+    "topk_softmax",
+    1.0,
+    zeta.ops.topk_softmax,
+    zeta.ops.topk_softmax_compact,
+    zeta.nn.TopKSoftmax,
+    "TopKSoftmax",
+)
+ENTMAX15 = Operator(
+    "entmax",
+    1.5,
+    _entmax15,
+    _entmax15_compact,
+    lambda k=3, dim=-1: zeta.nn.Entmax15(k, dim),
+    "Entmax",
+    takes_alpha=True,
+)
+ENTMAX125 = Operator(
+    "entmax",
+    1.25,
+    _entmax125,
+    _entmax125_compact,
+    lambda k=3, dim=-1: zeta.nn.Entmax(1.25, k, dim),
+    "Entmax",
+    takes_alpha=True,
+)
+OPERATORS = (SPARSE_SOFTMAX, TOPK_SOFTMAX, ENTMAX15, ENTMAX125)

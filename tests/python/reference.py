@@ -1,6 +1,6 @@
-"""What the operators compute, slowly and without code of the library: weights by sorting in long
-double, by sorting in exact rationals, and by trying every support; gradients, supports and the largest
-entries."""
+"""What the operators compute, slowly and without code of the library: weights in long double;
+projections by sorting in exact rationals, and by trying every support; gradients, supports and the
+largest entries."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -11,34 +11,60 @@ import torch
 from torch import Tensor
 
 
-def sparse_softmax(z: Tensor, k: int, dim: int = -1) -> Tensor:
-    """In float64, computed in long double by sorting."""
+def entmax(z: Tensor, alpha: float, k: int, dim: int = -1) -> Tensor:
+    """In float64, computed in long double."""
     if z.dim() == 0:
-        return sparse_softmax(z.reshape(1), k, 0).reshape(())
+        return entmax(z.reshape(1), alpha, k, 0).reshape(())
     if z.numel() == 0:
         return z.double()
     rows = z.detach().cpu().double().movedim(dim, -1)
-    weights = _project_rows(rows.reshape(-1, rows.shape[-1]).numpy(), k)
+    weights = _map_rows(rows.reshape(-1, rows.shape[-1]).numpy(), alpha, k)
     return torch.from_numpy(weights).reshape(rows.shape).movedim(-1, dim)
 
 
-def _project_rows(rows: np.ndarray, k: int) -> np.ndarray:
+def _map_rows(rows: np.ndarray, alpha: float, k: int) -> np.ndarray:
     maximum = rows.max(axis=1, keepdims=True)
     undefined = ~np.isfinite(maximum[:, 0])  # NaN or +inf somewhere, or -inf throughout
     rows = np.where(undefined[:, None], 0.0, rows)
     order = np.argsort(-rows, axis=1, kind="stable")[:, :k]
     logits = np.take_along_axis(rows, order, axis=1).astype(np.longdouble)
     logits -= logits[:, :1]
-    sizes = np.arange(1, order.shape[1] + 1)
+    if alpha == 1:
+        kept = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    elif alpha == 2:
+        kept = _projection(logits)
+    else:
+        reach = (logits > -1 / (alpha - 1)).sum(axis=1).max()  # below it weights are 0
+        kept = np.zeros(logits.shape)
+        kept[:, :reach] = _by_newton(logits[:, :reach], alpha)
+    weights = np.zeros(rows.shape)
+    np.put_along_axis(weights, order, kept.astype(np.float64), axis=1)
+    weights[undefined] = np.nan
+    return weights
+
+
+def _projection(logits: np.ndarray) -> np.ndarray:
+    """By the closed form, of logits in descending order."""
+    sizes = np.arange(1, logits.shape[1] + 1)
     thresholds = (logits.cumsum(axis=1) - 1) / sizes
     in_support = np.logical_and.accumulate(logits > thresholds, axis=1)
     size = in_support.sum(axis=1, keepdims=True)
     threshold = np.take_along_axis(thresholds, size - 1, axis=1)
-    weights = np.zeros(rows.shape)
-    kept = np.where(in_support, logits - threshold, 0).astype(np.float64)
-    np.put_along_axis(weights, order, kept, axis=1)
-    weights[undefined] = np.nan
-    return weights
+    return np.where(in_support, logits - threshold, 0)
+
+
+def _by_newton(logits: np.ndarray, alpha: float) -> np.ndarray:
+    """The powers 1/(alpha - 1) of (alpha - 1) * logits - threshold that sum to 1, for logits less
+    their maximum. Newton's method approaches the threshold from below, first in double."""
+    threshold = np.full((len(logits), 1), -1.0)
+    for number, steps in ((np.float64, 18), (np.longdouble, 3)):
+        b = number(alpha) - 1
+        terms, threshold = b * logits.astype(number), threshold.astype(number)
+        for _ in range(steps):
+            bases = np.maximum(terms - threshold, 0)
+            slopes = (bases ** (1 / b - 1)).sum(axis=1, keepdims=True) / b
+            threshold += ((bases ** (1 / b)).sum(axis=1, keepdims=True) - 1) / slopes
+    return np.maximum(terms - threshold, 0) ** (1 / b)
 
 
 def support(weights: Tensor, k: int, dim: int) -> Tensor:
@@ -63,16 +89,19 @@ def largest(z: Tensor, k: int, dim: int) -> Tensor:
     return ordered.indices.narrow(dim, 0, min(k, z.shape[dim])).sort(dim).values
 
 
-def gradient(grad: Tensor, weights: Tensor, dim: int = -1) -> Tensor:
-    """The gradient of the logits in float64: grad - mean(grad) on the support of `weights`."""
+def gradient(grad: Tensor, weights: Tensor, alpha: float, dim: int = -1) -> Tensor:
+    """The gradient of the logits in float64: slopes * (grad - mean(grad)), where the slopes are
+    weights^(2 - alpha) on the support of `weights`, and the mean is weighted by them."""
     if weights.dim() == 0:
-        return gradient(grad.reshape(1), weights.reshape(1), 0).reshape(())
-    rows = weights.detach().cpu().double().movedim(dim, -1).numpy()
+        return gradient(grad.reshape(1), weights.reshape(1), alpha, 0).reshape(())
+    rows = weights.detach().cpu().double().movedim(dim, -1).numpy().astype(np.longdouble)
     grads = grad.detach().cpu().double().movedim(dim, -1).numpy().astype(np.longdouble)
     support = rows != 0
-    size = np.maximum(support.sum(axis=-1, keepdims=True), 1)
-    mean = np.where(support, grads, 0).sum(axis=-1, keepdims=True) / size
-    result = np.where(support, grads - mean, 0).astype(np.float64)
+    slopes = np.where(support, np.where(support, rows, 1) ** (2 - np.longdouble(alpha)), 0)
+    total = slopes.sum(axis=-1, keepdims=True)
+    grads = np.where(support, grads, 0)
+    mean = (slopes * grads).sum(axis=-1, keepdims=True) / np.where(total == 0, 1, total)
+    result = (slopes * (grads - mean)).astype(np.float64)
     result[np.isnan(rows).any(axis=-1)] = np.nan
     return torch.from_numpy(result).movedim(-1, dim)
 

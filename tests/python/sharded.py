@@ -73,22 +73,36 @@ def logits(shape, dim, dtype, kind):
 def no_dimension():
     mesh, placements = mesh_of("replicated", 0)
     z = distribute(torch.tensor(2.0, requires_grad=True), mesh, placements)
-    for function in (torch.ops.zeta.sparse_softmax, zeta.distributed.sparse_softmax):
+    functions = [torch.ops.zeta.sparse_softmax]
+    functions += [getattr(zeta.distributed, name) for name in zeta.distributed.__all__]
+    for function in functions:
         weights = function(z)
         assert weights.full_tensor().item() == 1
         [grad] = torch.autograd.grad(weights, z, torch.ones_like(weights))
         assert grad.full_tensor().item() == 0
 
 
-def projection(mesh_name, shape, dim, k, dtype, kind):
+# Those of the whole rows, and those of rows that may be split.
+FUNCTIONS = {
+    "sparse_softmax": (zeta.ops.sparse_softmax, zeta.distributed.sparse_softmax),
+    "topk_softmax": (zeta.ops.topk_softmax, zeta.distributed.topk_softmax),
+    "entmax": (
+        lambda z, k, dim: zeta.ops.entmax(z, 1.5, k, dim),
+        lambda z, k, dim: zeta.distributed.entmax(z, 1.5, k, dim),
+    ),
+}
+
+
+def mapping(name, mesh_name, shape, dim, k, dtype, kind):
+    on_one_rank, on_all = FUNCTIONS[name]
     mesh, placements = mesh_of(mesh_name, dim)
     whole = logits(shape, dim, dtype, kind).requires_grad_()
-    weights = zeta.ops.sparse_softmax(whole, k, dim)
+    weights = on_one_rank(whole, k, dim)
     grad = torch.randn_like(weights)
     [whole_grad] = torch.autograd.grad(weights, whole, grad)
 
     z = distribute(whole.detach(), mesh, placements).requires_grad_()
-    result = zeta.distributed.sparse_softmax(z, k, dim)
+    result = on_all(z, k, dim)
     assert_same_sharded(result.detach(), distribute(weights.detach(), mesh, placements))
     [result_grad] = torch.autograd.grad(result, z, distribute(grad, mesh, placements))
     assert_same_sharded(result_grad, distribute(whole_grad, mesh, placements))
@@ -137,6 +151,41 @@ def second_derivative(shape, dim, k):
         zeta.distributed.sparse_softmax, *(x.requires_grad_() for x in parts[:2]), parts[2]
     )
     assert_same_sharded(result, distribute(expected, mesh, placements))
+
+
+def second_derivative_of_split_rows():
+    """What it says where there is none, and whether whole rows have one."""
+    mesh, placements = mesh_of("rows split", 1)
+    whole = logits((8, 12), 1, torch.float64, "wide")
+
+    def second(function, z):
+        z.requires_grad_()
+        weights = function(z, k=5)
+        [first] = torch.autograd.grad(weights.square().sum(), z, create_graph=True)
+        return torch.autograd.grad(first.square().sum(), z)[0]
+
+    expected = second(zeta.ops.topk_softmax, whole.clone())
+    rows = distribute(whole, mesh, [Shard(0)])
+    torch.testing.assert_close(second(zeta.distributed.topk_softmax, rows).full_tensor(), expected)
+    try:
+        second(zeta.distributed.topk_softmax, distribute(whole, mesh, placements))
+    except NotImplementedError as raised:
+        return str(raised)
+
+
+def compact(shape, dim, k):
+    """The compact form of whole rows, and its gradient."""
+    mesh, placements = mesh_of("whole rows", dim)
+    whole = logits(shape, dim, torch.float32, "wide").requires_grad_()
+    values, indices = zeta.ops.topk_softmax_compact(whole, k, dim)
+    grad = torch.randn_like(values)
+    z = distribute(whole.detach(), mesh, placements).requires_grad_()
+    result, result_indices = zeta.ops.topk_softmax_compact(z, k, dim)
+    assert_same_sharded(result.detach(), distribute(values.detach(), mesh, placements))
+    assert_same_sharded(result_indices, distribute(indices, mesh, placements))
+    [result_grad] = torch.autograd.grad(result, z, distribute(grad, mesh, placements))
+    expected = torch.autograd.grad(values, whole, grad)[0]
+    assert_same_bits(result_grad.full_tensor(), expected)
 
 
 def partial_sums(shape, k):

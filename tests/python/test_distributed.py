@@ -18,24 +18,28 @@ def ranks(request):
         yield ranks
 
 
+@pytest.mark.parametrize("function", sharded.FUNCTIONS)
 @pytest.mark.parametrize("mesh", sharded.MESHES)
 @pytest.mark.parametrize("dim", [0, 1])
-@pytest.mark.parametrize("k", [1, 3, 40, 5000])
-def test_projection_along_any_sharding(ranks, mesh, dim, k):
+def test_any_sharding(ranks, function, mesh, dim):
     shape = (7, 50) if dim == 1 else (50, 7)
-    ranks.run(sharded.projection, mesh, shape, dim, k, torch.float32, "wide")
+    for k in (1, 3, 40, 5000):
+        ranks.run(sharded.mapping, function, mesh, shape, dim, k, torch.float32, "wide")
 
 
 @pytest.mark.parametrize("kind", ["wide", "narrow", "ties", "odd"])
 def test_dtypes_and_odd_rows(ranks, dtype, kind):
-    for k in (2, 30):
-        ranks.run(sharded.projection, "rows split", (8, 90), 1, k, dtype, kind)
+    for function in sharded.FUNCTIONS:
+        for k in (2, 30):
+            ranks.run(sharded.mapping, function, "rows split", (8, 90), 1, k, dtype, kind)
 
 
 @pytest.mark.parametrize("length", [1, 2, 3, 5, 7, 9, 4097, 100001])
 def test_lengths_that_ranks_do_not_divide(ranks, length):
     for k in (1, 2, 6, 3000):
-        ranks.run(sharded.projection, "rows split", (3, length), 1, k, torch.float64, "narrow")
+        shape = (3, length)
+        for function in sharded.FUNCTIONS:
+            ranks.run(sharded.mapping, function, "rows split", shape, 1, k, torch.float64, "narrow")
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -76,7 +80,7 @@ def test_dtype_converts_first(ranks):
 
 
 def test_empty(ranks):
-    ranks.run(sharded.projection, "rows split", (0, 8), 1, 3, torch.float32, "wide")
+    ranks.run(sharded.mapping, "sparse_softmax", "rows split", (0, 8), 1, 3, torch.float32, "wide")
 
 
 def test_no_dimension(ranks):
@@ -96,3 +100,13 @@ def test_tensor_that_is_not_distributed_is_refused():
     with pytest.raises(TypeError, match="^sparse_softmax: expected z to be a DTensor, but got Ten"):
         __import__("zeta.distributed")
         zeta.distributed.sparse_softmax(torch.randn(3))
+
+
+def test_second_derivative_where_slopes_vary(ranks):
+    for message in ranks.run(sharded.second_derivative_of_split_rows):
+        assert message.startswith("expected alpha to be 2 for second derivatives of split rows")
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+def test_compact(ranks, dim):
+    ranks.run(sharded.compact, (8, 40) if dim == 1 else (40, 8), dim, 5)

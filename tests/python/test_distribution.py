@@ -5,6 +5,7 @@ import inspect
 import typing
 from pathlib import Path
 
+import pytest
 import torch
 
 import zeta
@@ -18,9 +19,18 @@ def test_is_marked_as_typed():
     assert (Path(zeta.__file__).parent / "py.typed").is_file()
 
 
-def test_functions_are_typed_and_documented(operator):
-    parameters = inspect.signature(operator.function).parameters
-    hints = typing.get_type_hints(operator.function)
+@pytest.mark.parametrize("name", zeta.ops.__all__)
+def test_functions_are_typed_and_documented(name):
+    function = getattr(zeta.ops, name)
+    parameters = inspect.signature(function).parameters
+    hints = typing.get_type_hints(function)
     assert set(hints) == {*parameters, "return"}
-    assert hints["z"] is hints["return"] is torch.Tensor
-    assert operator.function.__doc__ and operator.module.__doc__
+    is_compact = name.endswith("_compact")
+    assert hints["z"] is torch.Tensor
+    assert hints["return"] == (tuple[torch.Tensor, torch.Tensor] if is_compact else torch.Tensor)
+    assert function.__doc__
+
+
+@pytest.mark.parametrize("name", zeta.nn.__all__)
+def test_modules_are_documented(name):
+    assert getattr(zeta.nn, name).__doc__

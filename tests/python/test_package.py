@@ -43,7 +43,9 @@ def test_library_exports_nothing_but_its_interface():
     printed = run("nm", "--dynamic", "--defined-only", "--demangle", _library.LIBRARY)
     symbols = [line.split(maxsplit=2)[2] for line in printed.splitlines()]
     exported = [name.partition("(")[0] for name in symbols]
-    assert sorted(exported) == ["zeta::sparse_softmax", "zeta::sparse_softmax_out"]
+    names = ["entmax", "sparse_softmax", "topk_softmax"]
+    forms = ["", "_compact", "_out"]
+    assert sorted(exported) == [f"zeta::{name}{form}" for name in names for form in forms]
 
 
 def test_library_links_neither_python_nor_what_torch_does_not_bring():

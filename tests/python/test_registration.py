@@ -3,18 +3,24 @@
 import pytest
 import torch
 
+MEMBERS = {
+    "sparse_softmax": "SymInt k=3, int dim=-1",
+    "topk_softmax": "SymInt k=3, int dim=-1",
+    "entmax": "float alpha=1.5, SymInt? k=None, int dim=-1",
+}
 SCHEMAS = {
-    "sparse_softmax": (
-        "zeta::sparse_softmax(Tensor z, SymInt k=3, int dim=-1, *, ScalarType? dtype=None) "
-        "-> Tensor"
-    ),
-    "sparse_softmax.out": (
-        "zeta::sparse_softmax.out(Tensor z, SymInt k=3, int dim=-1, *, ScalarType? dtype=None, "
-        "Tensor(a!) out) -> Tensor(a!)"
-    ),
+    name
+    + overload: f"zeta::{name}{overload}(Tensor z, {arguments}, *, ScalarType? dtype=None{rest}"
+    for name, arguments in MEMBERS.items()
+    for overload, rest in {
+        "": ") -> Tensor",
+        ".out": ", Tensor(a!) out) -> Tensor(a!)",
+        ".compact": ") -> (Tensor values, Tensor indices)",
+    }.items()
+} | {
     "_entmax_backward": (
         "zeta::_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
-        "ScalarType input_dtype) -> Tensor"
+        "ScalarType input_dtype, *, SymInt? length=None) -> Tensor"
     ),
     "_entmax_with_support": (
         "zeta::_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, "
@@ -27,10 +33,6 @@ SCHEMAS = {
     "_entmax_of_candidates": (
         "zeta::_entmax_of_candidates(Tensor candidates, float alpha, SymInt k, int dim, "
         "SymInt length) -> Tensor"
-    ),
-    "_entmax_of_candidates_backward": (
-        "zeta::_entmax_of_candidates_backward(Tensor grad_output, Tensor output, float alpha, "
-        "int dim, SymInt length) -> Tensor"
     ),
     "_largest": "zeta::_largest(Tensor z, SymInt k, int dim) -> Tensor",
 }

@@ -5,6 +5,7 @@ import functools
 import pytest
 import torch
 from inputs import away_from_kinks
+from operator_table import SPARSE_SOFTMAX
 from torch.func import functional_call, grad, hessian, jacfwd, jacrev, jvp, vjp, vmap
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -23,14 +24,15 @@ def loss(operator):
     return lambda z: (operator.function(z, 3) * direction).square().sum()
 
 
-def jacobian(weights):
-    support = (weights != 0).double()
-    return support.diag() - support.outer(support) / support.sum()
+def jacobian(operator, weights):
+    support = weights != 0
+    slopes = torch.where(support, weights ** (2 - operator.alpha), 0)
+    return slopes.diag() - slopes.outer(slopes) / slopes.sum()
 
 
 def test_jacobians(operator, z):
     function = functools.partial(operator.function, k=3)
-    expected = jacobian(function(z))
+    expected = jacobian(operator, function(z))
     for transform in (jacrev, jacfwd):
         torch.testing.assert_close(transform(function)(z), expected)
 
@@ -39,7 +41,7 @@ def test_vjp_and_jvp(operator, z):
     function = functools.partial(operator.function, k=3)
     direction = torch.randn_like(z)
     weights, pull_back = vjp(function, z)
-    expected = jacobian(weights) @ direction
+    expected = jacobian(operator, weights) @ direction
     torch.testing.assert_close(pull_back(direction)[0], expected)
     primal, tangent = jvp(function, (z,), (direction,))
     assert torch.equal(primal, function(z)) and torch.equal(weights, primal)
@@ -78,26 +80,49 @@ TRANSFORMS = {
     "vjp": lambda f, z: vjp(f, z)[1](z),
     "jvp": lambda f, z: jvp(f, (z,), (z,)),
     "vmap of grad": lambda f, z: vmap(grad(lambda z: f(z).sum()))(z),
+}
+SECOND_DERIVATIVES = {
     "jvp of grad": lambda f, z: jvp(grad(lambda z: f(z).square().sum()), (z,), (z,)),
     "grad of grad": lambda f, z: grad(lambda z: grad(lambda z: f(z).square().sum())(z).sum())(z),
 }
 
 
-@pytest.mark.parametrize("k", [3, 60])  # of which the backward reads the support, and the output
-@pytest.mark.parametrize("transform", TRANSFORMS)
-def test_memory_is_no_more_than_softmax_takes(operator, dtype, transform, k):
+def assert_memory_is_no_more_than_softmax_takes(operator, dtype, transform, k):
     z = torch.randn(30, 64, dtype=dtype)
     with Memory() as ours:
-        TRANSFORMS[transform](lambda z: operator.function(z, k), z)
+        transform(lambda z: operator.function(z, k), z)
     with Memory() as others:
-        TRANSFORMS[transform](lambda z: z.softmax(-1), z)
+        transform(lambda z: z.softmax(-1), z)
     assert ours.bytes <= others.bytes + z.shape[0] * 4 * (k + 1)
+
+
+@pytest.mark.parametrize("k", [3, 60])  # of which the backward reads the support, and the output
+@pytest.mark.parametrize("transform", TRANSFORMS)
+def test_memory_of_first_derivatives(operator, dtype, transform, k):
+    assert_memory_is_no_more_than_softmax_takes(operator, dtype, TRANSFORMS[transform], k)
+
+
+@pytest.mark.parametrize("k", [3, 60])
+@pytest.mark.parametrize("transform", SECOND_DERIVATIVES)
+def test_memory_of_second_derivatives(dtype, transform, k):
+    """Of a projection: those of other members take more, since slopes vary."""
+    assert_memory_is_no_more_than_softmax_takes(
+        SPARSE_SOFTMAX, dtype, SECOND_DERIVATIVES[transform], k
+    )
 
 
 def test_hessian(operator, loss, z):
     direction = torch.linspace(-1, 2, 6, dtype=torch.float64)
-    inner = jacobian(operator.function(z, 3))
-    expected = inner @ (2 * direction.square()).diag() @ inner
+    weights = operator.function(z, 3)
+    inner = jacobian(operator, weights)
+    outer = (2 * direction.square()).diag()
+    # What the change of the slopes adds: the derivative of inner @ grad, with grad held.
+    grad = outer @ weights
+    slopes = (weights ** (2 - operator.alpha)).where(weights != 0, 0)
+    centered = grad - slopes @ grad / slopes.sum()
+    curvature = (2 - operator.alpha) * (weights ** (1 - operator.alpha)).where(weights != 0, 0)
+    project = torch.eye(6, dtype=torch.float64) - slopes.unsqueeze(1) / slopes.sum()
+    expected = inner @ outer @ inner + project @ (curvature * centered).diag() @ inner
     for compute in (hessian, lambda f: jacrev(jacrev(f)), lambda f: jacfwd(jacfwd(f))):
         torch.testing.assert_close(compute(loss)(z), expected)
 

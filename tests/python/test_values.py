@@ -6,6 +6,8 @@ import torch
 from inputs import FAMILIES, LENGTHS, LONG_LENGTHS, limits
 from operator_table import TOLERANCE
 
+import zeta
+
 
 def assert_weights(operator, z, k):
     weights = operator.function(z, k)
@@ -64,7 +66,7 @@ def test_references_agree():
         for k in range(1, length + 1):
             row = torch.randn(length, dtype=torch.float64).mul(0.7)
             exact = reference.exact_projection(row.tolist(), k)
-            by_sorting = reference.sparse_softmax(row, k)
+            by_sorting = reference.entmax(row, 2, k)
             assert by_sorting.tolist() == pytest.approx([float(p) for p in exact], abs=1e-15)
             distance = reference.squared_distance(row.tolist(), exact)
             assert distance == reference.nearest_point(row.tolist(), k)
@@ -82,9 +84,18 @@ def test_k_above_the_length_is_the_length(operator, device, dtype):
 
 def test_defaults(operator, device):
     z = torch.randn(5, 20, device=device)
-    assert torch.equal(operator.raw(z), operator.raw(z, 3, -1))
-    assert torch.equal(operator.function(z), operator.raw(z))
-    assert torch.equal(operator.module()(z), operator.raw(z))
+    expected = operator.raw(z, *operator.arguments(3, -1))
+    assert torch.equal(operator.function(z), expected)
+    assert torch.equal(operator.module()(z), expected)
+
+
+def test_defaults_of_the_operators(device):
+    z = torch.randn(5, 20, device=device)
+    for packet in (torch.ops.zeta.sparse_softmax, torch.ops.zeta.topk_softmax):
+        assert torch.equal(packet(z), packet(z, 3, -1))
+    assert torch.equal(torch.ops.zeta.entmax(z), torch.ops.zeta.entmax(z, 1.5, None, -1))
+    assert torch.equal(zeta.nn.Entmax()(z), zeta.ops.entmax(z, 1.5, 20))
+    assert torch.equal(zeta.nn.Entmax15()(z), zeta.ops.entmax15(z))
 
 
 def test_half_rows_whose_weights_all_round_to_zero(operator, device):

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <tuple>
 
 namespace zeta {
 
@@ -37,5 +38,45 @@ ZETA_API at::Tensor sparse_softmax(at::Tensor const& z, int64_t k = 3, int64_t d
 ZETA_API at::Tensor& sparse_softmax_out(at::Tensor& out, at::Tensor const& z, int64_t k = 3,
                                         int64_t dim = -1,
                                         std::optional<at::ScalarType> dtype = std::nullopt);
+
+/// Returns the non-zero weights of sparse_softmax(z, k, dim, dtype) and their indices, each of size
+/// min(k, n) along `dim`. The weights are in descending order, equal ones by lowest index; weights
+/// of 0 and indices of -1 follow them. The indices are int64. A row that is NaN has the indices of
+/// its k largest entries as torch.topk orders them. The weights are differentiable.
+ZETA_API std::tuple<at::Tensor, at::Tensor> sparse_softmax_compact(
+    at::Tensor const& z, int64_t k = 3, int64_t dim = -1,
+    std::optional<at::ScalarType> dtype = std::nullopt);
+
+/// Returns the softmax of the `k` largest entries of each row, and 0 for the others: the softmax of
+/// all entries, its k largest weights, renormalised. All else is as for sparse_softmax. With k >= n
+/// this is the softmax.
+///
+/// Shazeer et al.: Outrageously large neural networks, ICLR 2017.
+ZETA_API at::Tensor topk_softmax(at::Tensor const& z, int64_t k = 3, int64_t dim = -1,
+                                 std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API at::Tensor& topk_softmax_out(at::Tensor& out, at::Tensor const& z, int64_t k = 3,
+                                      int64_t dim = -1,
+                                      std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API std::tuple<at::Tensor, at::Tensor> topk_softmax_compact(
+    at::Tensor const& z, int64_t k = 3, int64_t dim = -1,
+    std::optional<at::ScalarType> dtype = std::nullopt);
+
+/// Returns the alpha-entmax of each row with at most `k` non-zeros, of any number without k:
+///
+///     p_i = [(alpha - 1) z_i - tau]_+^(1 / (alpha - 1))  on the k largest entries, 0 elsewhere,
+///
+/// where tau makes them sum to 1. `alpha` is between 1 and 2: 1 is topk_softmax, 2 sparse_softmax.
+/// Numbers between 1 and 1.01 are refused. All else is as for sparse_softmax.
+///
+/// Peters, Niculae, Martins: Sparse sequence-to-sequence models, ACL 2019.
+ZETA_API at::Tensor entmax(at::Tensor const& z, double alpha = 1.5,
+                           std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
+                           std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API at::Tensor& entmax_out(at::Tensor& out, at::Tensor const& z, double alpha = 1.5,
+                                std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
+                                std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
+    at::Tensor const& z, double alpha = 1.5, std::optional<int64_t> k = std::nullopt,
+    int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt);
 
 }  // namespace zeta

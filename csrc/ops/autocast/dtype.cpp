@@ -5,16 +5,18 @@
 
 namespace zeta::ops {
 
+template <class Signature, Signature* Function>
+using InFloat32 = at::autocast::WrapFunction<at::autocast::CastPolicy::fp32_set_opt_dtype,
+                                             c10::DeviceType::CUDA, Signature, Signature, Function>;
+
 // Under autocast on CUDA the result has the dtype that torch.softmax has there: float32, unless
 // dtype= says otherwise. CPU autocast leaves torch.softmax alone, so there is no rule here.
 ZETA_LIBRARY_IMPL(AutocastCUDA, library) {
-  using at::autocast::CastPolicy;
-  using at::autocast::WrapFunction;
   for_each_member([&]<class Member>() {
     using Calls = MemberCalls<Member>;
-    using Signature = typename Calls::Signature;
-    library.impl(Member::kName, &WrapFunction<CastPolicy::fp32_set_opt_dtype, c10::DeviceType::CUDA,
-                                              Signature, Signature, &Calls::forward>::type::call);
+    library.impl(Member::kName, &InFloat32<typename Calls::Signature, &Calls::forward>::type::call);
+    library.impl(compact_name<Member>().c_str(),
+                 &InFloat32<typename Calls::CompactSignature, &Calls::compact>::type::call);
   });
 }
 

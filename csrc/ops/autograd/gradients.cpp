@@ -1,3 +1,4 @@
+#include <ATen/TensorOperators.h>
 #include <torch/csrc/autograd/VariableTypeUtils.h>
 #include <torch/csrc/autograd/autograd_not_implemented_fallback.h>
 
@@ -6,6 +7,7 @@
 #include <utility>
 
 #include "ops/autograd/gradient_node.h"
+#include "ops/autograd/slopes.h"
 #include "ops/autograd/tangent.h"
 #include "ops/family.h"
 #include "ops/member_operator.h"
@@ -18,33 +20,61 @@ namespace zeta::ops {
 // What a backward may read: the output of the forward, or the support. The next types are in no
 // unnamed namespace, since graphs of compiled autograd show their names.
 struct SavedOutput {
-  static constexpr auto* backward = &family::backward;
+  static at::Tensor backward(at::Tensor const& grad, at::Tensor const& output,
+                             GradientArguments const& arguments) {
+    return family::backward(grad, output, arguments.alpha, arguments.dim, arguments.result_dtype,
+                            arguments.length);
+  }
 };
 struct SavedSupport {
-  static constexpr auto* backward = &family::support_backward;
+  static at::Tensor backward(at::Tensor const& grad, at::Tensor const& support,
+                             GradientArguments const& arguments) {
+    return family::support_backward(grad, support, arguments.alpha, arguments.dim,
+                                    arguments.result_dtype);
+  }
 };
 
 template <class Saved>
-struct ForwardNode : Saved {
+struct ForwardNode {
   static std::string node_name(double alpha) { return class_name(alpha) + "Backward"; }
+  static void backward(at::Tensor const& grad, variable_list const& saved,
+                       GradientArguments const& arguments, variable_list& results) {
+    results[0] = Saved::backward(grad, saved[0], arguments);
+  }
 };
 
 // The derivative of the backward. The backward is linear in grad_output and symmetric on the
-// support, so it is its own derivative. It has none with respect to what is saved, of which it uses
-// only the support.
+// support, so it is its own derivative. If slopes are constant, it depends on nothing else.
 template <class Saved>
-struct BackwardNode : Saved {
+struct BackwardNode {
   static std::string node_name(double alpha) { return class_name(alpha) + "BackwardBackward"; }
+  static void backward(at::Tensor const& grad, variable_list const& saved,
+                       GradientArguments const& arguments, variable_list& results) {
+    results[0] = Saved::backward(grad, saved[0], arguments);
+  }
+};
+
+// Otherwise it depends on the weights, too. grad_output is saved beside them.
+struct VaryingBackwardNode : BackwardNode<SavedOutput> {
+  static void backward(at::Tensor const& grad, variable_list const& saved,
+                       GradientArguments const& arguments, variable_list& results) {
+    auto const& [alpha, dim, grad_dtype, result_dtype, length] = arguments;
+    at::Tensor const& output = saved[0];
+    BackwardNode<SavedOutput>::backward(grad, saved, arguments, results);
+    results[1] = VaryingSlopes(saved[1], output, alpha, dim).gradient(grad).to(grad_dtype);
+  }
 };
 
 namespace {
 
+constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
+
 // Whether the backward reads the support instead of the output. Only the arguments decide:
 // activation checkpointing repeats the call to recompute what the backward needs, perhaps under
 // other modes, and has to get the same tensors. A row length or k that a trace leaves unknown means
-// no. A slope that varies over the support, as that of every alpha but 2, needs the output.
+// no. Slopes that vary over the support need the output.
 bool hands_over_support(at::Tensor const& z, Call const& call) {
-  if (call.alpha != 2) return false;
+  if (!has_constant_slopes(call.alpha)) return false;
   bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // it has no sizes
   bool const is_right = !is_strided_nested && -z.dim() <= call.dim && call.dim < z.dim() &&
                         is_supported(call.dtype.value_or(z.scalar_type()));
@@ -54,17 +84,22 @@ bool hands_over_support(at::Tensor const& z, Call const& call) {
   return length.has_value() && k.has_value() && support_pays(*length, *k);
 }
 
-// Tells autograd, in reverse and forward mode, how the output of a forward derives from z.
+// Tells autograd, in reverse and forward mode, how the output of a forward derives from z. With
+// `length`, both hold only some entries of rows of that length.
 template <class Saved>
 void set_derivatives(at::Tensor const& output, at::Tensor const& saved, at::Tensor const& z,
-                     double alpha, int64_t dim) {
+                     double alpha, int64_t dim, std::optional<c10::SymInt> length = std::nullopt) {
   auto const dtype = output.scalar_type();
+  GradientArguments arguments = {alpha, dim, dtype, z.scalar_type(), std::move(length)};
+  GradientNodePointer<ForwardNode<Saved>> node;
   if (torch::autograd::compute_requires_grad(z)) {
-    set_gradient<ForwardNode<Saved>>(output, saved, {alpha, dim, dtype, z.scalar_type()}, z);
+    node = set_gradient<ForwardNode<Saved>>(output, arguments, z);
   }
+  arguments.result_dtype = dtype;
   set_tangent(output, z, [&](at::Tensor const& tangent) {
-    return Saved::backward(tangent.to(dtype), saved, alpha, dim, dtype);
+    return Saved::backward(tangent.to(dtype), saved, arguments);
   });
+  if (node) save(node, output, {saved});
 }
 
 at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const& call) {
@@ -81,6 +116,21 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const
   return output;
 }
 
+// The values derive from the chosen entries of z, and these from z as torch.gather's result does.
+Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
+  Compact result;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    result = member.compact(z, call);
+  }
+  if (!torch::autograd::compute_requires_grad(z) && !has_tangent(z)) return result;
+  auto const& [values, indices] = result;
+  at::Tensor const chosen = z.gather(call.dim, indices.clamp_min(0));
+  auto const length = z.dim() == 0 ? c10::SymInt(1) : z.sym_size(call.dim);
+  set_derivatives<SavedOutput>(values, values, chosen, call.alpha, call.dim, length);
+  return result;
+}
+
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
                                                         std::optional<at::ScalarType> dtype) {
@@ -90,26 +140,75 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
     results = family::forward_with_support(z, alpha, std::move(k), dim, dtype);
   }
   auto const& [output, support] = results;
-  set_derivatives<SavedSupport>(output, support, z, alpha, dim);
+  if (has_constant_slopes(alpha)) {
+    set_derivatives<SavedSupport>(output, support, z, alpha, dim);
+  } else {
+    set_derivatives<SavedOutput>(output, output, z, alpha, dim);
+  }
   return results;
 }
 
-template <class Saved>
-at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& saved, double alpha,
-                    int64_t dim, at::ScalarType input_dtype) {
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
+                            int64_t dim, at::ScalarType input_dtype) {
   at::Tensor grad_input;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    grad_input = Saved::backward(grad_output, saved, alpha, dim, input_dtype);
+    grad_input = family::support_backward(grad_output, support, alpha, dim, input_dtype);
   }
+  auto const dtype = grad_output.scalar_type();
   if (torch::autograd::compute_requires_grad(grad_output)) {
-    auto const dtype = grad_output.scalar_type();
-    set_gradient<BackwardNode<Saved>>(grad_input, saved, {alpha, dim, dtype, dtype}, grad_output,
-                                      saved);
+    GradientArguments const arguments = {alpha, dim, dtype, dtype, std::nullopt};
+    auto const node =
+        set_gradient<BackwardNode<SavedSupport>>(grad_input, arguments, grad_output, support);
+    save(node, grad_input, {support});
   }
   set_tangent(grad_input, grad_output, [&](at::Tensor const& tangent) {
-    return Saved::backward(tangent, saved, alpha, dim, input_dtype);
+    return family::support_backward(tangent, support, alpha, dim, input_dtype);
   });
+  return grad_input;
+}
+
+// The tangent of a backward's result, which has those of the gradient and of the weights.
+void set_tangent_of_backward(at::Tensor const& grad_input, at::Tensor const& grad_output,
+                             at::Tensor const& output, GradientArguments const& arguments) {
+  auto const& [alpha, dim, grad_dtype, result_dtype, length] = arguments;
+  bool const depends_on_output = has_tangent(output) && !has_constant_slopes(alpha);
+  if (!has_tangent(grad_output) && !depends_on_output) return;
+  at::Tensor const weights = output._fw_primal(kLevel);  // without their tangent
+  at::Tensor tangent;
+  if (has_tangent(grad_output)) {
+    tangent = SavedOutput::backward(grad_output._fw_grad(kLevel), weights, arguments);
+  }
+  if (depends_on_output) {
+    at::Tensor const grad = grad_output._fw_primal(kLevel);
+    at::Tensor const varying =
+        VaryingSlopes(grad, weights, alpha, dim).tangent(output._fw_grad(kLevel)).to(result_dtype);
+    tangent = tangent.defined() ? tangent + varying : varying;
+  }
+  grad_input._set_fw_grad(tangent, kLevel, /*is_inplace_op=*/false);
+}
+
+at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
+                    int64_t dim, at::ScalarType input_dtype, std::optional<c10::SymInt> length) {
+  at::Tensor grad_input;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    grad_input = family::backward(grad_output, output, alpha, dim, input_dtype, length);
+  }
+  auto const dtype = grad_output.scalar_type();
+  GradientArguments arguments = {alpha, dim, dtype, dtype, std::move(length)};
+  if (has_constant_slopes(alpha)) {
+    if (torch::autograd::compute_requires_grad(grad_output)) {
+      auto const node =
+          set_gradient<BackwardNode<SavedOutput>>(grad_input, arguments, grad_output, output);
+      save(node, grad_input, {output});
+    }
+  } else if (torch::autograd::compute_requires_grad(grad_output, output)) {
+    auto const node = set_gradient<VaryingBackwardNode>(grad_input, arguments, grad_output, output);
+    save(node, grad_input, {output, grad_output});
+  }
+  arguments.result_dtype = input_dtype;
+  set_tangent_of_backward(grad_input, grad_output, output, arguments);
   return grad_input;
 }
 
@@ -132,13 +231,13 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
     using Calls = MemberCalls<Member>;
     library.impl(Member::kName, &Calls::template kernel<&forward>);
     library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&forward_out>);
+    library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
   });
-  library.impl(family::kBackwardName, &backward<SavedOutput>);
+  library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
-  library.impl(family::kSupportBackwardName, &backward<SavedSupport>);
-  // The gradient of the first two is in zeta.distributed. The last returns integers.
-  for (char const* name :
-       {family::kOfCandidatesName, family::kOfCandidatesBackwardName, family::kLargestName}) {
+  library.impl(family::kSupportBackwardName, &support_backward);
+  // The gradient of the first is in zeta.distributed. The second returns integers.
+  for (char const* name : {family::kOfCandidatesName, family::kLargestName}) {
     library.impl(name, torch::autograd::autogradNotImplementedFallback());
   }
 }

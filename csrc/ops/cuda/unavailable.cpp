@@ -23,6 +23,7 @@ ZETA_LIBRARY_IMPL(CUDA, library) {
   for_each_member([&]<class Member>() {
     refuse_all_calls(Member::kName);
     refuse_all_calls(out_name<Member>().c_str());
+    refuse_all_calls(compact_name<Member>().c_str());
   });
   for (char const* name : family::kNames) refuse_all_calls(name);
 }

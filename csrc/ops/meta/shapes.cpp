@@ -24,9 +24,15 @@ struct Shapes {
     return out;
   }
 
+  static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
+    auto const [dim, dtype] = check_forward(member.name, z, call);
+    return {empty_largest(z, call.k, dim, dtype), empty_largest(z, call.k, dim, at::kLong)};
+  }
+
   static at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
-                             int64_t dim, at::ScalarType input_dtype) {
-    check_backward(family::kBackwardName, grad_output, output, alpha, dim, input_dtype);
+                             int64_t dim, at::ScalarType input_dtype,
+                             std::optional<c10::SymInt> length) {
+    check_backward(family::kBackwardName, grad_output, output, alpha, dim, input_dtype, length);
     return at::empty_like(output, output.options().dtype(input_dtype));
   }
 
@@ -53,15 +59,8 @@ struct Shapes {
     return at::empty_like(candidates);
   }
 
-  static at::Tensor of_candidates_backward(at::Tensor const& grad_output, at::Tensor const& output,
-                                           double alpha, int64_t dim, c10::SymInt) {
-    check_backward(family::kOfCandidatesBackwardName, grad_output, output, alpha, dim,
-                   output.scalar_type());
-    return at::empty_like(output);
-  }
-
   static at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
-    return empty_largest(z, k, check_largest(family::kLargestName, z, k, dim));
+    return empty_largest(z, k, check_largest(family::kLargestName, z, k, dim), at::kLong);
   }
 };
 

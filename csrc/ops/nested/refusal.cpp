@@ -21,6 +21,8 @@ void register_refusal(torch::Library& library) {
   for_each_member([&]<class Member>() {
     library.impl(Member::kName, torch::CppFunction::makeFromBoxedFunction<&refuse>());
     library.impl(out_name<Member>().c_str(), torch::CppFunction::makeFromBoxedFunction<&refuse>());
+    library.impl(compact_name<Member>().c_str(),
+                 torch::CppFunction::makeFromBoxedFunction<&refuse>());
   });
 }
 

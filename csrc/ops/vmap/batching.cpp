@@ -73,6 +73,20 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call)
   return level.wrapped(output.view_as(value), *batch_dim);
 }
 
+Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
+  Level const level({z});
+  auto const [value, batch_dim] = level.unwrapped(z);
+  if (!batch_dim.has_value()) return member.compact(value, call);
+  Samples const samples(member.name, value, *batch_dim, call.dim);
+  call.dim = samples.row_dim;
+  auto [values, indices] = member.compact(samples.rows, call);
+  if (value.dim() == 1) {  // samples without a dimension have results without one
+    values = values.squeeze(-1);
+    indices = indices.squeeze(-1);
+  }
+  return {level.wrapped(values, *batch_dim), level.wrapped(indices, *batch_dim)};
+}
+
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
                                                         std::optional<at::ScalarType> dtype) {
@@ -87,16 +101,15 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
   return {level.wrapped(output.view_as(value), *batch_dim), level.wrapped(support, *batch_dim)};
 }
 
-// `saved` is what the backward reads, the output or the support.
-template <auto Backward, char const* const& Name>
-at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& saved, double alpha,
-                    int64_t dim, at::ScalarType input_dtype) {
+// `saved` is what the backward reads, the output or the support; backward(grad, saved, dim) calls
+// it.
+template <class Backward>
+at::Tensor backward_of_samples(char const* name, at::Tensor const& grad_output,
+                               at::Tensor const& saved, int64_t dim, Backward const& backward) {
   Level const level({grad_output, saved});
   auto [grad, grad_dim] = level.unwrapped(grad_output);
   auto [other, other_dim] = level.unwrapped(saved);
-  if (!grad_dim.has_value() && !other_dim.has_value()) {
-    return Backward(grad, other, alpha, dim, input_dtype);
-  }
+  if (!grad_dim.has_value() && !other_dim.has_value()) return backward(grad, other, dim);
   auto const count = grad_dim ? grad.sym_size(*grad_dim) : other.sym_size(*other_dim);
   auto const samples_first = [&](at::Tensor const& tensor, std::optional<int64_t> batch_dim) {
     if (batch_dim.has_value()) return tensor.movedim(*batch_dim, 0);
@@ -105,22 +118,40 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& saved, doub
     return tensor.unsqueeze(0).expand_symint(sizes);
   };
   grad = samples_first(grad, grad_dim);
-  Samples const grads(Name, grad, 0, dim);
-  Samples const others(Name, samples_first(other, other_dim), 0, dim);
-  at::Tensor const result = Backward(grads.rows, others.rows, alpha, grads.row_dim, input_dtype);
-  return level.wrapped(result.view_as(grad), 0);
+  Samples const grads(name, grad, 0, dim);
+  Samples const others(name, samples_first(other, other_dim), 0, dim);
+  return level.wrapped(backward(grads.rows, others.rows, grads.row_dim).view_as(grad), 0);
+}
+
+at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
+                    int64_t dim, at::ScalarType input_dtype, std::optional<c10::SymInt> length) {
+  return backward_of_samples(family::kBackwardName, grad_output, output, dim,
+                             [&](auto const& grads, auto const& outputs, int64_t row_dim) {
+                               return family::backward(grads, outputs, alpha, row_dim, input_dtype,
+                                                       length);
+                             });
+}
+
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
+                            int64_t dim, at::ScalarType input_dtype) {
+  return backward_of_samples(family::kSupportBackwardName, grad_output, support, dim,
+                             [&](auto const& grads, auto const& supports, int64_t row_dim) {
+                               return family::support_backward(grads, supports, alpha, row_dim,
+                                                               input_dtype);
+                             });
 }
 
 }  // namespace
 
 ZETA_LIBRARY_IMPL(FuncTorchBatched, library) {
   for_each_member([&]<class Member>() {
-    library.impl(Member::kName, &MemberCalls<Member>::template kernel<&forward>);
+    using Calls = MemberCalls<Member>;
+    library.impl(Member::kName, &Calls::template kernel<&forward>);
+    library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
   });
-  library.impl(family::kBackwardName, &backward<&family::backward, family::kBackwardName>);
+  library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
-  library.impl(family::kSupportBackwardName,
-               &backward<&family::support_backward, family::kSupportBackwardName>);
+  library.impl(family::kSupportBackwardName, &support_backward);
 }
 
 }  // namespace zeta::ops

@@ -28,6 +28,7 @@ def _register_whole_rows(operator: Any) -> None:
 
 for _operator in (
     *(member.default for member in MEMBERS),
+    *(member.compact for member in MEMBERS),
     BACKWARD,
     WITH_SUPPORT,
     SUPPORT_BACKWARD,

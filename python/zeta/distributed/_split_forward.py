@@ -1,25 +1,36 @@
 """Maps rows that are split over ranks, and their gradients."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd import Function
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
-from zeta._operators import name_of
+from zeta._operators import BACKWARD
 from zeta.distributed._split_rows import SplitRows
 
 
+class Map(Protocol):
+    """The operator of a member of the family, given its alpha."""
+
+    def __call__(
+        self, z: Tensor, k: int | None, dim: int, *, dtype: torch.dtype | None = None
+    ) -> Any: ...
+
+
 def split_forward(
-    member: Any, z: DTensor, alpha: float, k: int, dim: int, dtype: torch.dtype | None
+    name: str,
+    member: Map,
+    alpha: float,
+    z: DTensor,
+    k: int | None,
+    dim: int,
+    dtype: torch.dtype | None,
 ) -> DTensor:
-    """Compute a member of the family on rows that may be split. ``member`` is
-    the operator of this ``alpha``."""
+    """Compute a member of the family on rows that may be split. Errors begin with ``name``."""
     if not isinstance(z, DTensor):
-        raise TypeError(
-            f"{name_of(member.default)}: expected z to be a DTensor, but got {type(z).__name__}"
-        )
+        raise TypeError(f"{name}: expected z to be a DTensor, but got {type(z).__name__}")
     # A call on a meta tensor checks the arguments before any rank waits for another.
     meta = torch.empty(z.shape, dtype=z.dtype, device="meta")
     dtype = member(meta, k, dim, dtype=dtype).dtype
@@ -31,6 +42,7 @@ def split_forward(
     if Shard(dim) not in placements:
         weights: DTensor = member(logits, k, dim)
         return weights
+    k = z.shape[dim] if k is None else k
     rows = SplitRows(z.device_mesh, placements, z.shape, dim, most=k)
     part: DTensor = logits.clone() if z.numel() == 0 else _Forward.apply(logits, alpha, k, rows)
     return part
@@ -53,8 +65,8 @@ class _Forward(Function):
 
 
 class _Gradient(Function):
-    """The gradient of the forward. It is linear and symmetric on the support, so it is its own
-    derivative."""
+    """The gradient of the forward. It is linear in ``grad`` and symmetric on the support, so it is
+    its own derivative. For alpha = 2 it depends on nothing else."""
 
     @staticmethod
     def forward(
@@ -62,15 +74,18 @@ class _Gradient(Function):
     ) -> DTensor:
         grad = grad.redistribute(placements=rows.placements)
         gathered = rows.gather(grad.to_local().gather(rows.dim, indices))
-        grads = torch.ops.zeta._entmax_of_candidates_backward(
-            gathered, weights, alpha, rows.dim, rows.length
-        )
+        grads = BACKWARD(gathered, weights, alpha, rows.dim, weights.dtype, length=rows.length)
         ctx.alpha, ctx.rows = alpha, rows
         ctx.save_for_backward(indices, weights)
         return rows.spread(grads, indices, _is_nan(weights, rows), grad)
 
     @staticmethod
     def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None, None, None]:
+        if ctx.alpha != 2:
+            raise NotImplementedError(
+                f"expected alpha to be 2 for second derivatives of split rows, but got {ctx.alpha}; "
+                "redistribute z, so that each row lies on one rank"
+            )
         grad = _Gradient.apply(grad, *ctx.saved_tensors, ctx.alpha, ctx.rows)
         return grad, None, None, None, None
 

@@ -32,4 +32,5 @@ def sparse_softmax(
         TypeError: If ``z`` is not a DTensor.
         RuntimeError, IndexError: In the same cases as :func:`zeta.ops.sparse_softmax`.
     """
-    return split_forward(torch.ops.zeta.sparse_softmax, z, 2.0, k, dim, dtype)
+    member = torch.ops.zeta.sparse_softmax
+    return split_forward("sparse_softmax", member, 2.0, z, k, dim, dtype)

@@ -76,3 +76,39 @@ def sparse_softmax(
     # Passing a keyword takes longer than projecting a short row.
     weights: Tensor = _operator(z, k, dim) if dtype is None else _operator(z, k, dim, dtype=dtype)
     return weights
+
+
+def sparse_softmax_compact(
+    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
+    """Return the non-zero weights of :func:`sparse_softmax` and their indices.
+
+    For those who go on with the few entries that have a weight: routers of mixtures of experts,
+    sparse autoencoders, memories. Nothing as large as ``z`` is written.
+
+    Args:
+        z, k, dim, dtype: As for :func:`sparse_softmax`.
+
+    Returns:
+        values: The weights in descending order, equal ones by lowest index, of size min(k, n) along
+            ``dim``. They have the bits of the dense form's. Behind the support they are 0.
+        indices: Where in the row these weights belong, int64. Behind the support they are −1.
+
+    A row that is NaN has values of NaN, and the indices of its ``k`` largest entries as
+    :func:`torch.topk` orders them.
+
+    **Gradient.** It flows through the values, with the same numbers as through the dense form. It
+    can be differentiated again, in reverse and forward mode.
+
+    Raises:
+        RuntimeError, IndexError: In the same cases as :func:`sparse_softmax`.
+
+    Example:
+        >>> import torch, zeta
+        >>> zeta.ops.sparse_softmax_compact(torch.tensor([0.8, 0.6, -0.9, 0.5, 0.4]), k=3)
+        (tensor([0.5000, 0.3000, 0.2000]), tensor([0, 1, 3]))
+        >>> zeta.ops.sparse_softmax_compact(torch.tensor([2.0, 1.5, 0.1, -1.0, 3.2, 0.7]), k=3)
+        (tensor([1., 0., 0.]), tensor([ 4, -1, -1]))
+    """
+    result: tuple[Tensor, Tensor] = _operator.compact(z, k, dim, dtype=dtype)
+    return result

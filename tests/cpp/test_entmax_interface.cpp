@@ -1,0 +1,71 @@
+#include <gtest/gtest.h>
+#include <torch/torch.h>
+#include <zeta/ops.h>
+
+#include <string>
+
+// The functions of the installed header for the other members of the family.
+namespace {
+
+at::Tensor logits() { return torch::tensor({2.0, 1.0, 0.0, -1.0}, torch::kDouble); }
+
+TEST(TopKSoftmax, IsTheSoftmaxOfTheLargest) {
+  auto const two = torch::softmax(logits().slice(0, 0, 2), 0);
+  auto const weights = zeta::topk_softmax(logits(), 2);
+  EXPECT_TRUE(torch::allclose(weights.slice(0, 0, 2), two));
+  EXPECT_EQ(weights.count_nonzero().item<int64_t>(), 2);
+  EXPECT_TRUE(torch::allclose(zeta::topk_softmax(logits(), 4), torch::softmax(logits(), 0)));
+  auto out = torch::empty({0}, torch::kDouble);
+  EXPECT_TRUE(torch::equal(zeta::topk_softmax_out(out, logits(), 2), weights));
+}
+
+TEST(Entmax, HoldsTheOtherMembers) {
+  EXPECT_TRUE(torch::equal(zeta::entmax(logits(), 1, 2), zeta::topk_softmax(logits(), 2)));
+  EXPECT_TRUE(torch::equal(zeta::entmax(logits(), 2), zeta::sparse_softmax(logits(), 4)));
+  auto const weights = zeta::entmax(logits());  // with alpha = 1.5 and no k
+  auto const squares = (logits() / 2 - 0.08859).clamp_min(0).square();
+  EXPECT_TRUE(torch::allclose(weights, squares, 1e-4, 1e-4));
+  auto out = torch::empty({0}, torch::kDouble);
+  EXPECT_TRUE(torch::equal(zeta::entmax_out(out, logits()), weights));
+}
+
+TEST(Entmax, HasDerivativesOfBothOrders) {
+  auto const z = logits().requires_grad_();
+  auto const weights = zeta::entmax(z, 1);
+  auto const ours = torch::autograd::grad({weights.pow(3).sum()}, {z}, {}, true, true)[0];
+  auto const others =
+      torch::autograd::grad({torch::softmax(z, 0).pow(3).sum()}, {z}, {}, true, true)[0];
+  EXPECT_TRUE(torch::allclose(ours, others));
+  EXPECT_TRUE(torch::allclose(torch::autograd::grad({ours.square().sum()}, {z})[0],
+                              torch::autograd::grad({others.square().sum()}, {z})[0]));
+}
+
+TEST(Entmax, RefusesOtherAlphas) {
+  for (double const alpha : {0.5, 1.001, 2.5}) {
+    try {
+      zeta::entmax(logits(), alpha);
+      FAIL();
+    } catch (c10::Error const& error) {
+      EXPECT_EQ(std::string(error.what_without_backtrace()).find("entmax: expected alpha to be"),
+                0);
+    }
+  }
+}
+
+TEST(Compact, HoldsTheNonZeroWeights) {
+  auto const z = logits().requires_grad_();
+  auto const weights = zeta::sparse_softmax(z, 3);
+  auto const [values, indices] = zeta::sparse_softmax_compact(z, 3);
+  EXPECT_TRUE(torch::equal(indices, torch::tensor({0, -1, -1})));
+  EXPECT_TRUE(torch::equal(values, weights.slice(0, 0, 3)));
+  auto const [chosen, places] = zeta::topk_softmax_compact(z, 2);
+  EXPECT_TRUE(torch::equal(chosen, zeta::topk_softmax(z, 2).gather(0, places)));
+  auto const direction = torch::tensor({1.0, 3.0}, torch::kDouble);
+  auto const grad = torch::autograd::grad({chosen}, {z}, {direction})[0];
+  auto const dense = torch::autograd::grad({zeta::topk_softmax(z, 2)}, {z},
+                                           {torch::constant_pad_nd(direction, {0, 2})})[0];
+  EXPECT_TRUE(torch::equal(grad, dense));
+  EXPECT_EQ(std::get<0>(zeta::entmax_compact(z)).sizes(), z.sizes());
+}
+
+}  // namespace
