@@ -8,6 +8,7 @@
 
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/support.h"
+#include "rowwise/cpu/rows/write_weights.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/ordered_key.h"
 
@@ -159,5 +160,20 @@ class Candidates {
   Scratch<Real> logits_;
   Scratch<int64_t> columns_;
 };
+
+// Leaves the support in the list, and writes its weights. Up to a vector of numbers is written
+// after the last weight.
+template <class Mapping, class Scalar>
+void weigh_support(Mapping const& mapping, Candidates<Mapping, Scalar>& list, Scalar* weights) {
+  auto const threshold = list.reduce_to_support().threshold;
+  if constexpr (kHasSearch<Mapping>) {
+    write_weights(mapping, threshold, list.logits(), list.size(), weights);
+  } else {
+    for (int64_t i = 0; i < list.size(); ++i) {
+      auto const term = mapping.term(list.logits()[i]);
+      weights[i] = narrow<Scalar>(mapping.weight(term, threshold));
+    }
+  }
+}
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

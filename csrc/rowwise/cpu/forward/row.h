@@ -10,7 +10,6 @@
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/write_sparse.h"
-#include "rowwise/cpu/rows/write_weights.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
@@ -29,7 +28,7 @@ class RowForward {
       : fixed_(fixed),
         length_(length),
         streams_(streams),
-        candidates_(fixed, length, std::min(k, length)),
+        candidates_(fixed, length, std::min(k, length), Listed::most_of_dense(length, k)),
         crowded_(length, std::min(k, length), streams) {
     values_.reserve(candidates_.capacity() + kLanes<Real>);
   }
@@ -61,21 +60,17 @@ class RowForward {
     }
     auto& list = candidates_.list();
     list.raise_maximum(mapping);
-    weigh_support(mapping);
+    weigh_support(mapping, list, values_.data());
     for (int64_t i = 0; i < list.size(); ++i) weights[list.columns()[i]] = values_.data()[i];
   }
 
  private:
+  using Listed = RowCandidates<Mapping, Scalar>;
+
   void forward_short(Scalar const* logits, Scalar* weights) {
-    auto const range = range_of(logits, length_);
-    if (!range.is_ordinary()) return fill_with_nan(weights);
-    Mapping const mapping(range.maximum(), fixed_);
-    auto& list = candidates_.list();
-    list.begin_row(mapping);
-    for (int64_t column = 0; column < length_; ++column) {
-      if (key_of(logits[column]) >= list.bound()) list.add(widen(logits[column]), column);
-    }
-    write_support(mapping, weights);
+    candidates_.scan_short(logits);
+    if (!candidates_.range().is_ordinary()) return fill_with_nan(weights);
+    write_support(Mapping(candidates_.range().maximum(), fixed_), weights);
   }
 
   void forward_long(Scalar const* logits, Scalar* weights) {
@@ -110,25 +105,11 @@ class RowForward {
   }
 
   void write_support(Mapping const& mapping, Scalar* weights) {
-    weigh_support(mapping);
-    auto const& list = candidates_.list();
+    auto& list = candidates_.list();
+    weigh_support(mapping, list, values_.data());
     auto const write =
         streams_ ? &stream_sparse_row<Scalar, int64_t> : &write_sparse_row<Scalar, int64_t>;
     write(weights, length_, list.size(), list.columns(), values_.data());
-  }
-
-  // Leaves the support in the list, and its weights in values_.
-  void weigh_support(Mapping const& mapping) {
-    auto& list = candidates_.list();
-    auto const threshold = list.reduce_to_support().threshold;
-    if constexpr (kHasSearch<Mapping>) {
-      write_weights(mapping, threshold, list.logits(), list.size(), values_.data());
-    } else {
-      for (int64_t i = 0; i < list.size(); ++i) {
-        auto const term = mapping.term(list.logits()[i]);
-        values_.data()[i] = narrow<Scalar>(mapping.weight(term, threshold));
-      }
-    }
   }
 
   void fill_with_nan(Scalar* weights) { std::fill_n(weights, length_, narrow<Scalar>(NAN)); }
@@ -137,7 +118,7 @@ class RowForward {
   int64_t length_;
   bool streams_;
   bool needs_estimate_ = false;  // at once, since the row before had many candidates
-  RowCandidates<Mapping, Scalar> candidates_;
+  Listed candidates_;
   CrowdedRow<Mapping, Scalar> crowded_;
   Scratch<Scalar> values_;
 };

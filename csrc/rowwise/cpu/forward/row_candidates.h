@@ -19,20 +19,37 @@ class RowCandidates {
   using Threshold = typename Mapping::Threshold;
   using Extremes = LaneExtremes<Scalar>;
 
-  RowCandidates(Fixed const& fixed, int64_t length, int64_t k)
+  // With more than `most` candidates, the row is left to others.
+  RowCandidates(Fixed const& fixed, int64_t length, int64_t k, int64_t most)
       : fixed_(fixed),
         length_(length),
         k_(k),
+        most_(most),
         list_(fixed, k, capacity()),
         of_lanes_(fixed, k, Extremes::kCount) {}
 
+  // The most candidates for which a list costs less than passes over a row whose weights are all
+  // written: any number, if the list can be kept short.
+  static int64_t most_of_dense(int64_t length, int64_t k) {
+    return short_list(k) < length / 2 ? length : length / tuning::kDensePart;
+  }
+
   Candidates<Mapping, Scalar>& list() { return list_; }
 
-  // The most candidates for which a list pays. With more, passes over the row are faster.
-  int64_t most() const { return is_short() ? length_ : length_ / tuning::kDensePart; }
+  int64_t most() const { return most_; }
 
   int64_t capacity() const {
-    return is_short() ? short_list(k_) : std::min(length_, most() + kMostAtOnce);
+    return std::min(length_, takes_any() ? short_list(k_) : most_ + kMostAtOnce);
+  }
+
+  // Lists the candidates of a row that is shorter than a vector.
+  void scan_short(Scalar const* logits) {
+    range_ = range_of(logits, length_);
+    if (!range_.is_ordinary()) return;
+    list_.begin_row(Mapping(range_.maximum(), fixed_));
+    for (int64_t column = 0; column < length_; ++column) {
+      if (key_of(logits[column]) >= list_.bound()) list_.add(widen(logits[column]), column);
+    }
   }
 
   // Raises the list's bound to what the largest entries of lanes imply. Returns a threshold that is
@@ -57,19 +74,20 @@ class RowCandidates {
         });
   }
 
-  // Lists the candidates of a part of a row and writes zeros to its weights, block by block: a
-  // block is in the nearest cache when its candidates are listed, and zeros are on their way to
-  // memory while it is read.
-  void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams) {
-    StreamedZeros zeros(weights + first, weights + (streams ? last : first));
+  // Lists the candidates of a part of a row, block by block: a block is in the nearest cache when
+  // its candidates are listed. Calls each_step() after every Extremes::kCount entries that it
+  // reads, and each_block(first, end) after each block.
+  template <class EachStep, class EachBlock>
+  void scan(Scalar const* logits, int64_t first, int64_t last, EachStep const& each_step,
+            EachBlock const& each_block) {
     range_ = KeyRange<Scalar>::empty();
     has_list_ = true;
     bool is_begun = begin_by_sample(logits + first, last - first);
     for (int64_t end; first < last; first = end) {
       end = first + tuning::kBlock;
       if (end + kShortestBlock > last) end = last;
-      Extremes const extremes(logits + first, end - first, [&] { zeros.write(kLinesPerStep); });
-      if (!streams) write_zeros(weights + first, end - first);
+      Extremes const extremes(logits + first, end - first, each_step);
+      each_block(first, end);
       range_.add(extremes.range());
       if (!range_.is_ordinary() || !has_list_) continue;
       Mapping const mapping(range_.maximum(), fixed_);
@@ -78,12 +96,23 @@ class RowCandidates {
       raise_bound(mapping, extremes);
       has_list_ = collect(logits, first, end);
     }
+  }
+
+  // Does the same and writes zeros to the part's weights, which are on their way to memory while
+  // entries are read.
+  void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams) {
+    StreamedZeros zeros(weights + first, weights + (streams ? last : first));
+    scan(
+        logits, first, last, [&] { zeros.write(kLinesPerStep); },
+        [&](int64_t begin, int64_t end) {
+          if (!streams) write_zeros(weights + begin, end - begin);
+        });
     zeros.write_rest();
   }
 
   // Adds the candidates of the part of the row that comes next.
   void add_part(RowCandidates const& later) {
-    bool const has_room = is_short() || list_.size() + later.list_.size() <= capacity();
+    bool const has_room = takes_any() || list_.size() + later.list_.size() <= capacity();
     has_list_ = has_list_ && later.has_list_ && has_room;
     range_.add(later.range_);
     if (!has_list_ || !range_.is_ordinary()) return;
@@ -105,8 +134,8 @@ class RowCandidates {
 
   static int64_t short_list(int64_t k) { return std::max<int64_t>(tuning::kSmallestList, 4 * k); }
 
-  // Whether a list of candidates can be kept short, however many there are.
-  bool is_short() const { return short_list(k_) < length_ / 2; }
+  // Whether the list takes any number of candidates, and is cut back when it is full.
+  bool takes_any() const { return most_ == length_; }
 
   // Begins a list with a bound from a sample, if the part is long, so that not every block of an
   // ascending row holds candidates. Returns whether it did.
@@ -124,6 +153,7 @@ class RowCandidates {
   Fixed fixed_;
   int64_t length_;
   int64_t k_;
+  int64_t most_;
   Candidates<Mapping, Scalar> list_;
   Candidates<Mapping, Scalar> of_lanes_;  // the largest entry of each lane
   KeyRange<Scalar> range_;
