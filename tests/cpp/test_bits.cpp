@@ -10,31 +10,14 @@
 #include <string>
 #include <vector>
 
-#include "mappings/sparse_softmax.h"
+#include "kernels.h"
 #include "rows.h"
-#include "rowwise/cpu/capability.h"
-#include "rowwise/cpu/kernels.h"
 
 // Every architecture and instruction set gives the same bits. The numbers come from integers alone,
 // so that no library of a machine has a part in them.
 namespace zeta::rowwise {
 
 namespace {
-
-template <class Scalar>
-std::vector<cpu::Kernels<Scalar>> kernels_of_this_machine() {
-  std::vector result = {cpu::baseline::mapping_kernels<mappings::SparseSoftmax, Scalar>()};
-#ifdef __x86_64__
-  auto const highest = cpu::highest_capability();
-  if (highest >= cpu::Capability::kAvx2) {
-    result.push_back(cpu::avx2::mapping_kernels<mappings::SparseSoftmax, Scalar>());
-  }
-  if (highest >= cpu::Capability::kAvx512) {
-    result.push_back(cpu::avx512::mapping_kernels<mappings::SparseSoftmax, Scalar>());
-  }
-#endif
-  return result;
-}
 
 // SplitMix64.
 class Integers {
@@ -235,14 +218,14 @@ TYPED_TEST(Bits, NeedNoLargeStack) {
 #ifdef __SANITIZE_ADDRESS__
   GTEST_SKIP() << "AddressSanitizer makes frames larger";
 #endif
-  for (auto const& kernels : kernels_of_this_machine<TypeParam>()) {
+  for (auto const& kernels : kernels_of_this_machine<TypeParam>(kAlpha)) {
     run_on_stack(32 << 10,
                  [&] { EXPECT_EQ(this->digests_of(kernels).text(), kExpected<TypeParam>); });
   }
 }
 
 TYPED_TEST(Bits, AreThoseOfEveryMachine) {
-  for (auto const& kernels : kernels_of_this_machine<TypeParam>()) {
+  for (auto const& kernels : kernels_of_this_machine<TypeParam>(kAlpha)) {
     EXPECT_EQ(this->digests_of(kernels).text(), kExpected<TypeParam>);
   }
 }

@@ -8,34 +8,16 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels.h"
 #include "mappings/family.h"
 #include "row_reference.h"
 #include "rows.h"
-#include "rowwise/cpu/capability.h"
-#include "rowwise/cpu/kernels.h"
 
 // The members of the family whose threshold is searched for, on the CPU.
 namespace zeta::rowwise {
 namespace {
 
 constexpr double kAlphas[] = {1, 1.01, 1.1, 1.25, 1.5, 1.75, 1.99};
-
-template <class Scalar>
-std::vector<cpu::Kernels<Scalar>> kernels_of_this_machine(double alpha) {
-  return mappings::with_mapping(alpha, []<template <class> class MappingOf>() {
-    std::vector result = {cpu::baseline::mapping_kernels<MappingOf, Scalar>()};
-#ifdef __x86_64__
-    auto const highest = cpu::highest_capability();
-    if (highest >= cpu::Capability::kAvx2) {
-      result.push_back(cpu::avx2::mapping_kernels<MappingOf, Scalar>());
-    }
-    if (highest >= cpu::Capability::kAvx512) {
-      result.push_back(cpu::avx512::mapping_kernels<MappingOf, Scalar>());
-    }
-#endif
-    return result;
-  });
-}
 
 template <class Scalar>
 bool have_same_bits(std::vector<Scalar> const& a, std::vector<Scalar> const& b) {
