@@ -62,6 +62,14 @@ void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* w
 }
 
 template <class Scalar>
+void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
+                    Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
+                    int64_t last_row) {
+  kernels<Scalar>(alpha).forward_compact(alpha, geometry, values, logits, indices, k, first_row,
+                                         last_row);
+}
+
+template <class Scalar>
 void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, int32_t const* support, int64_t capacity,
                              int64_t first_row, int64_t last_row) {
@@ -79,6 +87,8 @@ void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scala
                                         Scalar const*, int64_t, int64_t);                          \
   template void entmax_with_support<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*, \
                                             int32_t*, int64_t, int64_t, int64_t);                  \
+  template void entmax_compact<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*,      \
+                                       int64_t*, int64_t, int64_t, int64_t);                       \
   template void entmax_support_backward<Scalar>(double, RowGeometry<3> const&, Scalar*,            \
                                                 Scalar const*, int32_t const*, int64_t, int64_t,   \
                                                 int64_t)

@@ -38,6 +38,16 @@ void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* w
                          Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
                          int64_t last_row);
 
+// Writes the weights of entmax() that are not 0 alone: the values, largest first and equal ones in
+// the order of their indices, and the indices. Behind the support values are 0 and indices -1. Rows
+// of NaN have the indices of the largest logits, larger ones first, of which NaN is the largest,
+// and equal ones in order. Operands of the geometry, whose length is that of the logits: values,
+// logits, indices. The rows of values and indices have min(k, length) entries.
+template <class Scalar>
+void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
+                    Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
+                    int64_t last_row);
+
 // For alpha = 2 alone. Does what entmax_backward() does, given the support in place of the weights.
 // Entries of the support that are not indices of the row in increasing order are ignored. Where the
 // rows of grad_logits are not contiguous, only the support is written; the rest must be zero

@@ -18,6 +18,9 @@ struct Kernels {
   void (*forward_with_support)(double alpha, RowGeometry<3> const& geometry, Scalar* weights,
                                Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
                                int64_t last_row);
+  void (*forward_compact)(double alpha, RowGeometry<3> const& geometry, Scalar* values,
+                          Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
+                          int64_t last_row);
   void (*backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                    Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                    int64_t last_row);

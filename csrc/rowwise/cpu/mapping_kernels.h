@@ -3,6 +3,7 @@
 #include "rowwise/cpu/backward/from_support.h"
 #include "rowwise/cpu/backward/from_weights.h"
 #include "rowwise/cpu/forward/any_strides.h"
+#include "rowwise/cpu/forward/compact.h"
 #include "rowwise/cpu/forward/split_row.h"
 #include "rowwise/cpu/forward/with_support.h"
 #include "rowwise/cpu/kernels.h"
@@ -11,8 +12,11 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>
 Kernels<Scalar> mapping_kernels() {
-  Kernels<Scalar> kernels = {forward<MappingOf, Scalar>, forward_split<MappingOf, Scalar>,
-                             forward_with_support<MappingOf, Scalar>, backward<MappingOf, Scalar>,
+  Kernels<Scalar> kernels = {forward<MappingOf, Scalar>,
+                             forward_split<MappingOf, Scalar>,
+                             forward_with_support<MappingOf, Scalar>,
+                             forward_compact<MappingOf, Scalar>,
+                             backward<MappingOf, Scalar>,
                              nullptr};
   if constexpr (MappingOf<widened_t<Scalar>>::Slope::kIsConstant) {
     kernels.support_backward = support_backward<MappingOf, Scalar>;
