@@ -168,13 +168,15 @@ class Bits : public testing::Test {
     RowGeometryBuilder<3> builder;
     builder.set_row(length, {1, 1, 1});
     builder.add_batch_dimension(rows, {length, length, 1 + capacity});
-    auto const geometry = builder.build();
-    kernels.forward_with_support(kAlpha, geometry, result.data(), logits.data(), support.data(), k,
-                                 0, rows);
+    kernels.forward_with_support(kAlpha, builder.build(), result.data(), logits.data(),
+                                 support.data(), k, 0, rows);
     digests.weights.add(result);
     digests.support.add(support);
-    kernels.support_backward(kAlpha, geometry, result.data(), gradients.data(), support.data(),
-                             capacity, 0, rows);
+    RowGeometryBuilder<4> of_backward;
+    of_backward.set_row(length, {1, 1, 1, 1});
+    of_backward.add_batch_dimension(rows, {length, length, 0, 1 + capacity});
+    kernels.support_backward(kAlpha, of_backward.build(), result.data(), gradients.data(), nullptr,
+                             support.data(), capacity, 0, rows);
     digests.gradients.add(result);
     if (length < 1024) return;
     kernels.forward_split(kAlpha, result.data(), logits.data(), length, k, 3,

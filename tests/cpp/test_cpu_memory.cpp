@@ -455,8 +455,11 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
       std::vector<TypeParam> ordinary_weights(weights.size());
       kernels.forward_with_support(kAlpha, geometry, ordinary_weights.data(), logits.data(),
                                    support.data(), k, 0, shape.rows);
-      auto const columns_geometry =
-          geometry_of(shape, {shape.in_columns(), shape.in_columns(), of_support.in_columns()});
+      auto const backward_geometry = geometry_of(
+          shape, {shape.in_rows(), shape.in_rows(), shape.in_rows(), of_support.in_rows()});
+      auto const columns_geometry = geometry_of(
+          shape,
+          {shape.in_columns(), shape.in_columns(), shape.in_columns(), of_support.in_columns()});
       auto const support_columns =
           laid_out(support, of_support, of_support.in_columns(), kAround, 0, shape.rows);
       auto const grad_columns = laid_out(grad, shape, shape.in_columns(), kAround, 0, shape.rows);
@@ -474,8 +477,8 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
 
         Input<TypeParam> const guarded_grad(grad, input);
         Output<TypeParam> result(expected.size(), output);
-        kernels.support_backward(kAlpha, geometry, result.data(), guarded_grad.data(),
-                                 guarded_support.data(), k, 0, shape.rows);
+        kernels.support_backward(kAlpha, backward_geometry, result.data(), guarded_grad.data(),
+                                 nullptr, guarded_support.data(), k, 0, shape.rows);
         result.expect(expected);
 
         Input<int32_t> const guarded_support_columns(support_columns, input);
@@ -483,8 +486,8 @@ TYPED_TEST(CpuMemory, ForwardWithSupportAndItsBackward) {
         Output<TypeParam> result_columns(expected.size(), output);
         std::fill_n(result_columns.data(), result_columns.size(), TypeParam{});
         kernels.support_backward(kAlpha, columns_geometry, result_columns.data(),
-                                 guarded_grad_columns.data(), guarded_support_columns.data(), k, 0,
-                                 shape.rows);
+                                 guarded_grad_columns.data(), nullptr,
+                                 guarded_support_columns.data(), k, 0, shape.rows);
         result_columns.expect(expected_columns);
       });
     });

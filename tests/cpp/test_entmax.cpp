@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <random>
 #include <type_traits>
 #include <vector>
 
@@ -230,6 +232,186 @@ TYPED_TEST(Entmax, BackwardIsTheDerivative) {
         EXPECT_LE(std::abs(widen(result[i]) - expected),
                   kTolerance<TypeParam> * std::max(1.0L, std::abs(expected)) * 4)
             << alpha << " " << length;
+      }
+    }
+  }
+}
+
+// Rows of an operand of the backwards, contiguous or side by side with a gap.
+struct Strides {
+  Strides(bool in_columns, int64_t rows, int64_t length)
+      : column(in_columns ? rows + 1 : 1), row(in_columns ? 1 : length) {}
+
+  int64_t at(int64_t of_row, int64_t of_column) const { return of_row * row + of_column * column; }
+
+  int64_t column;
+  int64_t row;
+};
+
+template <class Element>
+std::vector<Element> laid_out(std::vector<Element> const& rows, Strides const& strides,
+                              int64_t length) {
+  auto const count = static_cast<int64_t>(rows.size()) / length;
+  std::vector<Element> result(strides.at(count - 1, length - 1) + 1);
+  for (int64_t row = 0; row < count; ++row) {
+    for (int64_t i = 0; i < length; ++i) result[strides.at(row, i)] = rows[row * length + i];
+  }
+  return result;
+}
+
+template <class Scalar>
+struct BackwardRows {
+  double alpha;
+  int64_t length;
+  int64_t capacity;
+  std::vector<Scalar> grads;
+  std::vector<Scalar> weights;
+  std::vector<int32_t> support;
+
+  int64_t rows() const { return static_cast<int64_t>(grads.size()) / length; }
+};
+
+// The bits of all NaNs are one number here: which of them an operation gives is the processor's
+// choice.
+template <class Scalar>
+std::vector<Scalar> with_one_nan(std::vector<Scalar> numbers) {
+  for (Scalar& number : numbers) {
+    if (std::isnan(widen(number))) number = narrow<Scalar>(-7);
+  }
+  return numbers;
+}
+
+template <class Scalar>
+std::vector<Scalar> backward_of_weights(cpu::Kernels<Scalar> const& kernels,
+                                        BackwardRows<Scalar> const& of, bool in_columns) {
+  Strides const strides(in_columns, of.rows(), of.length);
+  RowGeometryBuilder<3> builder;
+  builder.set_row(of.length, {strides.column, strides.column, strides.column});
+  builder.add_batch_dimension(of.rows(), {strides.row, strides.row, strides.row});
+  auto result = laid_out(of.grads, strides, of.length);
+  auto const grads = result;
+  auto const weights = laid_out(of.weights, strides, of.length);
+  kernels.backward(of.alpha, builder.build(), result.data(), grads.data(), weights.data(), 0,
+                   of.rows());
+  return with_one_nan(result);
+}
+
+template <class Scalar>
+std::vector<Scalar> backward_of_support(cpu::Kernels<Scalar> const& kernels,
+                                        BackwardRows<Scalar> const& of, bool in_columns,
+                                        bool weights_in_columns) {
+  Strides const strides(in_columns, of.rows(), of.length);
+  Strides const of_weights(weights_in_columns, of.rows(), of.length);
+  Strides const of_support(weights_in_columns, of.rows(), 1 + of.capacity);
+  RowGeometryBuilder<4> builder;
+  builder.set_row(of.length,
+                  {strides.column, strides.column, of_weights.column, of_support.column});
+  builder.add_batch_dimension(of.rows(),
+                              {strides.row, strides.row, of_weights.row, of_support.row});
+  auto const grads = laid_out(of.grads, strides, of.length);
+  std::vector<Scalar> result(grads.size());
+  // The gaps between columns are no rows.
+  if (in_columns) {
+    for (size_t i = of.rows(); i < result.size(); i += of.rows() + 1) result[i] = grads[i];
+  }
+  auto const weights = laid_out(of.weights, of_weights, of.length);
+  auto const support = laid_out(of.support, of_support, 1 + of.capacity);
+  kernels.support_backward(of.alpha, builder.build(), result.data(), grads.data(), weights.data(),
+                           support.data(), of.capacity, 0, of.rows());
+  return with_one_nan(result);
+}
+
+template <class Scalar>
+void expect_same_backwards(BackwardRows<Scalar> const& of) {
+  std::vector<std::vector<Scalar>> expected(2);
+  for (auto const& kernels : kernels_of_this_machine<Scalar>(of.alpha)) {
+    for (bool const in_columns : {false, true}) {
+      auto const result = backward_of_weights(kernels, of, in_columns);
+      if (expected[in_columns].empty()) expected[in_columns] = result;
+      EXPECT_TRUE(have_same_bits(result, expected[in_columns])) << "of weights, " << in_columns;
+      for (bool const weights_in_columns : {false, true}) {
+        EXPECT_TRUE(have_same_bits(backward_of_support(kernels, of, in_columns, weights_in_columns),
+                                   expected[in_columns]))
+            << "of the support, " << in_columns << weights_in_columns;
+      }
+    }
+  }
+  Strides const columns(true, of.rows(), of.length);
+  for (int64_t row = 0; row < of.rows(); ++row) {
+    for (int64_t i = 0; i < of.length; ++i) {
+      ASSERT_TRUE(have_same_bits(std::vector{expected[0][row * of.length + i]},
+                                 std::vector{expected[1][columns.at(row, i)]}))
+          << "row " << row << ", column " << i;
+    }
+  }
+}
+
+TYPED_TEST(Entmax, BackwardOfTheSupportIsThatOfTheWeights) {
+  constexpr int64_t kRows = 35;
+  std::vector<double> alphas(std::begin(kAlphas), std::end(kAlphas));
+  alphas.push_back(2);
+  for (double const alpha : alphas) {
+    for (int64_t const length : {1, 7, 40, 300, 2500}) {
+      for (int64_t const k : {int64_t{1}, int64_t{8}, length}) {
+        SCOPED_TRACE(testing::Message() << "alpha " << alpha << ", n " << length << ", k " << k);
+        int64_t const capacity = std::min(k, length);
+        BackwardRows<TypeParam> rows = {alpha, length, capacity, {}, {}, {}};
+        rows.grads = normal_row<TypeParam>(kRows * length, 1, 51);
+        rows.weights.resize(rows.grads.size());
+        rows.support.resize(kRows * (1 + capacity));
+        auto logits = normal_row<TypeParam>(kRows * length, 0.5, 52);
+        logits[length + length / 2] = narrow<TypeParam>(NAN);
+        // Gradients off the support do not count, whatever they are.
+        rows.grads[3 * length + length / 2] = narrow<TypeParam>(INFINITY);
+        rows.grads[4 * length] = narrow<TypeParam>(NAN);
+        RowGeometryBuilder<3> builder;
+        builder.set_row(length, {1, 1, 1});
+        builder.add_batch_dimension(kRows, {length, length, 1 + capacity});
+        cpu::entmax_with_support(alpha, builder.build(), rows.weights.data(), logits.data(),
+                                 rows.support.data(), k, 0, kRows);
+        expect_same_backwards(rows);
+      }
+    }
+  }
+}
+
+// Weights that no forward gives: not in [0, 1], or so small that their slope is 0. No sum
+// overflows, and both backwards take them alike.
+TYPED_TEST(Entmax, BackwardOfAnyWeights) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  double const least = std::is_same_v<TypeParam, Float16> ? 0x1p-24
+                       : sizeof(TypeParam) < 8            ? 0x1p-133
+                                                          : 0x1p-1074;
+  double const some[] = {0, -0.0, 0.25, 0.5, 1, -0.25, 1.5, 30000, infinity, -infinity, least};
+  double const some_grads[] = {1, -2, 0.125, 60000, infinity, -infinity, NAN};
+  std::vector<double> alphas(std::begin(kAlphas), std::end(kAlphas));
+  for (double const alpha : alphas) {
+    for (int64_t const length : {3, 20, 200}) {
+      constexpr int64_t kRows = 40;
+      std::mt19937_64 random(static_cast<uint64_t>(length));
+      BackwardRows<TypeParam> rows = {alpha, length, length, {}, {}, {}};
+      for (int64_t row = 0; row < kRows; ++row) {
+        std::vector<int32_t> columns;
+        for (int64_t i = 0; i < length; ++i) {
+          auto const grad = some_grads[random() % (row % 2 == 0 ? 4 : std::size(some_grads))];
+          double const weight = random() % 4 == 0 ? some[random() % std::size(some)] : 0;
+          rows.grads.push_back(narrow<TypeParam>(grad));
+          rows.weights.push_back(narrow<TypeParam>(weight));
+          if (weight != 0) columns.push_back(static_cast<int32_t>(i));
+        }
+        rows.support.push_back(static_cast<int32_t>(columns.size()));
+        columns.resize(length, -1);
+        rows.support.insert(rows.support.end(), columns.begin(), columns.end());
+      }
+      SCOPED_TRACE(testing::Message() << "alpha " << alpha << ", n " << length);
+      expect_same_backwards(rows);
+      auto nearest = rows;
+      for (TypeParam& weight : nearest.weights) {
+        weight = narrow<TypeParam>(std::clamp<double>(widen(weight), 0, 1));
+      }
+      for (auto const& kernels : kernels_of_this_machine<TypeParam>(alpha)) {
+        EXPECT_TRUE(have_same_bits(backward_of_weights(kernels, rows, false),
+                                   backward_of_weights(kernels, nearest, false)));
       }
     }
   }

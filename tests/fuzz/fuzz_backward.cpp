@@ -82,10 +82,10 @@ std::vector<Scalar> support_results(Kernels<Scalar> const& kernels, Case<Scalar>
   bool const is_contiguous = layout.strides[1] == 1;
   Operand<Scalar> results(of.shape, layout, unwritten<Scalar>());
   if (!is_contiguous) results.scatter(std::vector<Scalar>(of.grads.size()));
-  auto const geometry =
-      geometry_of<3>(of.shape, {layout, grads.layout(), support.layout()}, of.shape.length);
-  kernels.support_backward(kAlpha, geometry, results.data(), grads.data(), support.data(), capacity,
-                           0, of.shape.rows());
+  auto const geometry = geometry_of<4>(
+      of.shape, {layout, grads.layout(), grads.layout(), support.layout()}, of.shape.length);
+  kernels.support_backward(kAlpha, geometry, results.data(), grads.data(), nullptr, support.data(),
+                           capacity, 0, of.shape.rows());
   results.check_gaps();
   return results.gather();
 }

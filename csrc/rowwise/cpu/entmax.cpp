@@ -1,5 +1,7 @@
 #include "rowwise/cpu/entmax.h"
 
+#include <utility>
+
 #include "mappings/family.h"
 #include "rowwise/cpu/capability.h"
 #include "rowwise/cpu/kernels.h"
@@ -70,11 +72,27 @@ void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values
 }
 
 template <class Scalar>
+void entmax_support_backward(double alpha, RowGeometry<4> const& geometry, Scalar* grad_logits,
+                             Scalar const* grad_weights, Scalar const* weights,
+                             int32_t const* support, int64_t capacity, int64_t first_row,
+                             int64_t last_row) {
+  kernels<Scalar>(alpha).support_backward(alpha, geometry, grad_logits, grad_weights, weights,
+                                          support, capacity, first_row, last_row);
+}
+
+template <class Scalar>
 void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, int32_t const* support, int64_t capacity,
                              int64_t first_row, int64_t last_row) {
-  kernels<Scalar>(alpha).support_backward(alpha, geometry, grad_logits, grad_weights, support,
-                                          capacity, first_row, last_row);
+  auto with_weights = with_operands<4>(geometry);
+  std::swap(with_weights.stride[2], with_weights.stride[3]);
+  for (int dimension = 0; dimension < geometry.batch_dimensions; ++dimension) {
+    auto& strides = with_weights.batch_strides[dimension];
+    std::swap(strides[2], strides[3]);
+  }
+  Scalar const* const no_weights = nullptr;
+  entmax_support_backward(alpha, with_weights, grad_logits, grad_weights, no_weights, support,
+                          capacity, first_row, last_row);
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): types take none.
@@ -89,6 +107,9 @@ void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scala
                                             int32_t*, int64_t, int64_t, int64_t);                  \
   template void entmax_compact<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*,      \
                                        int64_t*, int64_t, int64_t, int64_t);                       \
+  template void entmax_support_backward<Scalar>(double, RowGeometry<4> const&, Scalar*,            \
+                                                Scalar const*, Scalar const*, int32_t const*,      \
+                                                int64_t, int64_t, int64_t);                        \
   template void entmax_support_backward<Scalar>(double, RowGeometry<3> const&, Scalar*,            \
                                                 Scalar const*, int32_t const*, int64_t, int64_t,   \
                                                 int64_t)

@@ -48,10 +48,19 @@ void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values
                     Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
                     int64_t last_row);
 
-// For alpha = 2 alone. Does what entmax_backward() does, given the support in place of the weights.
+// Does what entmax_backward() does, and reads the gradient and the weights at the support alone.
 // Entries of the support that are not indices of the row in increasing order are ignored. Where the
 // rows of grad_logits are not contiguous, only the support is written; the rest must be zero
-// already. Operands of the geometry: grad_logits, grad_weights, support.
+// already. Operands of the geometry: grad_logits, grad_weights, weights, support. For alpha = 2 the
+// weights are not read, and may be null.
+template <class Scalar>
+void entmax_support_backward(double alpha, RowGeometry<4> const& geometry, Scalar* grad_logits,
+                             Scalar const* grad_weights, Scalar const* weights,
+                             int32_t const* support, int64_t capacity, int64_t first_row,
+                             int64_t last_row);
+
+// Does the same for alpha = 2, without weights. Operands of the geometry: grad_logits,
+// grad_weights, support.
 template <class Scalar>
 void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                              Scalar const* grad_weights, int32_t const* support, int64_t capacity,

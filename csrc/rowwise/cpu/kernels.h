@@ -24,10 +24,11 @@ struct Kernels {
   void (*backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                    Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                    int64_t last_row);
-  // Null for mappings whose slope varies over the support: it would need the weights, too.
-  void (*support_backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
-                           Scalar const* grad_weights, int32_t const* support, int64_t capacity,
-                           int64_t first_row, int64_t last_row);
+  // Reads no weights if the mapping's slope is constant.
+  void (*support_backward)(double alpha, RowGeometry<4> const& geometry, Scalar* grad_logits,
+                           Scalar const* grad_weights, Scalar const* weights,
+                           int32_t const* support, int64_t capacity, int64_t first_row,
+                           int64_t last_row);
 };
 
 // The kernels for each instruction set, whether or not this machine has it.

@@ -12,16 +12,12 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 template <template <class> class MappingOf, class Scalar>
 Kernels<Scalar> mapping_kernels() {
-  Kernels<Scalar> kernels = {forward<MappingOf, Scalar>,
-                             forward_split<MappingOf, Scalar>,
-                             forward_with_support<MappingOf, Scalar>,
-                             forward_compact<MappingOf, Scalar>,
-                             backward<MappingOf, Scalar>,
-                             nullptr};
-  if constexpr (MappingOf<widened_t<Scalar>>::Slope::kIsConstant) {
-    kernels.support_backward = support_backward<MappingOf, Scalar>;
-  }
-  return kernels;
+  return {forward<MappingOf, Scalar>,
+          forward_split<MappingOf, Scalar>,
+          forward_with_support<MappingOf, Scalar>,
+          forward_compact<MappingOf, Scalar>,
+          backward<MappingOf, Scalar>,
+          support_backward<MappingOf, Scalar>};
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "rowwise/cpu/backward/gradient_groups.h"
+#include "rowwise/cpu/backward/slope_at.h"
 #include "rowwise/cpu/backward/support_gradient.h"
 #include "rowwise/cpu/rows/buffer.h"
 #include "rowwise/cpu/rows/write_sparse.h"
@@ -34,7 +35,7 @@ class RowBackward {
 
   void operator()(Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     if (find_few(grad_weights, weights)) {
-      write_few(grad_logits, weights);
+      write_few(grad_logits);
     } else {
       find_groups(grad_weights, weights);
       write_groups(grad_logits);
@@ -59,17 +60,16 @@ class RowBackward {
       for_each_nonzero(weights + first, part, [&](int64_t i) {
         auto const weight = widen(weights[first + i]);
         has_nan = has_nan || weight != weight;
-        gradient_.add(first + i, grad_weights[first + i]);
+        gradient_.add(first + i, grad_weights[first + i], slope_at(slope_, weight));
         ++count;
       });
     }
     return count <= few_ && !has_nan;
   }
 
-  void write_few(Scalar* grad_logits, Scalar const* weights) {
+  void write_few(Scalar* grad_logits) {
     write_zeros(grad_logits, length_);
-    auto const slope = [&](int64_t column) { return slope_(widen(weights[column])); };
-    gradient_.for_each(slope, [&](int64_t column, Scalar result) { grad_logits[column] = result; });
+    gradient_.for_each([&](int64_t column, Scalar result) { grad_logits[column] = result; });
   }
 
   void find_groups(Scalar const* grad_weights, Scalar const* weights) {
@@ -95,7 +95,7 @@ class RowBackward {
   Slope slope_;
   int64_t length_;
   int64_t few_;
-  SupportGradient<Scalar> gradient_;
+  SupportGradient<MappingOf, Scalar> gradient_;
   Groups groups_;
 };
 

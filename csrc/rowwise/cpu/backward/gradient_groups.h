@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "mappings/weighted_mean.h"
+#include "rowwise/cpu/backward/slope_at.h"
 #include "rowwise/cpu/rows/nonzero_scan.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/float16.h"
@@ -140,9 +141,10 @@ class GradientGroups {
     Group& group = groups_.data()[size_++];
     group.index = index;
     double wide_grads[kCount];
-#pragma GCC unroll 1
-    for (int lane = 0; lane < kCount; ++lane) {
-      group.slopes[lane] = slope_(widen(weights[lane]));
+    if constexpr (Slope::kIsConstant) {
+      find_slopes(weights, group.slopes);
+    } else {
+      find_slopes_apart(weights, group.slopes);
     }
 #pragma GCC unroll 1
     for (int lane = 0; lane < kCount; ++lane) wide_grads[lane] = widen(grads[lane]);
@@ -153,6 +155,16 @@ class GradientGroups {
       store(group.grads + lane, grads_of_support);
       scales_.add(lane, slopes, slopes * grads_of_support);
     }
+  }
+
+  void find_slopes(Scalar const* weights, double* slopes) const {
+#pragma GCC unroll 1
+    for (int lane = 0; lane < kCount; ++lane) slopes[lane] = slope_at(slope_, widen(weights[lane]));
+  }
+
+  // This is not inlined, since it takes much of the stack, which may be small.
+  [[gnu::noinline]] void find_slopes_apart(Scalar const* weights, double* slopes) const {
+    find_slopes(weights, slopes);
   }
 
   void add_up() {

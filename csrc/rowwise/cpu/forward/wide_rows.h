@@ -20,7 +20,8 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Lane i of the result is the sum of the lanes of vectors[i].
 template <class Element>
-inline Vector<Element> sums_of_lanes(Vector<Element> (&vectors)[kLanes<Element>]) {
+[[gnu::always_inline]] inline Vector<Element> sums_of_lanes(
+    Vector<Element> (&vectors)[kLanes<Element>]) {
   transpose_square<Element>(vectors);
   auto sum = vectors[0];
   for (int i = 1; i < kLanes<Element>; ++i) sum += vectors[i];
