@@ -10,7 +10,6 @@
 #include <optional>
 #include <tuple>
 
-#include "ops/compact.h"
 #include "ops/family.h"
 #include "ops/member_operator.h"
 #include "ops/results.h"
@@ -66,7 +65,19 @@ class DeviceKernels {
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());
-    return compact_of_largest(converted(z, arguments.dtype), call.alpha, call.k, arguments.dim);
+    at::Tensor values = empty_largest(z, call.k, arguments.dim, arguments.dtype);
+    at::Tensor indices = empty_largest(z, call.k, arguments.dim, at::kLong);
+    if (values.numel() == 0) return {values, indices};
+    at::Tensor const logits = converted(z, arguments.dtype);
+    auto geometry = row_geometry<3>({values, logits, indices}, arguments.dim);
+    geometry.length = z.dim() == 0 ? 1 : z.size(arguments.dim);
+    geometry.full_length = geometry.length;
+    dispatch(arguments.dtype, [&]<class Scalar>() {
+      Launches::compact(member.name, call.alpha, geometry, mutable_data_of<Scalar>(values),
+                        data_of<Scalar>(logits), indices.mutable_data_ptr<int64_t>(),
+                        known(call.k));
+    });
+    return {values, indices};
   }
 
   static std::tuple<at::Tensor, at::Tensor> forward_with_support(
@@ -119,19 +130,28 @@ class DeviceKernels {
   }
 
   static at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
-                                     double alpha, int64_t dim, at::ScalarType input_dtype) {
+                                     std::optional<at::Tensor> const& output, double alpha,
+                                     int64_t dim, at::ScalarType input_dtype) {
     constexpr auto* name = family::kSupportBackwardName;
     int64_t const row_dim =
-        check_support_backward(name, grad_output, support, alpha, dim, input_dtype);
+        check_support_backward(name, grad_output, support, output, alpha, dim, input_dtype);
     c10::DeviceGuard const guard(grad_output.device());
     at::Tensor const grad_input = fresh_like(grad_output, grad_output.scalar_type());
     if (grad_input.numel() != 0) {
-      auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
       int64_t const capacity = support.size(row_dim) - 1;
+      auto const* const columns = support.const_data_ptr<int32_t>();
       dispatch(grad_output.scalar_type(), [&]<class Scalar>() {
-        Launches::support_backward(name, alpha, geometry, mutable_data_of<Scalar>(grad_input),
-                                   data_of<Scalar>(grad_output), support.const_data_ptr<int32_t>(),
-                                   capacity);
+        auto* const result = mutable_data_of<Scalar>(grad_input);
+        auto const* const grads = data_of<Scalar>(grad_output);
+        if (family::has_constant_slopes(alpha)) {
+          auto const geometry = row_geometry<3>({grad_input, grad_output, support}, row_dim);
+          Launches::support_backward(name, alpha, geometry, result, grads, columns, capacity);
+        } else {
+          auto const geometry =
+              row_geometry<4>({grad_input, grad_output, *output, support}, row_dim);
+          Launches::support_backward(name, alpha, geometry, result, grads, data_of<Scalar>(*output),
+                                     columns, capacity);
+        }
       });
     }
     return converted(grad_input, input_dtype);

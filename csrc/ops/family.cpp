@@ -22,10 +22,11 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
   return handle.call(z, alpha, std::move(k), dim, dtype);
 }
 
-at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
-                            int64_t dim, at::ScalarType input_dtype) {
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
+                            std::optional<at::Tensor> const& output, double alpha, int64_t dim,
+                            at::ScalarType input_dtype) {
   static auto const handle = find_operator<decltype(support_backward)>(kSupportBackwardName);
-  return handle.call(grad_output, support, alpha, dim, input_dtype);
+  return handle.call(grad_output, support, output, alpha, dim, input_dtype);
 }
 
 at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,

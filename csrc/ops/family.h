@@ -30,9 +30,14 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
                                                         c10::SymInt k, int64_t dim,
                                                         std::optional<at::ScalarType> dtype);
 
-// The gradient, from the support.
-at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
-                            int64_t dim, at::ScalarType input_dtype);
+// The gradient, from the support, and where slopes vary from the weights there.
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
+                            std::optional<at::Tensor> const& output, double alpha, int64_t dim,
+                            at::ScalarType input_dtype);
+
+// Whether the slopes of all weights other than 0 are the same, so that the support alone decides
+// the gradient.
+constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
 
 // The weights of rows of `length` entries, given only some entries of each, in order of index,
 // among them the k largest. They have the bits of the full rows'.

@@ -26,7 +26,7 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, c10
 
 at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, int64_t dim,
                             at::ScalarType input_dtype) {
-  return family::support_backward(grad_output, support, kAlpha, dim, input_dtype);
+  return family::support_backward(grad_output, support, std::nullopt, kAlpha, dim, input_dtype);
 }
 
 }  // namespace

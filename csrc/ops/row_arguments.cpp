@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "ops/family.h"
 #include "ops/overlap.h"
 #include "ops/support.h"
 
@@ -49,6 +50,23 @@ void check_k(char const* name, c10::SymInt const& k) {
 void check_length(char const* name, c10::SymInt const& length) {
   TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
                   shown(length));
+}
+
+void check_same_form(char const* name, at::Tensor const& grad_output, at::Tensor const& output) {
+  TORCH_CHECK(grad_output.scalar_type() == output.scalar_type(), name,
+              ": expected grad_output to have dtype ", output.scalar_type(), ", but got ",
+              grad_output.scalar_type());
+  TORCH_CHECK(grad_output.device() == output.device(), name,
+              ": expected grad_output to be on device ", output.device(), ", but got ",
+              grad_output.device());
+  TORCH_CHECK(grad_output.dim() == output.dim(), name,
+              ": expected grad_output to have the shape of output, ", output.sym_sizes(),
+              ", but got ", grad_output.sym_sizes());
+  for (int64_t i = 0; i < output.dim(); ++i) {
+    TORCH_SYM_CHECK(grad_output.sym_size(i).sym_eq(output.sym_size(i)), name,
+                    ": expected grad_output to have the shape of output, ", output.sym_sizes(),
+                    ", but got ", grad_output.sym_sizes());
+  }
 }
 
 void check_input_dtype(char const* name, at::ScalarType input_dtype) {
@@ -96,21 +114,8 @@ int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tens
   TORCH_CHECK(is_supported(output.scalar_type()), name,
               ": expected output to have dtype float32, float64, float16 or bfloat16, but got ",
               output.scalar_type());
-  TORCH_CHECK(grad_output.scalar_type() == output.scalar_type(), name,
-              ": expected grad_output to have dtype ", output.scalar_type(), ", but got ",
-              grad_output.scalar_type());
-  TORCH_CHECK(grad_output.device() == output.device(), name,
-              ": expected grad_output to be on device ", output.device(), ", but got ",
-              grad_output.device());
+  check_same_form(name, grad_output, output);
   check_input_dtype(name, input_dtype);
-  TORCH_CHECK(grad_output.dim() == output.dim(), name,
-              ": expected grad_output to have the shape of output, ", output.sym_sizes(),
-              ", but got ", grad_output.sym_sizes());
-  for (int64_t i = 0; i < output.dim(); ++i) {
-    TORCH_SYM_CHECK(grad_output.sym_size(i).sym_eq(output.sym_size(i)), name,
-                    ": expected grad_output to have the shape of output, ", output.sym_sizes(),
-                    ", but got ", grad_output.sym_sizes());
-  }
   return check_dim(name, output.dim(), dim);
 }
 
@@ -124,10 +129,9 @@ RowArguments check_forward_with_support(char const* name, at::Tensor const& z, C
 }
 
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
-                               at::Tensor const& support, double alpha, int64_t dim,
-                               at::ScalarType input_dtype) {
-  TORCH_CHECK(alpha == 2, name, ": expected alpha to be 2, but got ", alpha,
-              ", whose gradient needs the weights, too");
+                               at::Tensor const& support, std::optional<at::Tensor> const& output,
+                               double alpha, int64_t dim, at::ScalarType input_dtype) {
+  check_alpha(name, alpha);
   TORCH_CHECK(
       is_supported(grad_output.scalar_type()), name,
       ": expected grad_output to have dtype float32, float64, float16 or bfloat16, but got ",
@@ -149,6 +153,10 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
     auto const size = support.sym_size(i);
     check_shape(i == row_dim ? size.sym_ge(1) : size.sym_eq(grad_output.sym_size(i)));
   }
+  if (family::has_constant_slopes(alpha)) return row_dim;
+  TORCH_CHECK(output.has_value(), name, ": expected output to be given for alpha ", alpha,
+              ", whose slopes depend on the weights, but got None");
+  check_same_form(name, grad_output, *output);
   return row_dim;
 }
 
@@ -201,5 +209,7 @@ template rowwise::RowGeometry<2> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 2> const&, int64_t);
 template rowwise::RowGeometry<3> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
+template rowwise::RowGeometry<4> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 4> const&, int64_t);
 
 }  // namespace zeta::ops

@@ -41,8 +41,8 @@ RowArguments check_forward_with_support(char const* name, at::Tensor const& z, C
 // Returns the dim, not negative. The contents of `support` are not checked: kernels skip what is no
 // index in a row or is not above the indices before it.
 int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
-                               at::Tensor const& support, double alpha, int64_t dim,
-                               at::ScalarType input_dtype);
+                               at::Tensor const& support, std::optional<at::Tensor> const& output,
+                               double alpha, int64_t dim, at::ScalarType input_dtype);
 
 // Checks the same as check_forward, for some entries of rows of `length` entries.
 RowArguments check_of_candidates(char const* name, at::Tensor const& candidates, Call const& call,
@@ -64,5 +64,7 @@ extern template rowwise::RowGeometry<2> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 2> const&, int64_t);
 extern template rowwise::RowGeometry<3> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
+extern template rowwise::RowGeometry<4> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 4> const&, int64_t);
 
 }  // namespace zeta::ops

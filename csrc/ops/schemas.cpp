@@ -35,8 +35,8 @@ void define_internal_operators(torch::Library& library) {
       "-> (Tensor output, Tensor support)",
       kTags);
   library.def(
-      "_entmax_support_backward(Tensor grad_output, Tensor support, float alpha, int dim, "
-      "ScalarType input_dtype) -> Tensor",
+      "_entmax_support_backward(Tensor grad_output, Tensor support, Tensor? output, float alpha, "
+      "int dim, ScalarType input_dtype) -> Tensor",
       kTags);
   // Maps rows given only the k largest entries of each of their parts, in order of index, padded
   // with any number of -inf. Gives the same bits as mapping the full row of `length` entries.

@@ -71,10 +71,15 @@ class Operator:
         return torch.ops.zeta._entmax_with_support(z, self.alpha, k, dim, dtype=dtype)
 
     def support_backward(
-        self, grad_output: Tensor, support: Tensor, dim: int, input_dtype: torch.dtype
+        self,
+        grad_output: Tensor,
+        support: Tensor,
+        dim: int,
+        input_dtype: torch.dtype,
+        output: Tensor | None = None,
     ) -> Tensor:
         return torch.ops.zeta._entmax_support_backward(
-            grad_output, support, self.alpha, dim, input_dtype
+            grad_output, support, output, self.alpha, dim, input_dtype
         )
 
 

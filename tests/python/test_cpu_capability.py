@@ -25,7 +25,9 @@ for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
                     weights = zeta.ops.sparse_softmax(rows, k)
                     grad = torch.ops.zeta._entmax_backward(rows, weights, 2.0, -1, dtype)
                     support = torch.ops.zeta._entmax_with_support(rows, 2.0, k, -1)[1]
-                    same = torch.ops.zeta._entmax_support_backward(rows, support, 2.0, -1, dtype)
+                    same = torch.ops.zeta._entmax_support_backward(
+                        rows, support, None, 2.0, -1, dtype
+                    )
                     assert torch.equal(grad, same)
                     for result in (weights, grad, support):
                         digest.update(result.contiguous().view(torch.uint8).numpy().tobytes())

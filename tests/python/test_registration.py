@@ -27,8 +27,8 @@ SCHEMAS = {
         "ScalarType? dtype=None) -> (Tensor output, Tensor support)"
     ),
     "_entmax_support_backward": (
-        "zeta::_entmax_support_backward(Tensor grad_output, Tensor support, float alpha, int dim, "
-        "ScalarType input_dtype) -> Tensor"
+        "zeta::_entmax_support_backward(Tensor grad_output, Tensor support, Tensor? output, "
+        "float alpha, int dim, ScalarType input_dtype) -> Tensor"
     ),
     "_entmax_of_candidates": (
         "zeta::_entmax_of_candidates(Tensor candidates, float alpha, SymInt k, int dim, "

@@ -283,7 +283,8 @@ def test_opcheck(dtype, dim, requires_grad):
     output, support = with_support(z.detach(), 2, dim)
     grad = torch.randn_like(output).requires_grad_(requires_grad)
     operator = torch.ops.zeta._entmax_support_backward.default
-    opcheck(operator, (grad, support, 2.0, dim, torch.float32))
+    opcheck(operator, (grad, support, None, 2.0, dim, torch.float32))
+    opcheck(operator, (grad, support, output, 1.5, dim, torch.float32))
 
 
 @pytest.mark.parametrize("in_dim", [0, 1, 2])
@@ -420,3 +421,62 @@ def test_errors_of_support_backward(device):
         support_backward(grad, support, -1, torch.int32)
     with pytest.raises(IndexError, match="Dimension out of range"):
         support_backward(grad, support, 2, torch.float32)
+    varying = torch.ops.zeta._entmax_support_backward
+    with pytest.raises(RuntimeError, match="expected output to be given for alpha 1.5.* got None"):
+        varying(grad, support, None, 1.5, -1, torch.float32)
+    with pytest.raises(RuntimeError, match="expected grad_output to have the shape of output"):
+        varying(grad, support, empty(4, 9, dtype=torch.float32), 1.5, -1, torch.float32)
+
+
+# Where slopes vary, the backward reads the weights at the support, too. Of these there are no
+# kernels on GPUs.
+
+
+@pytest.mark.parametrize("layout", ["contiguous", "transposed"])
+def test_members_have_the_bits_of_the_backward_from_weights(operator, dtype, layout):
+    for rows, length, k in ((5, 40, 2), (40, 1000, 30), (3, 30000, 1000)):
+        z, grad = torch.randn(2, rows, length, dtype=torch.float64).to(dtype)
+        dim = 1
+        if layout == "transposed":
+            z, grad, dim = z.mT.contiguous(), grad.mT.contiguous(), 0
+        output, support = operator.with_support(z, k, dim)
+        assert_same_bits(output, operator.function(z, k, dim))
+        assert torch.equal(support, reference.support(output, k, dim))
+        expected = operator.backward(grad, output, dim, dtype)
+        result = operator.support_backward(grad, support, dim, dtype, output)
+        assert_same_bits(result, expected)
+        leaf = z.clone().requires_grad_()
+        operator.function(leaf, k, dim).backward(grad)
+        assert_same_bits(leaf.grad, expected)
+
+
+def test_derivatives_of_members(operator):
+    spaced = torch.linspace(-1, 1, 40, dtype=torch.float64)
+    z = torch.stack([spaced[torch.randperm(40)] for _ in range(2)]).requires_grad_()
+
+    def function(z):
+        return operator.function(z, 2)
+
+    saved = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t) or t, lambda t: t):
+        function(z)
+    assert [tensor.dtype for tensor in saved] == [torch.int32, torch.float64][: len(saved)]
+    assert len(saved) == (1 if operator.alpha == 2 else 2)
+    assert gradcheck(function, z, check_forward_ad=True, check_batched_grad=True)
+    assert gradgradcheck(
+        function, z, check_batched_grad=True, check_fwd_over_rev=True, check_rev_over_rev=True
+    )
+
+
+def test_vmap_of_members(operator):
+    z, grad = torch.randn(2, 4, 40, 6)
+    output, support = vmap(lambda z: operator.with_support(z, 2, 0))(z)
+    results = vmap(lambda *tensors: _support_gradient(operator, *tensors))(grad, support, output)
+    for i in range(4):
+        assert torch.equal(results[i], operator.backward(grad[i], output[i], 0, torch.float32))
+    alone = vmap(lambda g: _support_gradient(operator, g, support[0], output[0]))(grad)
+    assert torch.equal(alone[1], operator.backward(grad[1], output[0], 0, torch.float32))
+
+
+def _support_gradient(operator, grad, support, output):
+    return operator.support_backward(grad, support, 0, torch.float32, output)

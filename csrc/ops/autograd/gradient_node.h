@@ -7,7 +7,6 @@
 #include <torch/csrc/dynamo/compiled_autograd.h>
 
 #include <cstdint>
-#include <initializer_list>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -161,7 +160,7 @@ GradientNodePointer<Operator> set_gradient(at::Tensor const& output,
 
 // Saves what the backward of `output` reads. A tensor is saved with the tangent that it has.
 template <class Pointer>
-void save(Pointer const& node, at::Tensor const& output, std::initializer_list<at::Tensor> saved) {
+void save(Pointer const& node, at::Tensor const& output, at::TensorList saved) {
   for (at::Tensor const& tensor : saved) node->save(tensor, tensor.is_same(output));
   call_creation_hooks(decltype(torch::autograd::Edge::function)(node));
 }

@@ -17,19 +17,24 @@
 
 namespace zeta::ops {
 
-// What a backward may read: the output of the forward, or the support. The next types are in no
-// unnamed namespace, since graphs of compiled autograd show their names.
+// What a backward may read of a forward. The next types are in no unnamed namespace, since graphs
+// of compiled autograd show their names.
+
+// The output.
 struct SavedOutput {
-  static at::Tensor backward(at::Tensor const& grad, at::Tensor const& output,
+  static at::Tensor backward(at::Tensor const& grad, at::TensorList saved,
                              GradientArguments const& arguments) {
-    return family::backward(grad, output, arguments.alpha, arguments.dim, arguments.result_dtype,
+    return family::backward(grad, saved[0], arguments.alpha, arguments.dim, arguments.result_dtype,
                             arguments.length);
   }
 };
+
+// The support, which the output follows if slopes vary.
 struct SavedSupport {
-  static at::Tensor backward(at::Tensor const& grad, at::Tensor const& support,
+  static at::Tensor backward(at::Tensor const& grad, at::TensorList saved,
                              GradientArguments const& arguments) {
-    return family::support_backward(grad, support, arguments.alpha, arguments.dim,
+    auto const output = saved.size() > 1 ? std::optional(saved[1]) : std::nullopt;
+    return family::support_backward(grad, saved[0], output, arguments.alpha, arguments.dim,
                                     arguments.result_dtype);
   }
 };
@@ -37,9 +42,9 @@ struct SavedSupport {
 template <class Saved>
 struct ForwardNode {
   static std::string node_name(double alpha) { return class_name(alpha) + "Backward"; }
-  static void backward(at::Tensor const& grad, variable_list const& saved,
+  static void backward(at::Tensor const& grad, at::TensorList saved,
                        GradientArguments const& arguments, variable_list& results) {
-    results[0] = Saved::backward(grad, saved[0], arguments);
+    results[0] = Saved::backward(grad, saved, arguments);
   }
 };
 
@@ -48,33 +53,33 @@ struct ForwardNode {
 template <class Saved>
 struct BackwardNode {
   static std::string node_name(double alpha) { return class_name(alpha) + "BackwardBackward"; }
-  static void backward(at::Tensor const& grad, variable_list const& saved,
+  static void backward(at::Tensor const& grad, at::TensorList saved,
                        GradientArguments const& arguments, variable_list& results) {
-    results[0] = Saved::backward(grad, saved[0], arguments);
+    results[0] = Saved::backward(grad, saved, arguments);
   }
 };
 
-// Otherwise it depends on the weights, too. grad_output is saved beside them.
+// Otherwise it depends on the weights, too. Whatever the backward has read, the output is saved,
+// and grad_output after it.
 struct VaryingBackwardNode : BackwardNode<SavedOutput> {
-  static void backward(at::Tensor const& grad, variable_list const& saved,
+  static void backward(at::Tensor const& grad, at::TensorList saved,
                        GradientArguments const& arguments, variable_list& results) {
     auto const& [alpha, dim, grad_dtype, result_dtype, length] = arguments;
-    at::Tensor const& output = saved[0];
     BackwardNode<SavedOutput>::backward(grad, saved, arguments, results);
-    results[1] = VaryingSlopes(saved[1], output, alpha, dim).gradient(grad).to(grad_dtype);
+    results[1] = VaryingSlopes(saved[1], saved[0], alpha, dim).gradient(grad).to(grad_dtype);
   }
 };
 
 namespace {
 
-constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
+using family::has_constant_slopes;
 
 // Whether the backward reads the support instead of the output. Only the arguments decide:
 // activation checkpointing repeats the call to recompute what the backward needs, perhaps under
 // other modes, and has to get the same tensors. A row length or k that a trace leaves unknown means
-// no. Slopes that vary over the support need the output.
+// no, as do slopes that vary on CUDA, which has no kernel for them.
 bool hands_over_support(at::Tensor const& z, Call const& call) {
-  if (!has_constant_slopes(call.alpha)) return false;
+  if (!has_constant_slopes(call.alpha) && z.is_cuda()) return false;
   bool const is_strided_nested = z.is_nested() && z.layout() == at::kStrided;  // it has no sizes
   bool const is_right = !is_strided_nested && -z.dim() <= call.dim && call.dim < z.dim() &&
                         is_supported(call.dtype.value_or(z.scalar_type()));
@@ -87,7 +92,7 @@ bool hands_over_support(at::Tensor const& z, Call const& call) {
 // Tells autograd, in reverse and forward mode, how the output of a forward derives from z. With
 // `length`, both hold only some entries of rows of that length.
 template <class Saved>
-void set_derivatives(at::Tensor const& output, at::Tensor const& saved, at::Tensor const& z,
+void set_derivatives(at::Tensor const& output, at::TensorList saved, at::Tensor const& z,
                      double alpha, int64_t dim, std::optional<c10::SymInt> length = std::nullopt) {
   auto const dtype = output.scalar_type();
   GradientArguments arguments = {alpha, dim, dtype, z.scalar_type(), std::move(length)};
@@ -99,7 +104,7 @@ void set_derivatives(at::Tensor const& output, at::Tensor const& saved, at::Tens
   set_tangent(output, z, [&](at::Tensor const& tangent) {
     return Saved::backward(tangent.to(dtype), saved, arguments);
   });
-  if (node) save(node, output, {saved});
+  if (node) save(node, output, saved);
 }
 
 at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const& call) {
@@ -140,52 +145,71 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
     results = family::forward_with_support(z, alpha, std::move(k), dim, dtype);
   }
   auto const& [output, support] = results;
-  if (has_constant_slopes(alpha)) {
-    set_derivatives<SavedSupport>(output, support, z, alpha, dim);
-  } else {
-    set_derivatives<SavedOutput>(output, output, z, alpha, dim);
-  }
+  variable_list const saved =
+      has_constant_slopes(alpha) ? variable_list{support} : variable_list{support, output};
+  set_derivatives<SavedSupport>(output, saved, z, alpha, dim);
   return results;
 }
 
-at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
-                            int64_t dim, at::ScalarType input_dtype) {
-  at::Tensor grad_input;
-  {
-    at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    grad_input = family::support_backward(grad_output, support, alpha, dim, input_dtype);
-  }
-  auto const dtype = grad_output.scalar_type();
-  if (torch::autograd::compute_requires_grad(grad_output)) {
-    GradientArguments const arguments = {alpha, dim, dtype, dtype, std::nullopt};
-    auto const node =
-        set_gradient<BackwardNode<SavedSupport>>(grad_input, arguments, grad_output, support);
-    save(node, grad_input, {support});
-  }
-  set_tangent(grad_input, grad_output, [&](at::Tensor const& tangent) {
-    return family::support_backward(tangent, support, alpha, dim, input_dtype);
-  });
-  return grad_input;
-}
-
-// The tangent of a backward's result, which has those of the gradient and of the weights.
-void set_tangent_of_backward(at::Tensor const& grad_input, at::Tensor const& grad_output,
-                             at::Tensor const& output, GradientArguments const& arguments) {
+// Sets the tangent of a backward's result where slopes vary: it has parts of those of the gradient
+// and of the weights.
+void set_varying_tangent(at::Tensor const& grad_input, at::Tensor const& grad_output,
+                         at::Tensor const& output, GradientArguments const& arguments) {
   auto const& [alpha, dim, grad_dtype, result_dtype, length] = arguments;
-  bool const depends_on_output = has_tangent(output) && !has_constant_slopes(alpha);
-  if (!has_tangent(grad_output) && !depends_on_output) return;
+  if (!has_tangent(grad_output) && !has_tangent(output)) return;
   at::Tensor const weights = output._fw_primal(kLevel);  // without their tangent
   at::Tensor tangent;
   if (has_tangent(grad_output)) {
     tangent = SavedOutput::backward(grad_output._fw_grad(kLevel), weights, arguments);
   }
-  if (depends_on_output) {
+  if (has_tangent(output)) {
     at::Tensor const grad = grad_output._fw_primal(kLevel);
     at::Tensor const varying =
         VaryingSlopes(grad, weights, alpha, dim).tangent(output._fw_grad(kLevel)).to(result_dtype);
     tangent = tangent.defined() ? tangent + varying : varying;
   }
   grad_input._set_fw_grad(tangent, kLevel, /*is_inplace_op=*/false);
+}
+
+// Tells autograd how the result of a backward derives from grad_output, and where slopes vary from
+// the weights. `saved` is what it has read.
+template <class Saved>
+void set_derivatives_of_backward(at::Tensor const& grad_input, at::Tensor const& grad_output,
+                                 at::TensorList saved, at::Tensor const& output,
+                                 GradientArguments arguments) {
+  auto const input_dtype = std::exchange(arguments.result_dtype, arguments.grad_dtype);
+  if (has_constant_slopes(arguments.alpha)) {
+    if (torch::autograd::compute_requires_grad(grad_output)) {
+      auto const node =
+          set_gradient<BackwardNode<Saved>>(grad_input, arguments, grad_output, saved[0]);
+      save(node, grad_input, saved);
+    }
+    arguments.result_dtype = input_dtype;
+    set_tangent(grad_input, grad_output, [&](at::Tensor const& tangent) {
+      return Saved::backward(tangent, saved, arguments);
+    });
+    return;
+  }
+  if (torch::autograd::compute_requires_grad(grad_output, output)) {
+    auto const node = set_gradient<VaryingBackwardNode>(grad_input, arguments, grad_output, output);
+    save(node, grad_input, {output, grad_output});
+  }
+  arguments.result_dtype = input_dtype;
+  set_varying_tangent(grad_input, grad_output, output, arguments);
+}
+
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
+                            std::optional<at::Tensor> const& output, double alpha, int64_t dim,
+                            at::ScalarType input_dtype) {
+  at::Tensor grad_input;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    grad_input = family::support_backward(grad_output, support, output, alpha, dim, input_dtype);
+  }
+  set_derivatives_of_backward<SavedSupport>(
+      grad_input, grad_output, support, output.value_or(at::Tensor()),
+      {alpha, dim, grad_output.scalar_type(), input_dtype, std::nullopt});
+  return grad_input;
 }
 
 at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
@@ -195,20 +219,9 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, dou
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
     grad_input = family::backward(grad_output, output, alpha, dim, input_dtype, length);
   }
-  auto const dtype = grad_output.scalar_type();
-  GradientArguments arguments = {alpha, dim, dtype, dtype, std::move(length)};
-  if (has_constant_slopes(alpha)) {
-    if (torch::autograd::compute_requires_grad(grad_output)) {
-      auto const node =
-          set_gradient<BackwardNode<SavedOutput>>(grad_input, arguments, grad_output, output);
-      save(node, grad_input, {output});
-    }
-  } else if (torch::autograd::compute_requires_grad(grad_output, output)) {
-    auto const node = set_gradient<VaryingBackwardNode>(grad_input, arguments, grad_output, output);
-    save(node, grad_input, {output, grad_output});
-  }
-  arguments.result_dtype = input_dtype;
-  set_tangent_of_backward(grad_input, grad_output, output, arguments);
+  set_derivatives_of_backward<SavedOutput>(
+      grad_input, grad_output, output, output,
+      {alpha, dim, grad_output.scalar_type(), input_dtype, std::move(length)});
   return grad_input;
 }
 

@@ -61,6 +61,14 @@ struct CpuLaunches {
   }
 
   template <class Scalar>
+  static void compact(char const* name, double alpha, RowGeometry<3> const& geometry,
+                      Scalar* values, Scalar const* logits, int64_t* indices, int64_t k) {
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::entmax_compact(alpha, geometry, values, logits, indices, k, first, last);
+    });
+  }
+
+  template <class Scalar>
   static void backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                        Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
@@ -68,10 +76,11 @@ struct CpuLaunches {
     });
   }
 
-  template <class Scalar>
-  static void support_backward(char const* name, double alpha, RowGeometry<3> const& geometry,
-                               Scalar* grad_logits, Scalar const* grad_weights,
-                               int32_t const* support, int64_t capacity) {
+  // The operands before the support are gradients and, where slopes vary, weights.
+  template <class Scalar, int Operands, class... Operand>
+  static void support_backward(char const* name, double alpha,
+                               RowGeometry<Operands> const& geometry, Scalar* grad_logits,
+                               Operand... operands) {
     if (geometry.stride[0] != 1) {
       for_each_range(name, geometry.rows * geometry.length, kEntriesPerTask,
                      [&](int64_t first, int64_t last) {
@@ -80,8 +89,7 @@ struct CpuLaunches {
                      });
     }
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
-      engine::entmax_support_backward(alpha, geometry, grad_logits, grad_weights, support, capacity,
-                                      first, last);
+      engine::entmax_support_backward(alpha, geometry, grad_logits, operands..., first, last);
     });
   }
 

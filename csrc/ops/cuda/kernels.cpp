@@ -4,6 +4,7 @@
 #include <c10/cuda/CUDAStream.h>
 
 #include "ops/cuda/check_launch.h"
+#include "ops/cuda/compact.h"
 #include "ops/driver.h"
 #include "ops/register_kernels.h"
 #include "rowwise/cuda/backward/plan.h"
@@ -72,6 +73,13 @@ struct CudaLaunches {
                                                                c10::cuda::getCurrentCUDAStream()));
   }
 
+  // Autograd saves the output alone where slopes vary on CUDA, so only direct calls come here.
+  template <class Scalar>
+  static void support_backward(char const* name, double alpha, RowGeometry<4> const&, Scalar*,
+                               Scalar const*, Scalar const*, int32_t const*, int64_t) {
+    TORCH_CHECK_NOT_IMPLEMENTED(false, name, ": expected alpha to be 2 on CUDA, but got ", alpha);
+  }
+
   template <class Scalar>
   static void largest(char const* name, RowGeometry<2> const& geometry, int64_t* indices,
                       Scalar const* entries, int64_t count) {
@@ -80,8 +88,16 @@ struct CudaLaunches {
   }
 };
 
+struct CudaKernels : DeviceKernels<CudaLaunches> {
+  static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
+    auto const arguments = check_forward(member.name, z, call);
+    c10::DeviceGuard const guard(z.device());
+    return compact_of_largest(converted(z, arguments.dtype), call.alpha, call.k, arguments.dim);
+  }
+};
+
 }  // namespace
 
-ZETA_LIBRARY_IMPL(CUDA, library) { register_kernels<DeviceKernels<CudaLaunches>>(library); }
+ZETA_LIBRARY_IMPL(CUDA, library) { register_kernels<CudaKernels>(library); }
 
 }  // namespace zeta::ops

@@ -46,8 +46,9 @@ struct Shapes {
   }
 
   static at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
-                                     double alpha, int64_t dim, at::ScalarType input_dtype) {
-    check_support_backward(family::kSupportBackwardName, grad_output, support, alpha, dim,
+                                     std::optional<at::Tensor> const& output, double alpha,
+                                     int64_t dim, at::ScalarType input_dtype) {
+    check_support_backward(family::kSupportBackwardName, grad_output, support, output, alpha, dim,
                            input_dtype);
     return at::empty_like(grad_output, grad_output.options().dtype(input_dtype));
   }

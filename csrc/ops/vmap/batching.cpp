@@ -3,8 +3,7 @@
 #include <c10/core/impl/LocalDispatchKeySet.h>
 
 #include <algorithm>
-#include <functional>
-#include <initializer_list>
+#include <array>
 #include <optional>
 #include <tuple>
 #include <utility>
@@ -24,7 +23,7 @@ namespace functorch = at::functorch;
 // one that torch does not install.)
 class Level {
  public:
-  Level(std::initializer_list<std::reference_wrapper<at::Tensor const>> tensors) {
+  explicit Level(c10::ArrayRef<at::Tensor> tensors) {
     for (at::Tensor const& tensor : tensors) {
       auto const* const batched = functorch::maybeGetBatchedImpl(tensor);
       if (batched != nullptr) number_ = std::max(number_, batched->level());
@@ -64,7 +63,7 @@ struct Samples {
 };
 
 at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call) {
-  Level const level({z});
+  Level const level(z);
   auto const [value, batch_dim] = level.unwrapped(z);
   if (!batch_dim.has_value()) return member.forward(value, call);
   Samples const samples(member.name, value, *batch_dim, call.dim);
@@ -74,7 +73,7 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call)
 }
 
 Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
-  Level const level({z});
+  Level const level(z);
   auto const [value, batch_dim] = level.unwrapped(z);
   if (!batch_dim.has_value()) return member.compact(value, call);
   Samples const samples(member.name, value, *batch_dim, call.dim);
@@ -90,7 +89,7 @@ Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
                                                         std::optional<at::ScalarType> dtype) {
-  Level const level({z});
+  Level const level(z);
   auto const [value, batch_dim] = level.unwrapped(z);
   if (!batch_dim.has_value()) {
     return family::forward_with_support(value, alpha, std::move(k), dim, dtype);
@@ -101,44 +100,61 @@ std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, dou
   return {level.wrapped(output.view_as(value), *batch_dim), level.wrapped(support, *batch_dim)};
 }
 
-// `saved` is what the backward reads, the output or the support; backward(grad, saved, dim) calls
-// it.
-template <class Backward>
-at::Tensor backward_of_samples(char const* name, at::Tensor const& grad_output,
-                               at::Tensor const& saved, int64_t dim, Backward const& backward) {
-  Level const level({grad_output, saved});
-  auto [grad, grad_dim] = level.unwrapped(grad_output);
-  auto [other, other_dim] = level.unwrapped(saved);
-  if (!grad_dim.has_value() && !other_dim.has_value()) return backward(grad, other, dim);
-  auto const count = grad_dim ? grad.sym_size(*grad_dim) : other.sym_size(*other_dim);
-  auto const samples_first = [&](at::Tensor const& tensor, std::optional<int64_t> batch_dim) {
-    if (batch_dim.has_value()) return tensor.movedim(*batch_dim, 0);
-    auto sizes = tensor.sym_sizes().vec();
-    sizes.insert(sizes.begin(), count);
-    return tensor.unsqueeze(0).expand_symint(sizes);
-  };
-  grad = samples_first(grad, grad_dim);
-  Samples const grads(name, grad, 0, dim);
-  Samples const others(name, samples_first(other, other_dim), 0, dim);
-  return level.wrapped(backward(grads.rows, others.rows, grads.row_dim).view_as(grad), 0);
+// Runs backward(rows of each tensor, dim) on the samples of all tensors, of which the first is the
+// gradient that arrives. Tensors that this vmap does not batch are the same for all samples.
+template <size_t Count, class Backward>
+at::Tensor backward_of_samples(char const* name, std::array<at::Tensor, Count> tensors, int64_t dim,
+                               Backward const& backward) {
+  Level const level(tensors);
+  std::array<std::optional<int64_t>, Count> batch_dims;
+  std::optional<c10::SymInt> count;
+  for (size_t i = 0; i < Count; ++i) {
+    std::tie(tensors[i], batch_dims[i]) = level.unwrapped(tensors[i]);
+    if (batch_dims[i].has_value()) count = tensors[i].sym_size(*batch_dims[i]);
+  }
+  if (!count.has_value()) return backward(tensors, dim);
+  int64_t row_dim = 0;
+  at::Tensor grads;
+  for (size_t i = 0; i < Count; ++i) {
+    at::Tensor& tensor = tensors[i];
+    if (batch_dims[i].has_value()) {
+      tensor = tensor.movedim(*batch_dims[i], 0);
+    } else {
+      auto sizes = tensor.sym_sizes().vec();
+      sizes.insert(sizes.begin(), *count);
+      tensor = tensor.unsqueeze(0).expand_symint(sizes);
+    }
+    if (i == 0) grads = tensor;
+    Samples const samples(name, tensor, 0, dim);
+    tensor = samples.rows;
+    row_dim = samples.row_dim;
+  }
+  return level.wrapped(backward(tensors, row_dim).view_as(grads), 0);
 }
 
 at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
                     int64_t dim, at::ScalarType input_dtype, std::optional<c10::SymInt> length) {
-  return backward_of_samples(family::kBackwardName, grad_output, output, dim,
-                             [&](auto const& grads, auto const& outputs, int64_t row_dim) {
-                               return family::backward(grads, outputs, alpha, row_dim, input_dtype,
-                                                       length);
-                             });
+  return backward_of_samples<2>(
+      family::kBackwardName, {grad_output, output}, dim, [&](auto const& rows, int64_t row_dim) {
+        return family::backward(rows[0], rows[1], alpha, row_dim, input_dtype, length);
+      });
 }
 
-at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, double alpha,
-                            int64_t dim, at::ScalarType input_dtype) {
-  return backward_of_samples(family::kSupportBackwardName, grad_output, support, dim,
-                             [&](auto const& grads, auto const& supports, int64_t row_dim) {
-                               return family::support_backward(grads, supports, alpha, row_dim,
-                                                               input_dtype);
-                             });
+at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
+                            std::optional<at::Tensor> const& output, double alpha, int64_t dim,
+                            at::ScalarType input_dtype) {
+  constexpr auto* name = family::kSupportBackwardName;
+  if (!output.has_value()) {
+    return backward_of_samples<2>(name, {grad_output, support}, dim,
+                                  [&](auto const& rows, int64_t row_dim) {
+                                    return family::support_backward(rows[0], rows[1], std::nullopt,
+                                                                    alpha, row_dim, input_dtype);
+                                  });
+  }
+  return backward_of_samples<3>(
+      name, {grad_output, support, *output}, dim, [&](auto const& rows, int64_t row_dim) {
+        return family::support_backward(rows[0], rows[1], rows[2], alpha, row_dim, input_dtype);
+      });
 }
 
 }  // namespace

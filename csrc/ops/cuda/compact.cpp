@@ -1,4 +1,4 @@
-#include "ops/compact.h"
+#include "ops/cuda/compact.h"
 
 #include <ATen/TensorOperators.h>
 #include <ATen/ops/sort.h>
@@ -17,6 +17,8 @@ Compact compact_of_largest(at::Tensor const& z, double alpha, c10::SymInt const&
   at::Tensor const candidates = z.gather(dim, columns);
   if (columns.sym_numel() == 0) return {candidates, columns};
   at::Tensor const weights = family::of_candidates(candidates, alpha, k, dim, z.sym_size(dim));
+  // Equal weights stay in the order of their indices. Those of a row that is NaN have no order, so
+  // its entries have it.
   at::Tensor const keys = at::where(weights.isnan(), candidates, weights);
   at::Tensor const order = std::get<1>(at::sort(keys, /*stable=*/true, dim, /*descending=*/true));
   at::Tensor const values = weights.gather(dim, order);
