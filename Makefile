@@ -83,13 +83,14 @@ $(zeta): $(packages) $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) $(sources) $(to
 demo: $(zeta)
 	$(python) examples/quickstart.py
 
-# Both suites run even if the first fails; their counts come last.
+# Both suites run even if the first fails; their counts come last. More processes than two would want
+# more memory than many machines have: the tests of large tensors take up to 20 GB.
 test: $(zeta)
 	cmake --build $(build)
 	@set -o pipefail; \
 	ctest --test-dir $(build) --output-on-failure --no-tests=error \
 	  --parallel $(CMAKE_BUILD_PARALLEL_LEVEL) --output-junit ctest.xml | tee $(build)/ctest.log; cpp=$$?; \
-	$(python) -m pytest --junit-xml=$(build)/pytest.xml | tee $(build)/pytest.log; python=$$?; \
+	$(python) -m pytest -n 2 --dist loadfile --junit-xml=$(build)/pytest.xml | tee $(build)/pytest.log; python=$$?; \
 	printf '\nC++    (ctest):  %s\nPython (pytest): %s\n' \
 	  "$$(grep 'tests passed' $(build)/ctest.log || echo none ran)" \
 	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \

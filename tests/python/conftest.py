@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import pytest
 import torch
+from _pytest.junitxml import xml_key  # pytest's own fixture for this fails under xdist
 from hypothesis import settings
 from operator_table import DEVICES, DTYPES, OPERATORS, Operator
 
@@ -24,15 +25,17 @@ def seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(autouse=True, scope="session")
-def report_what_was_tested(record_testsuite_property) -> None:
-    """For tools/works_with.py."""
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Tells tools/works_with.py what was tested, in the report of all processes that run tests."""
+    report = session.config.stash.get(xml_key, None)
+    if report is None:
+        return
     command = ["git", "-C", Path(__file__).parent, "describe", "--always", "--dirty"]
     described = subprocess.run(command, check=False, capture_output=True, text=True)
-    record_testsuite_property("commit", described.stdout.strip() or "unknown")
-    record_testsuite_property("torch", torch.__version__)
+    report.add_global_property("commit", described.stdout.strip() or "unknown")
+    report.add_global_property("torch", torch.__version__)
     if torch.cuda.is_available():
-        record_testsuite_property("gpu", torch.cuda.get_device_name())
+        report.add_global_property("gpu", torch.cuda.get_device_name())
 
 
 @pytest.fixture(params=DEVICES)
