@@ -445,14 +445,13 @@ class SparseSoftmax {
   };
 
   // The gradient is slope * (g - sum(slope * g) / sum(slope)).
-  ZETA_HOST_DEVICE static constexpr double slope(double weight) {
-    return weight == 0 ? 0 : weight != weight ? weight : 1;
-  }
   struct Slope {
-    static constexpr bool kIsConstant = true;  // on the support
+    static constexpr bool kIsConstant = true;  // 1 on the support
 
     ZETA_HOST_DEVICE explicit constexpr Slope(double) {}
-    ZETA_HOST_DEVICE constexpr double operator()(double weight) const { return slope(weight); }
+    ZETA_HOST_DEVICE constexpr double operator()(double weight) const {
+      return weight == 0 ? 0 : weight != weight ? weight : 1;
+    }
   };
 
  private:

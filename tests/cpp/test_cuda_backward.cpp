@@ -163,9 +163,10 @@ void check_from_weights(BackwardRegime regime, BackwardCase const& one, Change c
   BackwardPlan plan = cuda::backward_plan_for(regime, shape, kDevice);
   change(plan);
   simt::Stream const stream = one.stream();
-  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
-                geometry, result.data(), static_cast<Scalar const*>(given.grads.data()),
-                static_cast<Scalar const*>(given.weights.data()), plan, &stream),
+  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(/*alpha=*/2, geometry, result.data(),
+                                                 static_cast<Scalar const*>(given.grads.data()),
+                                                 static_cast<Scalar const*>(given.weights.data()),
+                                                 plan, &stream),
             cudaSuccess);
   ASSERT_EQ(first_difference<Scalar>(result, expected), -1)
       << name_of(regime) << ", " << one.text();
@@ -355,11 +356,12 @@ TYPED_TEST(CudaBackward, TakesOneWeightThatIsNaN) {
     auto const geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
     auto const shape = cuda::shape_of<3, TypeParam>(
         geometry, {result.data(), given.grads.data(), given.weights.data()});
-    ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
-                  geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
-                  static_cast<TypeParam const*>(given.weights.data()),
-                  cuda::backward_plan_for(regime, shape, kDevice), &stream),
-              cudaSuccess);
+    ASSERT_EQ(
+        cuda::launch_backward<SparseSoftmax>(
+            /*alpha=*/2, geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
+            static_cast<TypeParam const*>(given.weights.data()),
+            cuda::backward_plan_for(regime, shape, kDevice), &stream),
+        cudaSuccess);
     EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << name_of(regime);
   }
 }
@@ -411,11 +413,12 @@ TYPED_TEST(CudaBackward, TakesAnExpandedGradient) {
   auto const weights_geometry = geometry_of(one.rows, one.length, result, grad, given.weights);
   auto const weights_shape = cuda::shape_of<3, TypeParam>(
       weights_geometry, {result.data(), grad.data(), given.weights.data()});
-  ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
-                weights_geometry, result.data(), static_cast<TypeParam const*>(grad.data()),
-                static_cast<TypeParam const*>(given.weights.data()),
-                cuda::plan_from_weights(weights_shape, kDevice), &stream),
-            cudaSuccess);
+  ASSERT_EQ(
+      cuda::launch_backward<SparseSoftmax>(
+          /*alpha=*/2, weights_geometry, result.data(), static_cast<TypeParam const*>(grad.data()),
+          static_cast<TypeParam const*>(given.weights.data()),
+          cuda::plan_from_weights(weights_shape, kDevice), &stream),
+      cudaSuccess);
   EXPECT_EQ(first_difference<TypeParam>(result, expected), -1);
 }
 
@@ -455,47 +458,13 @@ TYPED_TEST(CudaBackward, TakesAGradientOfSeveralBatchDimensions) {
       cuda::shape_of<3, TypeParam>(of_weights, {result.data(), grads.data(), given.weights.data()});
   for (auto const regime :
        {BackwardRegime::kLanes, BackwardRegime::kListed, BackwardRegime::kPasses}) {
-    ASSERT_EQ(cuda::launch_backward<SparseSoftmax>(
-                  of_weights, result.data(), static_cast<TypeParam const*>(grads.data()),
-                  static_cast<TypeParam const*>(given.weights.data()),
-                  cuda::backward_plan_for(regime, weights_shape, kDevice), &stream),
-              cudaSuccess);
+    ASSERT_EQ(
+        cuda::launch_backward<SparseSoftmax>(
+            /*alpha=*/2, of_weights, result.data(), static_cast<TypeParam const*>(grads.data()),
+            static_cast<TypeParam const*>(given.weights.data()),
+            cuda::backward_plan_for(regime, weights_shape, kDevice), &stream),
+        cudaSuccess);
     EXPECT_EQ(first_difference<TypeParam>(result, expected), -1) << name_of(regime);
-  }
-}
-
-// Of which kernels know nothing but its slope.
-template <class Real>
-struct WeightIsSlope {
-  static constexpr double slope(double weight) { return weight; }
-};
-
-TYPED_TEST(CudaBackward, TakesMappingsWhoseSlopeVaries) {
-  for (int64_t length : {7, 64, 100}) {
-    for (int64_t k : {int64_t{3}, length}) {
-      BackwardCase const one = {35, length, k, static_cast<uint64_t>(length + k)};
-      Given<TypeParam> given(one);
-      simt::Stream const stream = one.stream();
-      auto const run = [&](BackwardRegime regime, Operand<TypeParam>& result) {
-        auto const geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
-        auto const shape = cuda::shape_of<3, TypeParam>(
-            geometry, {result.data(), given.grads.data(), given.weights.data()});
-        ASSERT_EQ(cuda::launch_backward<WeightIsSlope>(
-                      geometry, result.data(), static_cast<TypeParam const*>(given.grads.data()),
-                      static_cast<TypeParam const*>(given.weights.data()),
-                      cuda::backward_plan_for(regime, shape, kDevice), &stream),
-                  cudaSuccess);
-      };
-      Operand<TypeParam> expected(one.rows, one.length, contiguous(one.length));
-      run(BackwardRegime::kPasses, expected);
-      for (auto const regime :
-           {BackwardRegime::kLanes, BackwardRegime::kListed, BackwardRegime::kColumns}) {
-        Operand<TypeParam> result(one.rows, one.length, contiguous(one.length));
-        run(regime, result);
-        ASSERT_EQ(first_difference<TypeParam>(result, expected), -1)
-            << name_of(regime) << ", " << one.text();
-      }
-    }
   }
 }
 

@@ -328,11 +328,12 @@ TEST(SparseSoftmaxOfFloat, EstimatesTheThresholdOfASum) {
 }
 
 TEST(SparseSoftmaxOfFloat, SlopesAreOneOnTheSupport) {
-  EXPECT_EQ(SparseSoftmax<float>::slope(0.0), 0);
-  EXPECT_EQ(SparseSoftmax<float>::slope(-0.0), 0);
-  EXPECT_EQ(SparseSoftmax<float>::slope(0.25), 1);
-  EXPECT_EQ(SparseSoftmax<float>::slope(1.0), 1);
-  EXPECT_TRUE(std::isnan(SparseSoftmax<float>::slope(NAN)));
+  SparseSoftmax<float>::Slope const slope(/*alpha=*/2);
+  EXPECT_EQ(slope(0.0), 0);
+  EXPECT_EQ(slope(-0.0), 0);
+  EXPECT_EQ(slope(0.25), 1);
+  EXPECT_EQ(slope(1.0), 1);
+  EXPECT_TRUE(std::isnan(slope(NAN)));
 }
 
 // The kernels' shortcut for small k, against the general way.

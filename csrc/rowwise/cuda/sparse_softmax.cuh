@@ -24,7 +24,8 @@ template <class Scalar>
 cudaError_t sparse_softmax_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
                                     Scalar const* grad_weights, Scalar const* weights,
                                     BackwardPlan const& plan, cudaStream_t stream) {
-  return launch_backward<SparseSoftmax>(geometry, grad_logits, grad_weights, weights, plan, stream);
+  return launch_backward<SparseSoftmax>(/*alpha=*/2, geometry, grad_logits, grad_weights, weights,
+                                        plan, stream);
 }
 
 template <class Scalar>

@@ -70,7 +70,7 @@ struct OfChunks : Way {
 struct OverZerosOfChunks : OfChunks<OverZeros> {};
 struct AmongZerosOfChunks : OfChunks<AmongZeros> {};
 
-template <class Mapping, class Scalar, class Way>
+template <class Scalar, class Way>
 class SupportBackward {
  public:
   using Real = widened_t<Scalar>;
@@ -252,10 +252,10 @@ class SupportBackward {
 #pragma unroll
     for (int column : part.places.columns) count += column != part.places.kNone ? 1 : 0;
     for_each_other(part, [&](int, Scalar) { ++count; });
-    return row_mean<Mapping, Real>(lanes_, integers_, count, [&](auto const& visit) {
+    return row_mean<Real>(lanes_, integers_, count, [&](auto const& visit) {
 #pragma unroll
-      for (Scalar grad : part.places.grads) visit(1.0, widen(grad));
-      for_each_other(part, [&](int, Scalar grad) { visit(1.0, widen(grad)); });
+      for (Scalar grad : part.places.grads) visit(widen(grad));
+      for_each_other(part, [&](int, Scalar grad) { visit(widen(grad)); });
     });
   }
 
@@ -330,12 +330,11 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads,
         __grid_constant__
         typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers) {
   // A mapping whose slope varies on the support would have to hand over its weights, too.
-  using Mapping = MappingOf<widened_t<Scalar>>;
-  static_assert(Mapping::slope(0.25) == 1);
+  static_assert(MappingOf<widened_t<Scalar>>::Slope::kIsConstant);
   constexpr int kChunks = Way::kIsStaged ? kStageChunks : 1;
   ZETA_SHARED_ARRAY(Chunk, stages, kWarpsPerBlock * kChunks);
   Chunk* const stage = stages + static_cast<int>(threadIdx.x) / kWarpThreads * kChunks;
-  SupportBackward<Mapping, Scalar, Way>(geometry, turns, operands, integers, stage).run();
+  SupportBackward<Scalar, Way>(geometry, turns, operands, integers, stage).run();
 }
 
 }  // namespace zeta::rowwise::cuda

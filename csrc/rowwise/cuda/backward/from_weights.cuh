@@ -15,8 +15,8 @@
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
-// The backward from the weights, for short rows. Some lanes of a warp hold a row of weights and its
-// gradient in registers, and read their next row ahead.
+// The backward from the weights, for short rows, if the slope is 1 on the support. Some lanes of a
+// warp hold a row of weights and its gradient in registers, and read their next row ahead.
 namespace zeta::rowwise::cuda {
 
 // Which entries of a row a lane has: those of every `lanes`-th chunk if is_chunked, else every
@@ -154,7 +154,7 @@ class HeldEntries {
 };
 
 // A row of weights and its gradient.
-template <class Mapping, class Scalar, int Chunks>
+template <class Scalar, int Chunks>
 class HeldGradient {
  public:
   using Real = widened_t<Scalar>;
@@ -170,13 +170,12 @@ class HeldGradient {
   // Replaces the gradient by the result. All lanes of the warp call it.
   __device__ void compute(Lanes const& lanes, Integers const& integers) {
     keep_support();
-    auto const mean = row_mean<Mapping, Real>(
+    auto const mean = row_mean<Real>(
         lanes, integers, weights_.count_nonzero(),
-        [&](auto const& visit) { for_each([&](int i) { visit(slope(i), widen(grads_[i])); }); });
+        [&](auto const& visit) { for_each([&](int i) { visit(widen(grads_[i])); }); });
     for_each([&](int i) {
-      double gradient = mean.subtracted_from(static_cast<double>(widen(grads_[i])));
-      if constexpr (!kHasUnitSlope<Mapping>) gradient *= slope(i);
-      grads_.set(i, narrow<Scalar>(gradient));
+      double const grad = widen(grads_[i]);
+      grads_.set(i, narrow<Scalar>(mean.subtracted_from(grad)));
     });
     keep_support();
     bool const is_nan = weights_.has_nan();
@@ -191,10 +190,6 @@ class HeldGradient {
   }
 
  private:
-  __device__ double slope(int i) const {
-    return kHasUnitSlope<Mapping> ? 1 : Mapping::slope(widen(weights_[i]));
-  }
-
   // Makes the gradient 0 where the weight is 0.
   __device__ void keep_support() { weights_.clear_where_zero(grads_); }
 
@@ -216,7 +211,8 @@ __global__ void __launch_bounds__(kWarpsPerBlock* kWarpThreads, blocks_of_gradie
         WeightsOperands<Scalar> operands,
         __grid_constant__
         typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers) {
-  using Gradient = HeldGradient<MappingOf<widened_t<Scalar>>, Scalar, Chunks>;
+  static_assert(MappingOf<widened_t<Scalar>>::Slope::kIsConstant);
+  using Gradient = HeldGradient<Scalar, Chunks>;
   Lanes const lanes(lanes_per_row);
   LaneShare const share = {lanes.rank(), lanes_per_row, static_cast<int>(geometry.length),
                            is_chunked};

@@ -71,9 +71,10 @@ cudaError_t with_rows(BackwardPlan const& plan, Function const& function) {
 }  // namespace detail
 
 template <template <class> class MappingOf, class Scalar>
-cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
+cudaError_t launch_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights,
                             BackwardPlan const& plan, cudaStream_t stream) {
+  typename MappingOf<widened_t<Scalar>>::Slope const slope(alpha);
   typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
   WeightsOperands<Scalar> const operands = {grad_logits, grad_weights, weights};
   auto const blocks = static_cast<unsigned>(plan.blocks);
@@ -90,13 +91,14 @@ cudaError_t launch_backward(RowGeometry<3> const& geometry, Scalar* grad_logits,
   if (plan.regime == BackwardRegime::kListed) {
     return plan.is_block_per_row
                ? detail::launch(listed_backward_kernel<MappingOf, Scalar, WholeBlock>, blocks,
-                                kThreadsPerBlock, stream, geometry, operands, integers)
+                                kThreadsPerBlock, stream, geometry, operands, slope, integers)
                : detail::launch(listed_backward_kernel<MappingOf, Scalar, WarpOfBlock>, blocks,
-                                detail::kThreadsOfWarps, stream, geometry, operands, integers);
+                                detail::kThreadsOfWarps, stream, geometry, operands, slope,
+                                integers);
   }
   return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
     return detail::launch(weights_backward_passes_kernel<MappingOf, Scalar, Rows>, blocks, block,
-                          stream, geometry, operands, integers);
+                          stream, geometry, operands, slope, integers);
   });
 }
 

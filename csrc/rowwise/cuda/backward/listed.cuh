@@ -22,10 +22,10 @@
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
-// The backward from the weights, for longer contiguous rows. A warp or a block writes zeros, goes
-// through the weights once, and lists the indices of the support in any order. It reads the
-// gradient only there. Rows whose support has more indices than the list holds, and rows with a
-// NaN, take passes.
+// The backward from the weights, for longer contiguous rows, if the slope is 1 on the support. A
+// warp or a block writes zeros, goes through the weights once, and lists the indices of the support
+// in any order. It reads the gradient only there. Rows whose support has more indices than the list
+// holds, and rows with a NaN, take passes.
 namespace zeta::rowwise::cuda {
 
 // The list of a group of threads, in shared memory.
@@ -57,7 +57,7 @@ struct WholeBlock : Block<kThreadsPerBlock> {
   __device__ static int number() { return 0; }
 };
 
-template <class Mapping, class Scalar, class Group>
+template <class Slope, class Scalar, class Group>
 class ListedGradient {
  public:
   using Real = widened_t<Scalar>;
@@ -72,7 +72,7 @@ class ListedGradient {
         list_(list) {}
 
   // Computes the gradient of the row. All threads of the group call it.
-  __device__ void run(Integers const& integers) const {
+  __device__ void run(Slope const& slope, Integers const& integers) const {
     if (group_.rank() == 0) list_.count = 0;
     group_.synchronize();
     result_.fill(group_, narrow<Scalar>(0));
@@ -80,8 +80,8 @@ class ListedGradient {
     group_.synchronize();
     if (list_.is_too_short()) {
       int64_t const length = weights_.length;
-      backward_row<Mapping, Scalar>(
-          group_, integers,
+      backward_row<Scalar>(
+          group_, slope, integers,
           StridedGradientRow<Scalar>{
               {weights_.begin, 1, length}, {grads_, 1, length}, {result_.begin, 1, length}});
     } else {
@@ -138,15 +138,11 @@ class ListedGradient {
   __device__ void write_values(Integers const& integers) const {
     Lanes const warp(kWarpThreads);
     int const count = (list_.count - warp.rank() + kWarpThreads - 1) / kWarpThreads;
-    auto const mean = row_mean<Mapping, Real>(warp, integers, count, [&](auto const& visit) {
-      for_each_listed(warp, [&](int column, Scalar grad) {
-        visit(Mapping::slope(widen(weights_[column])), widen(grad));
-      });
+    auto const mean = row_mean<Real>(warp, integers, count, [&](auto const& visit) {
+      for_each_listed(warp, [&](int, Scalar grad) { visit(widen(grad)); });
     });
     for_each_listed(group_, [&](int column, Scalar grad) {
-      double const slope = Mapping::slope(widen(weights_[column]));
-      result_[column] =
-          narrow<Scalar>(slope * mean.subtracted_from(static_cast<double>(widen(grad))));
+      result_[column] = narrow<Scalar>(mean.subtracted_from(static_cast<double>(widen(grad))));
     });
   }
 
@@ -169,8 +165,10 @@ class ListedGradient {
 template <template <class> class MappingOf, class Scalar, class Group>
 __global__ void __launch_bounds__(kMostThreads, kBlocksOfWholeRows) listed_backward_kernel(
     __grid_constant__ RowGeometry<3> const geometry, WeightsOperands<Scalar> operands,
+    typename MappingOf<widened_t<Scalar>>::Slope slope,
     __grid_constant__ typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers) {
-  using Mapping = MappingOf<widened_t<Scalar>>;
+  using Slope = typename MappingOf<widened_t<Scalar>>::Slope;
+  static_assert(Slope::kIsConstant);
   ZETA_SHARED_ARRAY(SupportColumns, lists, Group::kPerBlock);
   Group const group;
   int const length = static_cast<int>(geometry.length);
@@ -178,9 +176,9 @@ __global__ void __launch_bounds__(kMostThreads, kBlocksOfWholeRows) listed_backw
 #pragma unroll 1
   for (int64_t number = static_cast<int64_t>(blockIdx.x) * Group::kPerBlock + Group::number();
        number < geometry.rows; number += step) {
-    ListedGradient<Mapping, Scalar, Group>(group, operands.row(geometry, number), length,
-                                           lists[Group::number()])
-        .run(integers);
+    ListedGradient<Slope, Scalar, Group>(group, operands.row(geometry, number), length,
+                                         lists[Group::number()])
+        .run(slope, integers);
   }
 }
 

@@ -7,7 +7,6 @@
 #include "rowwise/cuda/backward/gradient_row.cuh"
 #include "rowwise/cuda/backward/groups_of_rows.cuh"
 #include "rowwise/cuda/backward/operands.cuh"
-#include "rowwise/cuda/backward/row_mean.cuh"
 #include "rowwise/cuda/passes/row.cuh"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/float16.h"
@@ -54,34 +53,34 @@ class RowGradient {
 
 namespace detail {
 
-template <class Mapping, class GradientRow>
+template <class Slope, class GradientRow>
 struct SlopesAndGrads {
+  Slope const& slope;
   GradientRow const& row;
 
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
     row.for_each(group, [&](int64_t column, auto weight, auto grad) {
-      visit(column, Mapping::slope(widen(weight)), static_cast<double>(widen(grad)));
+      visit(column, slope(widen(weight)), static_cast<double>(widen(grad)));
     });
   }
 };
 
 }  // namespace detail
 
-template <class Mapping, class Scalar, class Group, class GradientRow>
+template <class Scalar, class Group, class Slope, class GradientRow>
 __device__ void backward_row(
-    Group const& group,
+    Group const& group, Slope const& slope,
     typename mappings::WeightedMean<widened_t<Scalar>>::Integers const& integers,
     GradientRow const& row) {
-  RowGradient<widened_t<Scalar>> const gradient(group, integers,
-                                                detail::SlopesAndGrads<Mapping, GradientRow>{row});
+  RowGradient<widened_t<Scalar>> const gradient(
+      group, integers, detail::SlopesAndGrads<Slope, GradientRow>{slope, row});
   if (gradient.is_nan()) {
     row.result.fill(group, narrow<Scalar>(NAN));
     return;
   }
   row.map(group, [&](Scalar weight, Scalar grad) {
-    return narrow<Scalar>(
-        gradient(Mapping::slope(widen(weight)), static_cast<double>(widen(grad))));
+    return narrow<Scalar>(gradient(slope(widen(weight)), static_cast<double>(widen(grad))));
   });
 }
 
@@ -119,16 +118,16 @@ __device__ void support_backward_row(
 template <template <class> class MappingOf, class Scalar, class Rows>
 __global__ void __launch_bounds__(kMostThreads) weights_backward_passes_kernel(
     __grid_constant__ RowGeometry<3> const geometry, WeightsOperands<Scalar> operands,
+    typename MappingOf<widened_t<Scalar>>::Slope slope,
     typename mappings::WeightedMean<widened_t<Scalar>>::Integers integers) {
   Rows::for_each_row(geometry.rows, [&](auto const& group, int64_t number) {
     bool const exists = number < geometry.rows;
     auto const row = operands.row(geometry, exists ? number : 0);
     int64_t const length = exists ? geometry.length : 0;
-    backward_row<MappingOf<widened_t<Scalar>>, Scalar>(
-        group, integers,
-        StridedGradientRow<Scalar>{{row.source, geometry.stride[2], length},
-                                   {row.grads, geometry.stride[1], length},
-                                   {row.result, geometry.stride[0], length}});
+    backward_row<Scalar>(group, slope, integers,
+                         StridedGradientRow<Scalar>{{row.source, geometry.stride[2], length},
+                                                    {row.grads, geometry.stride[1], length},
+                                                    {row.result, geometry.stride[0], length}});
   });
 }
 
@@ -136,7 +135,7 @@ template <template <class> class MappingOf, class Scalar, class Rows>
 __global__ void __launch_bounds__(kMostThreads) support_backward_passes_kernel(
     __grid_constant__ RowGeometry<3> const geometry, SupportOperands<Scalar> operands,
     int64_t capacity, typename mappings::WeightedMean<widened_t<Scalar>>::Integers integers) {
-  static_assert(kHasUnitSlope<MappingOf<widened_t<Scalar>>>);
+  static_assert(MappingOf<widened_t<Scalar>>::Slope::kIsConstant);
   Rows::for_each_row(geometry.rows, [&](auto const& group, int64_t number) {
     bool const exists = number < geometry.rows;
     auto const row = operands.row(geometry, exists ? number : 0);

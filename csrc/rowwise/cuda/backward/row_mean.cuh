@@ -2,19 +2,14 @@
 
 #include <cmath>
 #include <cstdint>
-#include <type_traits>
 
 #include "mappings/weighted_mean.h"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 
-// Computes the mean that is subtracted from a row's gradient. Some lanes of a warp hold its
-// entries.
+// Computes the mean that is subtracted from a row's gradient, for mappings whose slope is 1 on the
+// support. Some lanes of a warp hold the row's entries.
 namespace zeta::rowwise::cuda {
-
-// Whether all non-zero weights have the slope 1.
-template <class Mapping>
-inline constexpr bool kHasUnitSlope = Mapping::slope(0.25) == 1;
 
 namespace detail {
 
@@ -82,53 +77,38 @@ class UnitTerms<float> {
 
 }  // namespace detail
 
-// Returns the mean of mappings::WeightedMean, with less work if slopes are 1. for_each(visit) calls
-// visit(slope, grad) for the entries of this lane, and is called several times. Entries that are
-// not in the support have a `grad` of 0. `count` is how many entries of this lane are in the
-// support. All lanes of the warp call this.
-template <class Mapping, class Real, class ForEach>
+// Returns the mean of mappings::WeightedMean for slopes of 1. for_each(visit) calls visit(grad) for
+// the entries of this lane, and is called several times. Entries that are not in the support have a
+// `grad` of 0. `count` is how many entries of this lane are in the support. All lanes of the warp
+// call this.
+template <class Real, class ForEach>
 __device__ inline mappings::Mean<Real> row_mean(
     Lanes const& lanes, typename mappings::WeightedMean<Real>::Integers const& integers, int count,
     ForEach const& for_each) {
   using WeightedMean = mappings::WeightedMean<Real>;
-  using Product = std::conditional_t<kHasUnitSlope<Mapping>, Real, double>;
-  auto const product_of = [](double slope, Real grad) {
-    return kHasUnitSlope<Mapping> ? static_cast<Product>(grad)
-                                  : static_cast<Product>(slope * static_cast<double>(grad));
-  };
-
-  Product largest = 0;
-  for_each([&](double slope, Real grad) {
-    largest = larger_or_nan(largest, std::abs(product_of(slope, grad)));
-  });
+  Real largest = 0;
+  for_each([&](Real grad) { largest = larger_or_nan(largest, std::abs(grad)); });
   mappings::ProductScale scale;
   bool const all_finite = !lanes.any(!detail::is_finite(largest));
   if (!all_finite) {
     largest = 0;
     detail::NonFinite others = {0};
-    for_each([&](double slope, Real grad) {
-      Product const product = product_of(slope, grad);
-      if (!detail::is_finite(product)) {
-        others.sum += static_cast<double>(product);
-      } else if (std::abs(product) > largest) {
-        largest = std::abs(product);
+    for_each([&](Real grad) {
+      if (!detail::is_finite(grad)) {
+        others.sum += static_cast<double>(grad);
+      } else if (std::abs(grad) > largest) {
+        largest = std::abs(grad);
       }
     });
     scale.non_finite = lanes.reduce(others).sum;
   }
-  scale.largest = static_cast<double>(lanes.reduce(detail::Largest<Product>{largest}).value);
+  scale.largest = static_cast<double>(lanes.reduce(detail::Largest<Real>{largest}).value);
 
   WeightedMean const mean(scale, integers);
   typename WeightedMean::Sum sum;
   detail::UnitTerms<Real> terms(integers.products, mean.inverse_scale());
-  for_each([&](double slope, Real grad) {
-    if constexpr (kHasUnitSlope<Mapping>) {
-      terms.add(grad);
-    } else {
-      sum.add(mean.term(slope, product_of(slope, grad)));
-    }
-  });
-  if constexpr (kHasUnitSlope<Mapping>) sum = {terms.sum(), {integers.slopes.one() * count}};
+  for_each([&](Real grad) { terms.add(grad); });
+  sum = {terms.sum(), {integers.slopes.one() * count}};
   // The mean is then infinite or NaN, whatever the sum is.
   if (!all_finite && scale.non_finite != 0) sum = {};
   return mean.mean(lanes.reduce(sum));
