@@ -21,6 +21,10 @@ namespace zeta::mappings {
 
 inline constexpr double kRootUnit = 0x1p-50;
 
+// Whether the threshold of a mapping is searched for, rather than following from one sum of terms.
+template <class Mapping>
+inline constexpr bool kHasSearch = requires(Mapping const& mapping) { mapping.search(); };
+
 // The sum over some entries at one c, as integers in the unit of FixedPoint<float>. The slope of a
 // weight is p^(2 - alpha); its derivative by c is the slope divided by b.
 struct RootSum {

@@ -79,7 +79,7 @@ struct Terms {
 int sums_of_search(double alpha, int64_t length, std::vector<Terms> const& row) {
   return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
     int sums = 0;
-    if constexpr (requires(MappingOf<double> const& mapping) { mapping.search(); }) {
+    if constexpr (mappings::kHasSearch<MappingOf<double>>) {
       MappingOf<double> const mapping(0, MappingOf<double>::fixed(length, alpha));
       auto search = mapping.search();
       bool is_over = false;

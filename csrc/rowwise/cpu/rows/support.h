@@ -2,14 +2,14 @@
 
 #include <cstdint>
 
+#include "mappings/root_search.h"
 #include "rowwise/cpu/rows/entries.h"
 #include "rowwise/cpu/rows/support_by_search.h"
 #include "rowwise/cpu/rows/support_by_sums.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-template <class Mapping>
-inline constexpr bool kHasSearch = requires(Mapping const& mapping) { mapping.search(); };
+using mappings::kHasSearch;
 
 // Finds the support of entries that are not above the mapping's maximum. `threshold` must not be
 // above theirs; the nearer it is, the fewer passes there may be.
