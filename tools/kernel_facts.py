@@ -58,12 +58,14 @@ class Kernel:
 
     @cached_property
     def title(self) -> str:
-        """As few, float32, chunks: 8, list: 3."""
+        """As few, float32, chunks: 8, list: 3. A mapping other than that of alpha = 2 comes last."""
         text = output("c++filt", self.name)
         match = re.search(r"(\w+)_kernel<([^()]*)>\(", text)
         if match is None:
             sys.exit(f"kernel_facts: expected the name of a kernel, but got {text}")
-        _, *arguments = (word.rpartition("::")[2] for word in match[2].split(", "))
+        mapping, *arguments = (word.rpartition("::")[2] for word in match[2].split(", "))
+        if mapping != "SparseSoftmax":
+            arguments.append(mapping)
         meanings = iter(NUMBERS.get(match[1], ()))
         small_k = {"true": "small k", "false": "any k"} if match[1] in SIZES_OF_K else {}
         words = (
@@ -101,7 +103,7 @@ def facts(scalar: str, architecture: str) -> list[Kernel]:
         compiled = output(
             *(find_tool("nvcc"), "-std=c++20", "--fmad=false", f"-I{ROOT}/csrc", "-cubin"),
             *(f"-arch=sm_{architecture}", "-lineinfo", "-Xptxas=-v", "-o", cubin),
-            ROOT / "csrc/rowwise/cuda" / f"sparse_softmax_{scalar}.cu",
+            ROOT / "csrc/rowwise/cuda" / f"entmax_{scalar}.cu",
         )
         disassembled = output(find_tool("nvdisasm"), "-gi", "-c", cubin)
     codes = dict(

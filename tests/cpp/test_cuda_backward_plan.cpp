@@ -180,6 +180,15 @@ TEST(CudaBackwardPlan, KnowsLayoutsOfAllOperands) {
   EXPECT_EQ(from_weights(100, {{10000, 10000, 10000}, {1, 1, 1}}), BackwardRegime::kColumns);
 }
 
+TEST(CudaBackwardPlan, IsByPassesWhereTheMappingHasNoOtherKernels) {
+  for (int64_t length : {8, 100, 1000, 100000}) {
+    Shape shape = dense_rows(1000, length, 4);
+    shape.has_only_passes = true;
+    EXPECT_EQ(plan_from_weights(shape, kDevice).regime, BackwardRegime::kPasses);
+    EXPECT_EQ(plan_from_weights(shape, kDevice).blocks, 1000);
+  }
+}
+
 TEST(CudaBackwardPlan, TakesRowsOfAnyLength) {
   Shape const shape = dense_rows(1, int64_t{1} << 33, 2, 3);
   EXPECT_EQ(plan_from_weights(shape, kDevice).regime, BackwardRegime::kPasses);

@@ -106,9 +106,9 @@ void check(Case const& one, int64_t full_length, int chunks_per_segment = 0) {
   std::vector<unsigned char> workspace(
       static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, one.k, plan)), 0xa5);
   simt::Stream const stream = one.stream();
-  ASSERT_EQ(
-      cuda::launch_forward<SparseSoftmax>(geometry, operands, plan, workspace.data(), &stream),
-      cudaSuccess);
+  ASSERT_EQ(cuda::launch_forward<SparseSoftmax>(/*alpha=*/2, geometry, operands, plan,
+                                                workspace.data(), &stream),
+            cudaSuccess);
 
   cpu::entmax_with_support(/*alpha=*/2, geometry, expected.data(), logits.data(),
                            expected_support.memory.data(), one.k, 0, one.rows);

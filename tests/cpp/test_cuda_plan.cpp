@@ -8,6 +8,7 @@
 #include "plan_shapes.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/forward/plan_blocks.h"
+#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -379,6 +380,24 @@ TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
     shape.is_dense = shape.is_contiguous = false;
     return is_followed && requested_plan(shape, kDevice).regime == Regime::kPasses;
   });
+}
+
+TEST(CudaPlan, IsPassesWhereTheMappingHasNoOtherKernels) {
+  auto const is_passes = [] {
+    for (int64_t length : {8, 1000, 5000, 100000}) {
+      Shape shape = dense_rows(1000, length, 4, 3);
+      shape.has_only_passes = true;
+      if (requested_plan(shape, kDevice).regime != Regime::kPasses) return false;
+    }
+    return true;
+  };
+  EXPECT_TRUE(is_passes());
+  expect_with_plan("segments", is_passes);
+}
+
+TEST(CudaPlan, KnowsWhichAlphasHaveOtherKernels) {
+  EXPECT_FALSE(has_only_passes(2));
+  for (double alpha : {1.0, 1.25, 1.5, 1.99}) EXPECT_TRUE(has_only_passes(alpha));
 }
 
 TEST(CudaPlan, IsOfTheShapeIfTheEnvironmentNamesNone) {

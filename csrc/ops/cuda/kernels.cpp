@@ -8,10 +8,11 @@
 #include "ops/driver.h"
 #include "ops/register_kernels.h"
 #include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/entmax.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/largest.h"
+#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
-#include "rowwise/cuda/sparse_softmax.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::ops {
@@ -30,7 +31,6 @@ engine::Device current_device() {
   return device;
 }
 
-// The CUDA kernels are those of alpha = 2, the only one that check_alpha() lets pass.
 struct CudaLaunches {
   template <class Scalar>
   static void forward(char const* name, double alpha, RowGeometry<2> const& geometry,
@@ -40,37 +40,39 @@ struct CudaLaunches {
   }
 
   template <class Scalar>
-  static void forward_with_support(char const* name, double /*alpha*/,
-                                   RowGeometry<3> const& geometry, Scalar* weights,
-                                   Scalar const* logits, int32_t* support, int64_t k) {
-    auto const shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
+  static void forward_with_support(char const* name, double alpha, RowGeometry<3> const& geometry,
+                                   Scalar* weights, Scalar const* logits, int32_t* support,
+                                   int64_t k) {
+    auto shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
+    shape.has_only_passes = engine::has_only_passes(alpha);
     auto const plan = engine::requested_plan(shape, current_device());
-    int64_t const bytes = engine::sparse_softmax_workspace<Scalar>(geometry, k, plan);
+    int64_t const bytes = engine::entmax_workspace<Scalar>(geometry, k, plan);
     at::Tensor workspace;
     if (bytes != 0) workspace = at::empty({bytes}, at::TensorOptions(at::kCUDA).dtype(at::kByte));
-    check_launch(name, engine::sparse_softmax(geometry, weights, logits, support, k, plan,
-                                              bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
-                                              c10::cuda::getCurrentCUDAStream()));
+    check_launch(name, engine::entmax(alpha, geometry, weights, logits, support, k, plan,
+                                      bytes != 0 ? workspace.mutable_data_ptr() : nullptr,
+                                      c10::cuda::getCurrentCUDAStream()));
   }
 
   template <class Scalar>
-  static void backward(char const* name, double /*alpha*/, RowGeometry<3> const& geometry,
+  static void backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                        Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
-    auto const shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
+    auto shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
+    shape.has_only_passes = engine::has_only_passes(alpha);
     auto const plan = engine::plan_from_weights(shape, current_device());
-    check_launch(name, engine::sparse_softmax_backward(geometry, grad_logits, grad_weights, weights,
-                                                       plan, c10::cuda::getCurrentCUDAStream()));
+    check_launch(name, engine::entmax_backward(alpha, geometry, grad_logits, grad_weights, weights,
+                                               plan, c10::cuda::getCurrentCUDAStream()));
   }
 
   template <class Scalar>
-  static void support_backward(char const* name, double /*alpha*/, RowGeometry<3> const& geometry,
+  static void support_backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                                Scalar* grad_logits, Scalar const* grad_weights,
                                int32_t const* support, int64_t capacity) {
     auto const shape = engine::shape_of_result<Scalar>(geometry, grad_logits, capacity);
     auto const plan = engine::plan_from_support(shape, current_device());
-    check_launch(name, engine::sparse_softmax_support_backward(geometry, grad_logits, grad_weights,
-                                                               support, capacity, plan,
-                                                               c10::cuda::getCurrentCUDAStream()));
+    check_launch(
+        name, engine::entmax_support_backward(alpha, geometry, grad_logits, grad_weights, support,
+                                              capacity, plan, c10::cuda::getCurrentCUDAStream()));
   }
 
   // Autograd saves the output alone where slopes vary on CUDA, so only direct calls come here.

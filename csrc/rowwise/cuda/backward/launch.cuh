@@ -14,6 +14,7 @@
 #include "rowwise/cuda/backward/passes.cuh"
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/launch_kernel.cuh"
+#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
@@ -59,6 +60,30 @@ cudaError_t launch_stages(RowGeometry<3> const& geometry, SupportOperands<Scalar
   return plan.is_staged ? launch_way(AmongZeros()) : launch_way(OverZeros());
 }
 
+template <template <class> class MappingOf, class Scalar, class Integers>
+cudaError_t launch_lanes(RowGeometry<3> const& geometry, WeightsOperands<Scalar> const& operands,
+                         BackwardPlan const& plan, Integers const& integers, cudaStream_t stream) {
+  auto const launch_with_chunks = [&]<int Chunks>() {
+    return launch(weights_backward_kernel<MappingOf, Scalar, Chunks>,
+                  static_cast<unsigned>(plan.blocks), kThreadsOfWarps, stream, geometry,
+                  plan.lanes_per_row, plan.is_chunked, operands, integers);
+  };
+  if (plan.chunks_per_lane == 1) return launch_with_chunks.template operator()<1>();
+  return launch_with_chunks.template operator()<most_held_chunks(sizeof(Scalar))>();
+}
+
+template <template <class> class MappingOf, class Scalar, class Slope, class Integers>
+cudaError_t launch_listed(RowGeometry<3> const& geometry, WeightsOperands<Scalar> const& operands,
+                          BackwardPlan const& plan, Slope const& slope, Integers const& integers,
+                          cudaStream_t stream) {
+  auto const blocks = static_cast<unsigned>(plan.blocks);
+  return plan.is_block_per_row
+             ? launch(listed_backward_kernel<MappingOf, Scalar, WholeBlock>, blocks,
+                      kThreadsPerBlock, stream, geometry, operands, slope, integers)
+             : launch(listed_backward_kernel<MappingOf, Scalar, WarpOfBlock>, blocks,
+                      kThreadsOfWarps, stream, geometry, operands, slope, integers);
+}
+
 // Calls function.operator()<Rows>(block), where Rows assigns rows to groups of threads for passes.
 template <class Function>
 cudaError_t with_rows(BackwardPlan const& plan, Function const& function) {
@@ -74,31 +99,22 @@ template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                             Scalar const* grad_weights, Scalar const* weights,
                             BackwardPlan const& plan, cudaStream_t stream) {
-  typename MappingOf<widened_t<Scalar>>::Slope const slope(alpha);
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  typename Mapping::Slope const slope(alpha);
   typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
   WeightsOperands<Scalar> const operands = {grad_logits, grad_weights, weights};
-  auto const blocks = static_cast<unsigned>(plan.blocks);
-  if (plan.regime == BackwardRegime::kLanes) {
-    auto const launch = [&](auto* kernel) {
-      return detail::launch(kernel, blocks, detail::kThreadsOfWarps, stream, geometry,
-                            plan.lanes_per_row, plan.is_chunked, operands, integers);
-    };
-    return plan.chunks_per_lane == 1
-               ? launch(weights_backward_kernel<MappingOf, Scalar, 1>)
-               : launch(
-                     weights_backward_kernel<MappingOf, Scalar, most_held_chunks(sizeof(Scalar))>);
-  }
-  if (plan.regime == BackwardRegime::kListed) {
-    return plan.is_block_per_row
-               ? detail::launch(listed_backward_kernel<MappingOf, Scalar, WholeBlock>, blocks,
-                                kThreadsPerBlock, stream, geometry, operands, slope, integers)
-               : detail::launch(listed_backward_kernel<MappingOf, Scalar, WarpOfBlock>, blocks,
-                                detail::kThreadsOfWarps, stream, geometry, operands, slope,
-                                integers);
+  if constexpr (!kHasOnlyPasses<Mapping>) {
+    if (plan.regime == BackwardRegime::kLanes) {
+      return detail::launch_lanes<MappingOf>(geometry, operands, plan, integers, stream);
+    }
+    if (plan.regime == BackwardRegime::kListed) {
+      return detail::launch_listed<MappingOf>(geometry, operands, plan, slope, integers, stream);
+    }
   }
   return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
-    return detail::launch(weights_backward_passes_kernel<MappingOf, Scalar, Rows>, blocks, block,
-                          stream, geometry, operands, slope, integers);
+    return detail::launch(weights_backward_passes_kernel<MappingOf, Scalar, Rows>,
+                          static_cast<unsigned>(plan.blocks), block, stream, geometry, operands,
+                          slope, integers);
   });
 }
 
@@ -107,16 +123,22 @@ cudaError_t launch_support_backward(RowGeometry<3> const& geometry, Scalar* grad
                                     Scalar const* grad_weights, int32_t const* support,
                                     int64_t capacity, BackwardPlan const& plan,
                                     cudaStream_t stream) {
-  typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
-  SupportOperands<Scalar> const operands = {grad_logits, grad_weights, support};
-  if (plan.regime == BackwardRegime::kStages) {
-    return detail::launch_stages<MappingOf>(geometry, operands, capacity, plan, integers, stream);
+  // A slope that varies on the support depends on weights, which the support does not tell.
+  if constexpr (!MappingOf<widened_t<Scalar>>::Slope::kIsConstant) {
+    return cudaErrorInvalidValue;
+  } else {
+    typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(
+        geometry.full_length);
+    SupportOperands<Scalar> const operands = {grad_logits, grad_weights, support};
+    if (plan.regime == BackwardRegime::kStages) {
+      return detail::launch_stages<MappingOf>(geometry, operands, capacity, plan, integers, stream);
+    }
+    return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
+      return detail::launch(support_backward_passes_kernel<MappingOf, Scalar, Rows>,
+                            static_cast<unsigned>(plan.blocks), block, stream, geometry, operands,
+                            capacity, integers);
+    });
   }
-  return detail::with_rows(plan, [&]<class Rows>(dim3 block) {
-    return detail::launch(support_backward_passes_kernel<MappingOf, Scalar, Rows>,
-                          static_cast<unsigned>(plan.blocks), block, stream, geometry, operands,
-                          capacity, integers);
-  });
 }
 
 }  // namespace zeta::rowwise::cuda

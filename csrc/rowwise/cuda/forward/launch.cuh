@@ -22,6 +22,7 @@
 #include "rowwise/cuda/forward/segments_of_blocks.cuh"
 #include "rowwise/cuda/forward/segments_workspace.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
+#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/tuning.h"
 
 // Launches the kernels of a plan.
@@ -238,6 +239,31 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
   return launch(columns_kernel<MappingOf, Scalar, false>);
 }
 
+// Launches the kernels of a regime other than passes.
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_by_regime(RowGeometry<3> const& geometry,
+                             ForwardOperands<Scalar> const& operands, Plan const& plan,
+                             void* workspace, Fixed const& fixed, cudaStream_t stream) {
+  if constexpr (!std::is_same_v<Scalar, double>) {
+    if (plan.regime == Regime::kFew) {
+      return launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
+    }
+    if (plan.regime == Regime::kMany) {
+      return launch_many<MappingOf>(geometry, operands, plan, fixed, stream);
+    }
+  }
+  switch (plan.regime) {
+    case Regime::kHeld:
+      return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kSegments:
+      return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
+    case Regime::kColumns:
+      return launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
+    default:
+      return cudaErrorInvalidValue;
+  }
+}
+
 }  // namespace detail
 
 // Returns the bytes of device memory that a launch by this plan needs as workspace.
@@ -248,31 +274,20 @@ int64_t workspace_bytes(RowGeometry<3> const& geometry, int64_t k, Plan const& p
 }
 
 template <template <class> class MappingOf, class Scalar>
-cudaError_t launch_forward(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
-                           Plan const& plan, void* workspace, cudaStream_t stream) {
-  typename MappingOf<widened_t<Scalar>>::Fixed const fixed(geometry.full_length);
-  switch (plan.regime) {
-    case Regime::kFew:
-      if constexpr (std::is_same_v<Scalar, double>)
-        return cudaErrorInvalidValue;
-      else
-        return detail::launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kMany:
-      if constexpr (std::is_same_v<Scalar, double>)
-        return cudaErrorInvalidValue;
-      else
-        return detail::launch_many<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kHeld:
-      return detail::launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kSegments:
-      return detail::launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
-    case Regime::kColumns:
-      return detail::launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
-    default:
-      return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
-                            detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream,
-                            geometry, operands, fixed);
+cudaError_t launch_forward(double alpha, RowGeometry<3> const& geometry,
+                           ForwardOperands<Scalar> const& operands, Plan const& plan,
+                           void* workspace, cudaStream_t stream) {
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  auto const fixed = Mapping::fixed(geometry.full_length, alpha);
+  if constexpr (!kHasOnlyPasses<Mapping>) {
+    if (plan.regime != Regime::kPasses) {
+      return detail::launch_by_regime<MappingOf>(geometry, operands, plan, workspace, fixed,
+                                                 stream);
+    }
   }
+  return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
+                        detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream, geometry,
+                        operands, fixed);
 }
 
 }  // namespace zeta::rowwise::cuda

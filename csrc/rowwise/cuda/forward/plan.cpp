@@ -56,6 +56,7 @@ FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 }  // namespace
 
 bool is_possible(Regime regime, Shape const& shape, Device const& device) {
+  if (shape.has_only_passes) return regime == Regime::kPasses;
   switch (regime) {
     case Regime::kFew:
       return is_possible_for_few(shape, device);

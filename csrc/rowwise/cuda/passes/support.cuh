@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "mappings/root_search.h"
 #include "rowwise/cuda/passes/select.cuh"
+#include "rowwise/cuda/passes/threshold_by_search.cuh"
 #include "rowwise/float16.h"
 #include "rowwise/ordered_key.h"
 
@@ -207,8 +209,12 @@ class Weights {
     if (logit < mapping_.lower_bound() || !selection_.includes(column, entry))
       return narrow<Scalar>(0);
     auto const term = mapping_.term(logit);
-    return narrow<Scalar>(mapping_.is_above(term, threshold_) ? mapping_.weight(term, threshold_)
-                                                              : 0);
+    if constexpr (mappings::kHasSearch<Mapping>) {
+      return narrow<Scalar>(mapping_.weights(term, threshold_));
+    } else {
+      return narrow<Scalar>(mapping_.is_above(term, threshold_) ? mapping_.weight(term, threshold_)
+                                                                : 0);
+    }
   }
 
  private:
@@ -225,11 +231,15 @@ __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping con
                                                  int64_t length) {
   auto const selection = select_candidates(group, mapping, entries, largest, k, length);
   detail::Selected<Scalar, Entries> const selected = {entries, selection};
-  auto start = mapping.lowest_threshold();
-  if constexpr (HasMany) {
-    start = estimate_threshold<Mapping, Scalar>(group, mapping, selected, length);
+  if constexpr (mappings::kHasSearch<Mapping>) {
+    return {mapping, search_threshold<Mapping, Scalar>(group, mapping, selected), selection};
+  } else {
+    auto start = mapping.lowest_threshold();
+    if constexpr (HasMany) {
+      start = estimate_threshold<Mapping, Scalar>(group, mapping, selected, length);
+    }
+    return {mapping, find_threshold<Mapping, Scalar>(group, mapping, selected, start), selection};
   }
-  return {mapping, find_threshold<Mapping, Scalar>(group, mapping, selected, start), selection};
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -1,7 +1,7 @@
-#include "rowwise/cuda/sparse_softmax.cuh"
+#include "rowwise/cuda/entmax.cuh"
 
 namespace zeta::rowwise::cuda {
 
-ZETA_INSTANTIATE(Float16);
+ZETA_INSTANTIATE(BFloat16);
 
 }  // namespace zeta::rowwise::cuda

@@ -1,7 +1,7 @@
-#include "rowwise/cuda/sparse_softmax.cuh"
+#include "rowwise/cuda/entmax.cuh"
 
 namespace zeta::rowwise::cuda {
 
-ZETA_INSTANTIATE(BFloat16);
+ZETA_INSTANTIATE(float);
 
 }  // namespace zeta::rowwise::cuda

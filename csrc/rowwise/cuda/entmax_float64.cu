@@ -1,7 +1,7 @@
-#include "rowwise/cuda/sparse_softmax.cuh"
+#include "rowwise/cuda/entmax.cuh"
 
 namespace zeta::rowwise::cuda {
 
-ZETA_INSTANTIATE(float);
+ZETA_INSTANTIATE(double);
 
 }  // namespace zeta::rowwise::cuda

@@ -1,0 +1,249 @@
+#include <cuda_runtime.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "cuda_gradients.h"
+#include "cuda_rows.h"
+#include "mappings/family.h"
+#include "rowwise/cpu/entmax.h"
+#include "rowwise/cuda/backward/launch.cuh"
+#include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/forward/launch.cuh"
+#include "rowwise/cuda/forward/plan.h"
+#include "rowwise/cuda/only_passes.h"
+#include "rowwise/cuda/shape.h"
+
+// The members of the family that have CUDA kernels by passes alone, run on the CPU.
+namespace zeta::rowwise {
+namespace {
+
+using cuda::Regime;
+using namespace cuda_rows;
+
+constexpr cuda::Device kDevice = {4, 100 << 10};
+constexpr double kAlphas[] = {1, 1.25, 1.5, 1.9};
+
+// Calls visit.operator()<MappingOf>() as mappings::with_mapping() does, but for no other member.
+template <class Visit>
+cudaError_t with_mapping_of_passes(double alpha, Visit const& visit) {
+  return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
+    if constexpr (cuda::kHasOnlyPasses<MappingOf<float>>) {
+      return visit.template operator()<MappingOf>();
+    } else {
+      return cudaErrorInvalidValue;
+    }
+  });
+}
+
+std::string text_of(double alpha, Case const& one) {
+  return "alpha " + std::to_string(alpha) + ", " + one.text();
+}
+
+Layout logits_layout_of(Case const& one) {
+  return one.seed % 4 == 0 ? contiguous(one.length) : with_gaps(one.length);
+}
+Layout weights_layout_of(Case const& one) {
+  return one.seed % 3 == 0 ? side_by_side(one.rows) : logits_layout_of(one);
+}
+
+// Rows of one warp, a few lanes to each, which go through the search together.
+template <template <class> class MappingOf, class Scalar>
+__global__ void few_lanes_kernel(RowGeometry<3> const geometry,
+                                 cuda::ForwardOperands<Scalar> operands,
+                                 typename MappingOf<widened_t<Scalar>>::Fixed fixed) {
+  cuda::Lanes const lanes(8);
+  for (int64_t first = 0; first < geometry.rows; first += lanes.groups()) {
+    auto const row = operands.row(geometry, first + lanes.group());
+    cuda::forward_by_passes<MappingOf<widened_t<Scalar>>>(
+        lanes, fixed, row.strided_logits(), row.strided_weights(), row.support, operands.k);
+  }
+}
+
+enum class Groups { kAsPlanned, kFewLanes };
+
+template <template <class> class MappingOf, class Scalar>
+cudaError_t launch_forward(Groups groups, double alpha, RowGeometry<3> const& geometry,
+                           cuda::ForwardOperands<Scalar> const& operands, cuda::Plan const& plan,
+                           simt::Stream const* stream) {
+  if (groups == Groups::kAsPlanned) {
+    return cuda::launch_forward<MappingOf>(alpha, geometry, operands, plan, /*workspace=*/nullptr,
+                                           stream);
+  }
+  auto const fixed = MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha);
+  return cuda::detail::launch(few_lanes_kernel<MappingOf, Scalar>, 1, cuda::kWarpThreads, stream,
+                              geometry, operands, fixed);
+}
+
+// `full_length` is that of the rows that these are some entries of.
+template <class Scalar>
+void check_forward(double alpha, Case const& one, int64_t full_length,
+                   Groups groups = Groups::kAsPlanned) {
+  Operand<Scalar> logits(one.rows, one.length, logits_layout_of(one));
+  Random random(one.seed);
+  fill_logits(logits, one, random);
+  Operand<Scalar> weights(one.rows, one.length, weights_layout_of(one));
+  Operand<Scalar> expected(one.rows, one.length, weights_layout_of(one));
+  int64_t const capacity = std::min(one.k, one.length);
+  Supports support(one.rows, capacity);
+  Supports expected_support(one.rows, capacity);
+  auto geometry = geometry_of(one.rows, one.length, weights, logits, support);
+  geometry.full_length = full_length;
+  auto shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
+  shape.has_only_passes = cuda::has_only_passes(alpha);
+  auto const plan = cuda::plan_for(shape, kDevice);
+  ASSERT_EQ(plan.regime, Regime::kPasses);
+  ASSERT_EQ(cuda::workspace_bytes<Scalar>(geometry, one.k, plan), 0);
+
+  bool const wants_support = one.seed % 2 == 0;
+  cuda::ForwardOperands<Scalar> const operands = {
+      weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
+  simt::Stream const stream = one.stream();
+  auto const error = with_mapping_of_passes(alpha, [&]<template <class> class MappingOf>() {
+    return launch_forward<MappingOf>(groups, alpha, geometry, operands, plan, &stream);
+  });
+  ASSERT_EQ(error, cudaSuccess);
+  cpu::entmax_with_support(alpha, geometry, expected.data(), logits.data(),
+                           expected_support.memory.data(), one.k, 0, one.rows);
+  ASSERT_EQ(first_difference(weights, expected), -1) << text_of(alpha, one);
+  for (size_t i = 0; wants_support && i < support.memory.size(); ++i) {
+    ASSERT_EQ(support.memory[i], expected_support.memory[i])
+        << text_of(alpha, one) << ", place " << i;
+  }
+}
+
+template <class Scalar>
+void check_backward(BackwardRegime regime, BackwardCase const& one) {
+  Given<Scalar> given(one);
+  Expected<Scalar> const expected(one, given);
+  Operand<Scalar> result(one.rows, one.length, one.layout(one.result));
+  auto geometry = geometry_of(one.rows, one.length, result, given.grads, given.weights);
+  if (one.full_length > 0) geometry.full_length = one.full_length;
+  auto shape = cuda::shape_of<3, Scalar>(geometry,
+                                         {result.data(), given.grads.data(), given.weights.data()});
+  shape.has_only_passes = cuda::has_only_passes(one.alpha);
+  ASSERT_TRUE(cuda::is_possible_from_weights(regime, shape));
+  auto const plan = cuda::backward_plan_for(regime, shape, kDevice);
+  simt::Stream const stream = one.stream();
+  auto const error = with_mapping_of_passes(one.alpha, [&]<template <class> class MappingOf>() {
+    return cuda::launch_backward<MappingOf>(
+        one.alpha, geometry, result.data(), static_cast<Scalar const*>(given.grads.data()),
+        static_cast<Scalar const*>(given.weights.data()), plan, &stream);
+  });
+  ASSERT_EQ(error, cudaSuccess);
+  ASSERT_EQ(first_difference<Scalar>(result, expected), -1)
+      << name_of(regime) << ", " << one.text();
+}
+
+template <class Scalar>
+class CudaEntmax : public testing::Test {};
+using Scalars = testing::Types<float, double, Float16, BFloat16>;
+TYPED_TEST_SUITE(CudaEntmax, Scalars);
+
+TYPED_TEST(CudaEntmax, ForwardEqualsTheCpu) {
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 2, 7, 9, 33, 64, 65, 300, 1500}) {
+      for (int64_t const k : std::set<int64_t>{1, 3, 33, length / 2 + 1, length, length + 1}) {
+        check_forward<TypeParam>(alpha, {Regime::kPasses, 5, length, k, ++seed}, length);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+// NaN and infinities among them.
+TYPED_TEST(CudaEntmax, ForwardOfEachKindOfRowEqualsTheCpu) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  for (double const alpha : kAlphas) {
+    for (int64_t const k : {2, 20, 100}) {
+      for (auto const groups : {Groups::kAsPlanned, Groups::kFewLanes}) {
+        check_forward<TypeParam>(alpha, {Regime::kPasses, kFamilies, 100, k, 4}, 100, groups);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfLongRowsEqualsTheCpu) {
+  constexpr auto kFamilies = static_cast<uint64_t>(Logits::kCount);
+  for (double const alpha : kAlphas) {
+    for (uint64_t family = 0; family < kFamilies; ++family) {
+      int64_t const k = family % 2 == 0 ? 300 : 20000;
+      check_forward<TypeParam>(alpha, {Regime::kPasses, 1, 20000, k, family}, 20000);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardGivesTheSameOnEverySchedule) {
+  for (double const alpha : kAlphas) {
+    for (uint64_t seed = 0; seed < 8; ++seed) {
+      int64_t const k = seed % 3 == 0 ? 80 : 3;
+      check_forward<TypeParam>(alpha, {Regime::kPasses, 5, 104, k, seed}, 104);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardSumsAsInTheRowThatTheEntriesAreOf) {
+  for (double const alpha : kAlphas) {
+    for (int64_t const k : {3, 100}) {
+      check_forward<TypeParam>(alpha, {Regime::kPasses, 5, 104, k, 2}, int64_t{1} << 40);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, BackwardEqualsTheCpu) {
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 4, 33, 300, 1500}) {
+      for (int64_t const k : std::set<int64_t>{1, 33, length}) {
+        BackwardCase one = {.rows = 5, .length = length, .k = k, .seed = ++seed, .alpha = alpha};
+        one.result = seed % 3 == 0 ? Lie::kDense : Lie::kWithGaps;
+        one.grads = seed % 2 == 0 ? Lie::kLoose : Lie::kApart;
+        one.source = seed % 4 == 0 ? Lie::kWithGaps : Lie::kDense;
+        check_backward<TypeParam>(BackwardRegime::kPasses, one);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, BackwardOfRowsSideBySideEqualsTheCpu) {
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 33, 100}) {
+      BackwardCase one = {
+          .rows = 35, .length = length, .k = 1 + length / 2, .seed = ++seed, .alpha = alpha};
+      one.result = one.source = Lie::kSideBySide;
+      one.grads = seed % 2 == 0 ? Lie::kSideBySide : Lie::kDense;
+      check_backward<TypeParam>(BackwardRegime::kColumns, one);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, BackwardSumsAsInTheRowThatTheEntriesAreOf) {
+  for (double const alpha : kAlphas) {
+    BackwardCase one = {.rows = 7, .length = 100, .k = 40, .seed = 1, .alpha = alpha};
+    one.full_length = int64_t{1} << 40;
+    check_backward<TypeParam>(BackwardRegime::kPasses, one);
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(CudaEntmax, BackwardFromTheSupportIsRefused) {
+  auto const error = with_mapping_of_passes(1.5, []<template <class> class MappingOf>() {
+    return cuda::launch_support_backward<MappingOf, TypeParam>({}, nullptr, nullptr, nullptr, 1, {},
+                                                               nullptr);
+  });
+  EXPECT_EQ(error, cudaErrorInvalidValue);
+}
+
+}  // namespace
+}  // namespace zeta::rowwise
