@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from operator_table import ENTMAX15, SPARSE_SOFTMAX
 
 MEMORY = Path("/proc/meminfo")
 
@@ -21,6 +22,13 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+# Of the two ways to find a threshold.
+OPERATORS = pytest.mark.parametrize(
+    "operator", [SPARSE_SOFTMAX, ENTMAX15], ids=lambda operator: operator.label
+)
+
+
+@OPERATORS
 def test_more_rows_than_32_bits_count(operator):
     row = torch.randn(1030, dtype=torch.bfloat16)
     z = row.expand(2**21 + 3, 1030)
@@ -30,10 +38,12 @@ def test_more_rows_than_32_bits_count(operator):
     assert all((part == expected).all() for part in weights.split(2**17))
 
 
+@OPERATORS
 def test_a_row_longer_than_32_bits_count(operator):
     z = torch.zeros(2**31 + 11, dtype=torch.bfloat16)
     z[7], z[-1] = 2.5, 3.0
-    weights = operator.function(z)
-    assert weights[7] == 0.25 and weights[-1] == 0.75
+    weights = operator.function(z, 2)
+    two = operator.function(torch.tensor([2.5, 3.0], dtype=torch.bfloat16))
+    assert weights[7] == two[0] and weights[-1] == two[1]
     weights[7] = weights[-1] = 0
     assert not any(part.any() for part in weights.split(2**28))
