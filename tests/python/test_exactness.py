@@ -8,7 +8,8 @@ import torch
 
 from tools import exactness
 
-SHORT = [case for case in exactness.CASES if case.length <= 1024]
+# Rows of 40 digits take long.
+SHORT = [case for case in exactness.CASES if case.length <= (1024 if case.alpha == 2 else 24)]
 
 
 @pytest.fixture(scope="module")
