@@ -62,6 +62,26 @@ class DeviceKernels {
     return out;
   }
 
+  static at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                      std::optional<c10::SymInt> k, int64_t dim,
+                                      std::optional<at::ScalarType> dtype) {
+    constexpr auto* name = members::Entmax::kName;
+    Call const call = members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas(name, z, alpha, call);
+    c10::DeviceGuard const guard(z.device());
+    at::Tensor weights = fresh_like(z, arguments.dtype);
+    if (weights.numel() == 0) return weights;
+    at::Tensor const logits = converted(z, arguments.dtype);
+    at::Tensor const alphas = alpha.to(at::kDouble).expand(z.sizes());
+    auto const geometry = row_geometry<3>({weights, logits, alphas}, arguments.dim);
+    dispatch(arguments.dtype, [&]<class Scalar>() {
+      Launches::forward_of_alphas(name, geometry, mutable_data_of<Scalar>(weights),
+                                  data_of<Scalar>(logits), alphas.const_data_ptr<double>(),
+                                  known(call.k));
+    });
+    return weights;
+  }
+
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());

@@ -35,6 +35,14 @@ at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt
   return handle.call(candidates, alpha, std::move(k), dim, std::move(length));
 }
 
+at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                             std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::ScalarType> dtype) {
+  static auto const handle =
+      find_operator<decltype(forward_of_alphas)>(members::Entmax::kName, "tensor_alpha");
+  return handle.call(z, alpha, std::move(k), dim, dtype);
+}
+
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
   static auto const handle = find_operator<decltype(largest)>(kLargestName);
   return handle.call(z, std::move(k), dim);

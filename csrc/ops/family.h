@@ -44,6 +44,12 @@ constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
 at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
                          c10::SymInt length);
 
+// Entmax with an alpha of its own for each row, see check_alphas() in ops/row_arguments.h.
+inline constexpr char const* kOfAlphasName = "entmax.tensor_alpha";
+at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                             std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::ScalarType> dtype);
+
 // The indices of the k largest entries of each row, in increasing order.
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim);
 

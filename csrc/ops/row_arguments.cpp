@@ -12,6 +12,9 @@
 namespace zeta::ops {
 namespace {
 
+// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32.
+constexpr double kLeastAlphaAbove1 = 1.01;
+
 // Replaces a symbol of a trace by the number that it stands for, if that is known. For errors.
 c10::SymInt shown(c10::SymInt const& number) {
   bool const is_known = number.is_symbolic() && number.toSymNode()->has_hint();
@@ -30,17 +33,6 @@ at::ScalarType check_dtype(char const* name, at::Tensor const& z,
   TORCH_CHECK(is_supported(z.scalar_type()), name, ": expected z to have dtype ", kExpected,
               ", or dtype= to name one of these, but got ", z.scalar_type());
   return z.scalar_type();
-}
-
-// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32.
-constexpr double kLeastAlphaAbove1 = 1.01;
-
-void check_alpha(char const* name, double alpha) {
-  TORCH_CHECK(1 <= alpha && alpha <= 2, name, ": expected alpha to be between 1 and 2, but got ",
-              alpha);
-  TORCH_CHECK(alpha == 1 || alpha >= kLeastAlphaAbove1, name,
-              ": expected alpha to be 1, or at least ", kLeastAlphaAbove1, ", but got ", alpha,
-              "; alpha=1 is topk_softmax");
 }
 
 void check_k(char const* name, c10::SymInt const& k) {
@@ -76,6 +68,11 @@ void check_input_dtype(char const* name, at::ScalarType input_dtype) {
 
 }  // namespace
 
+void check_alpha(char const* name, double alpha) {
+  TORCH_CHECK(alpha == 1 || (kLeastAlphaAbove1 <= alpha && alpha <= 2), name,
+              ": expected alpha to be 1 or from ", kLeastAlphaAbove1, " to 2, but got ", alpha);
+}
+
 bool is_supported(at::ScalarType dtype) {
   return dtype == at::kFloat || dtype == at::kDouble || dtype == at::kHalf ||
          dtype == at::kBFloat16;
@@ -94,6 +91,29 @@ RowArguments check_forward(char const* name, at::Tensor const& z, Call const& ca
   check_alpha(name, call.alpha);
   check_k(name, call.k);
   return {check_dim(name, z.dim(), call.dim), check_dtype(name, z, call.dtype)};
+}
+
+RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor const& alpha,
+                             Call const& call) {
+  auto const arguments = check_forward(name, z, call);
+  TORCH_CHECK(is_supported(alpha.scalar_type()), name,
+              ": expected alpha to have dtype float32, float64, float16 or bfloat16, but got ",
+              alpha.scalar_type());
+  TORCH_CHECK(alpha.device() == z.device(), name, ": expected alpha to be on device ", z.device(),
+              ", but got ", alpha.device());
+  auto const check_shape = [&](c10::SymBool const& is_right) {
+    TORCH_SYM_CHECK(is_right, name, ": expected alpha to have size 1 along dim ", arguments.dim,
+                    " and be broadcast to z of size ", z.sym_sizes(), ", but got size ",
+                    alpha.sym_sizes());
+  };
+  check_shape(c10::SymInt(alpha.dim()).sym_le(z.dim()));
+  for (int64_t i = 0; i < alpha.dim(); ++i) {
+    int64_t const dim = z.dim() - alpha.dim() + i;
+    auto const is_one = alpha.sym_size(i).sym_eq(1);
+    check_shape(dim == arguments.dim ? is_one
+                                     : is_one.sym_or(alpha.sym_size(i).sym_eq(z.sym_size(dim))));
+  }
+  return arguments;
 }
 
 RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const& call,

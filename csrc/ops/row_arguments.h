@@ -30,6 +30,13 @@ RowArguments check_forward(char const* name, at::Tensor const& z, Call const& ca
 RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const& call,
                                at::Tensor const& out);
 
+void check_alpha(char const* name, double alpha);
+
+// Checks the same as check_forward, where each row has an alpha: the tensor has size 1 along `dim`
+// and is broadcast to z. Its numbers are not checked.
+RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor const& alpha,
+                             Call const& call);
+
 // Returns the dim, not negative.
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,
                        double alpha, int64_t dim, at::ScalarType input_dtype,

@@ -23,6 +23,14 @@ void define_members(torch::Library& library) {
   });
 }
 
+// Not for each member: the others have one alpha.
+void define_of_alphas(torch::Library& library) {
+  library.def(
+      "entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
+      "ScalarType? dtype=None) -> Tensor",
+      kTags);
+}
+
 void define_internal_operators(torch::Library& library) {
   // With `length`, grad_output and output hold some entries of rows of that length, among them
   // those of the support, and the result has the bits of the full rows'.
@@ -54,6 +62,7 @@ void define_internal_operators(torch::Library& library) {
 
 ZETA_LIBRARY_FRAGMENT(library) {
   define_members(library);
+  define_of_alphas(library);
   define_internal_operators(library);
 }
 

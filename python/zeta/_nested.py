@@ -17,6 +17,7 @@ from torch.nested._internal.nested_tensor import NestedTensor
 from zeta._operators import (
     BACKWARD,
     MEMBERS,
+    OF_ALPHAS,
     SUPPORT_BACKWARD,
     WITH_SUPPORT,
     arguments_of,
@@ -26,7 +27,7 @@ from zeta._operators import (
 # Rows are padded with entries that change neither the weights nor the gradients of the others.
 PADDING = {member.default: -math.inf for member in MEMBERS} | {BACKWARD: 0.0}
 OPERATORS = (*PADDING, WITH_SUPPORT, SUPPORT_BACKWARD)
-COMPACT = tuple(member.compact for member in MEMBERS)
+WITHOUT_RULE = (*(member.compact for member in MEMBERS), OF_ALPHAS)
 
 
 def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
@@ -116,7 +117,7 @@ def _refuse_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) 
 
 for _operator in OPERATORS:
     torch.library.register_torch_dispatch(_operator, NestedTensor, _dispatch_nested)
-for _operator in COMPACT:
+for _operator in WITHOUT_RULE:
     torch.library.register_torch_dispatch(_operator, NestedTensor, _refuse_nested)
-for _operator in (*OPERATORS, *COMPACT):
+for _operator in (*OPERATORS, *WITHOUT_RULE):
     torch.library.register_torch_dispatch(_operator, MaskedTensor, _refuse_masked)

@@ -7,6 +7,9 @@ import torch
 MEMBERS = (torch.ops.zeta.sparse_softmax, torch.ops.zeta.topk_softmax, torch.ops.zeta.entmax)
 """The public operators of the family."""
 
+OF_ALPHAS = torch.ops.zeta.entmax.tensor_alpha
+"""Entmax with an alpha for each row."""
+
 BACKWARD = torch.ops.zeta._entmax_backward.default
 WITH_SUPPORT = torch.ops.zeta._entmax_with_support.default
 SUPPORT_BACKWARD = torch.ops.zeta._entmax_support_backward.default

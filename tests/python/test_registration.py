@@ -18,6 +18,10 @@ SCHEMAS = {
         ".compact": ") -> (Tensor values, Tensor indices)",
     }.items()
 } | {
+    "entmax.tensor_alpha": (
+        "zeta::entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
+        "ScalarType? dtype=None) -> Tensor"
+    ),
     "_entmax_backward": (
         "zeta::_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
         "ScalarType input_dtype, *, SymInt? length=None) -> Tensor"

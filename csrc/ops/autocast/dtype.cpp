@@ -1,5 +1,6 @@
 #include <ATen/autocast_mode.h>
 
+#include "ops/family.h"
 #include "ops/member_operator.h"
 #include "ops/registration.h"
 
@@ -18,6 +19,9 @@ ZETA_LIBRARY_IMPL(AutocastCUDA, library) {
     library.impl(compact_name<Member>().c_str(),
                  &InFloat32<typename Calls::CompactSignature, &Calls::compact>::type::call);
   });
+  library.impl(
+      family::kOfAlphasName,
+      &InFloat32<decltype(family::forward_of_alphas), &family::forward_of_alphas>::type::call);
 }
 
 }  // namespace zeta::ops

@@ -6,6 +6,7 @@
 #include <tuple>
 #include <utility>
 
+#include "ops/autograd/alphas.h"
 #include "ops/autograd/gradient_node.h"
 #include "ops/autograd/slopes.h"
 #include "ops/autograd/tangent.h"
@@ -118,6 +119,18 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const
     output = member.forward(z, call);
   }
   set_derivatives<SavedOutput>(output, output, z, alpha, dim);
+  return output;
+}
+
+at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                             std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::ScalarType> dtype) {
+  at::Tensor output;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    output = family::forward_of_alphas(z, alpha, std::move(k), dim, dtype);
+  }
+  set_derivatives_of_alphas(output, z, alpha, dim);
   return output;
 }
 
@@ -246,6 +259,7 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
     library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&forward_out>);
     library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
   });
+  library.impl(family::kOfAlphasName, &forward_of_alphas);
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);

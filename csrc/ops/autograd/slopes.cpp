@@ -6,16 +6,13 @@
 
 namespace zeta::ops {
 
-// Below the slopes' sum of every row with a weight. A row whose weights all round to 0 has none.
-constexpr double kLeastSum = 1e-30;
-
 VaryingSlopes::VaryingSlopes(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
                              int64_t dim)
     : dim_(dim), is_in_support_(output != 0) {  // as is all of a row that is NaN
   at::Tensor const weights =
       at::where(is_in_support_, output.to(at::toOpMathType(output.scalar_type())), 1);
   slopes_ = computed(weights.pow(2 - alpha));
-  sum_of_slopes_ = sum(slopes_).clamp_min(kLeastSum);
+  sum_of_slopes_ = sum(slopes_).clamp_min(kLeastSumOfSlopes);
   curvature_ = computed((2 - alpha) * weights.pow(1 - alpha) * less_mean(computed(grad_output)));
 }
 

@@ -6,6 +6,9 @@
 
 namespace zeta::ops {
 
+// Below the sum of slopes of every row with a weight. A row whose weights all round to 0 has none.
+inline constexpr double kLeastSumOfSlopes = 1e-30;
+
 // The derivative of family::backward() with respect to the weights p that it reads. With
 // b = alpha - 1, slopes s = p^(1 - b) on the support, and means <.> weighted by them, it maps g to
 //

@@ -60,6 +60,28 @@ struct CpuLaunches {
     });
   }
 
+  // Rows that follow each other and have one alpha are taken together.
+  template <class Scalar>
+  static void forward_of_alphas(char const* name, RowGeometry<3> const& geometry, Scalar* weights,
+                                Scalar const* logits, double const* alphas, int64_t k) {
+    auto const alpha_of = [&](int64_t row) {
+      int64_t offsets[3];
+      geometry.offsets(row, offsets);
+      return alphas[offsets[2]];
+    };
+    auto const rows = rowwise::with_operands<2>(geometry);
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      while (first < last) {
+        double const alpha = alpha_of(first);
+        check_alpha(name, alpha);
+        int64_t end = first + 1;
+        while (end < last && alpha_of(end) == alpha) ++end;
+        engine::entmax(alpha, rows, weights, logits, k, first, end);
+        first = end;
+      }
+    });
+  }
+
   template <class Scalar>
   static void compact(char const* name, double alpha, RowGeometry<3> const& geometry,
                       Scalar* values, Scalar const* logits, int64_t* indices, int64_t k) {

@@ -75,6 +75,13 @@ struct CudaLaunches {
                                               capacity, plan, c10::cuda::getCurrentCUDAStream()));
   }
 
+  template <class Scalar>
+  static void forward_of_alphas(char const* name, RowGeometry<3> const&, Scalar*, Scalar const*,
+                                double const*, int64_t) {
+    TORCH_CHECK_NOT_IMPLEMENTED(false, name, ": expected alpha to be a number on CUDA, but got a ",
+                                "tensor");
+  }
+
   // Autograd saves the output alone where slopes vary on CUDA, so only direct calls come here.
   template <class Scalar>
   static void support_backward(char const* name, double alpha, RowGeometry<4> const&, Scalar*,

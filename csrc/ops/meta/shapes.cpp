@@ -24,6 +24,15 @@ struct Shapes {
     return out;
   }
 
+  static at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                      std::optional<c10::SymInt> k, int64_t dim,
+                                      std::optional<at::ScalarType> dtype) {
+    auto const arguments =
+        check_of_alphas(members::Entmax::kName, z, alpha,
+                        members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype));
+    return at::empty_like(z, z.options().dtype(arguments.dtype));
+  }
+
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const [dim, dtype] = check_forward(member.name, z, call);
     return {empty_largest(z, call.k, dim, dtype), empty_largest(z, call.k, dim, at::kLong)};

@@ -4,6 +4,7 @@
 
 #include <string_view>
 
+#include "ops/family.h"
 #include "ops/member_operator.h"
 #include "ops/registration.h"
 
@@ -24,6 +25,7 @@ void register_refusal(torch::Library& library) {
     library.impl(compact_name<Member>().c_str(),
                  torch::CppFunction::makeFromBoxedFunction<&refuse>());
   });
+  library.impl(family::kOfAlphasName, torch::CppFunction::makeFromBoxedFunction<&refuse>());
 }
 
 }  // namespace

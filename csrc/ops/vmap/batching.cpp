@@ -72,6 +72,32 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call)
   return level.wrapped(output.view_as(value), *batch_dim);
 }
 
+at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                             std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::ScalarType> dtype) {
+  Level const level({z, alpha});
+  auto [value, batch_dim] = level.unwrapped(z);
+  auto [alphas, alphas_dim] = level.unwrapped(alpha);
+  if (batch_dim.has_value()) {
+    value = value.movedim(*batch_dim, 0);
+  } else if (alphas_dim.has_value()) {
+    auto sizes = value.sym_sizes().vec();
+    sizes.insert(sizes.begin(), alphas.sym_size(*alphas_dim));
+    value = value.unsqueeze(0).expand_symint(sizes);
+  } else {
+    return family::forward_of_alphas(value, alphas, std::move(k), dim, dtype);
+  }
+  Samples const samples(members::Entmax::kName, value, 0, dim);
+  if (alphas_dim.has_value()) {
+    // Of each sample's alphas the last dimension is at the last of its rows.
+    alphas = alphas.movedim(*alphas_dim, 0);
+    while (alphas.dim() < samples.rows.dim()) alphas = alphas.unsqueeze(1);
+  }
+  at::Tensor const output =
+      family::forward_of_alphas(samples.rows, alphas, std::move(k), samples.row_dim, dtype);
+  return level.wrapped(output.view_as(value), 0);
+}
+
 Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
   Level const level(z);
   auto const [value, batch_dim] = level.unwrapped(z);
@@ -165,6 +191,7 @@ ZETA_LIBRARY_IMPL(FuncTorchBatched, library) {
     library.impl(Member::kName, &Calls::template kernel<&forward>);
     library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
   });
+  library.impl(family::kOfAlphasName, &forward_of_alphas);
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);

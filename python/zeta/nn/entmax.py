@@ -1,25 +1,57 @@
 """Entmax as modules."""
 
+import torch
 from torch import Tensor, nn
 
 from zeta.ops import entmax
 
+LEAST_LEARNED = 1.01
+"""Of the numbers between which a learned alpha lies. The other is 2."""
+
 
 class Entmax(nn.Module):
-    """See :func:`zeta.ops.entmax`."""
+    """See :func:`zeta.ops.entmax`.
 
-    def __init__(self, alpha: float = 1.5, k: int | None = None, dim: int = -1) -> None:
+    With ``learnable`` the module learns alpha, from the one given on: it is a sigmoid of the
+    parameter ``logit_of_alpha``, scaled to lie between 1.01 and 2.
+    """
+
+    def __init__(
+        self,
+        alpha: float = 1.5,
+        k: int | None = None,
+        dim: int = -1,
+        learnable: bool = False,
+    ) -> None:
         super().__init__()
-        self.alpha = alpha
         self.k = k
         self.dim = dim
+        self.learnable = learnable
+        if learnable:
+            if not LEAST_LEARNED < alpha < 2:
+                raise ValueError(
+                    f"Entmax: expected alpha to be between {LEAST_LEARNED} and 2 to be learned, "
+                    f"but got {alpha}"
+                )
+            share = torch.tensor((alpha - LEAST_LEARNED) / (2 - LEAST_LEARNED))
+            self.logit_of_alpha = nn.Parameter(share.logit())
+        else:
+            self.fixed_alpha = alpha
+
+    @property
+    def alpha(self) -> float | Tensor:
+        """The number, or if it is learned a tensor without dimensions."""
+        if not self.learnable:
+            return self.fixed_alpha
+        return LEAST_LEARNED + (2 - LEAST_LEARNED) * self.logit_of_alpha.sigmoid()
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0."""
         return entmax(z, self.alpha, self.k, self.dim)
 
     def extra_repr(self) -> str:
-        return f"alpha={self.alpha}, k={self.k}, dim={self.dim}"
+        alpha = "learnable" if self.learnable else self.fixed_alpha
+        return f"alpha={alpha}, k={self.k}, dim={self.dim}"
 
 
 class Entmax15(Entmax):

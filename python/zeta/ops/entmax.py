@@ -8,7 +8,7 @@ _operator = torch.ops.zeta.entmax
 
 def entmax(
     z: Tensor,
-    alpha: float = 1.5,
+    alpha: float | Tensor = 1.5,
     k: int | None = None,
     dim: int = -1,
     dtype: torch.dtype | None = None,
@@ -28,7 +28,9 @@ def entmax(
 
     Args:
         z: The logits: any shape, any strides, on any device the library was built for.
-        alpha: 1, or a number from 1.01 to 2.
+        alpha: 1, or a number from 1.01 to 2. A tensor gives each row an alpha of its own: it has
+            size 1 along ``dim`` and is broadcast to ``z``, and a gradient flows to it. There are no
+            kernels for that on CUDA.
         k: The most entries of a row that may be non-zero, at least 1; any number if None.
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
@@ -44,8 +46,12 @@ def entmax(
 
         grad_inᵢ = sᵢ (gᵢ − Σⱼ sⱼ gⱼ / Σⱼ sⱼ)
 
-    and NaN for each row whose weights are NaN. It can be differentiated again, in reverse and
-    forward mode.
+    and NaN for each row whose weights are NaN. That of an ``alpha`` given as a tensor is, with b =
+    α − 1 and q = s / Σ s::
+
+        Σᵢ gᵢ [(pᵢ − qᵢ) / b² − (pᵢ log pᵢ − qᵢ Σⱼ pⱼ log pⱼ) / b]
+
+    and its limit for α = 1. Both can be differentiated again, in reverse and forward mode.
 
     Raises:
         RuntimeError: If ``alpha`` is NaN or outside of the numbers above; otherwise as for
@@ -59,10 +65,16 @@ def entmax(
         >>> zeta.ops.entmax(torch.tensor([2.0, 1.0, 0.0, -1.0]), alpha=1.25, k=2)
         tensor([0.7754, 0.2246, 0.0000, 0.0000])
 
-    Source:
+    Sources:
         Ben Peters, Vlad Niculae and André F. T. Martins, *Sparse sequence-to-sequence models*,
         ACL 2019.
+
+        Gonçalo M. Correia, Vlad Niculae and André F. T. Martins, *Adaptively sparse transformers*,
+        EMNLP 2019: the gradient of alpha.
     """
+    if isinstance(alpha, Tensor):
+        of_alphas: Tensor = _operator.tensor_alpha(z, alpha, k, dim, dtype=dtype)
+        return of_alphas
     # Passing a keyword takes longer than mapping a short row.
     weights: Tensor = (
         _operator(z, alpha, k, dim) if dtype is None else _operator(z, alpha, k, dim, dtype=dtype)

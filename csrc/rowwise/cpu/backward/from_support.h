@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <limits>
-#include <utility>
 
 #include "rowwise/cpu/backward/row_writer.h"
 #include "rowwise/cpu/backward/slope_at.h"
@@ -98,7 +97,8 @@ class SupportBackward {
   void load(Operands const& row) {
     gradient_.clear();
     // These are copies, which no store to the gradient can change.
-    auto const [grad_weights, grad_step] = std::pair(row.grad_weights, grad_step_);
+    Scalar const* const grad_weights = row.grad_weights;
+    int64_t const grad_step = grad_step_;
     for_each_column(row.support, support_step_, capacity_, length_, [&](int64_t column) {
       double slope = 1;
       if constexpr (kReadsWeights) {

@@ -1,0 +1,82 @@
+#include "ops/autograd/alphas.h"
+
+#include <ATen/TensorOperators.h>
+#include <ATen/ops/where.h>
+#include <torch/csrc/autograd/VariableTypeUtils.h>
+
+#include <string>
+
+#include "ops/autograd/gradient_node.h"
+#include "ops/autograd/slopes.h"
+#include "ops/autograd/tangent.h"
+
+namespace zeta::ops {
+
+DerivativesOfAlphas::DerivativesOfAlphas(at::Tensor const& output, at::Tensor const& alpha,
+                                         int64_t dim)
+    : dim_(dim),
+      b_(alpha.to(at::kDouble) - 1),
+      is_in_support_(output != 0),  // as is all of a row that is NaN
+      weights_(at::where(is_in_support_, output.to(at::kDouble), 1)) {
+  slopes_ = on_support(weights_.pow(1 - b_));
+  sum_of_slopes_ = sum(slopes_).clamp_min(kLeastSumOfSlopes);
+}
+
+at::Tensor DerivativesOfAlphas::by_z(at::Tensor const& tensor) const {
+  at::Tensor const numbers = on_support(tensor.to(at::kDouble));
+  return slopes_ * (numbers - sum(slopes_ * numbers) / sum_of_slopes_);
+}
+
+at::Tensor DerivativesOfAlphas::by_alpha() const {
+  at::Tensor const logs = weights_.log();
+  at::Tensor const products = on_support(weights_ * logs);
+  at::Tensor const shares = slopes_ / sum_of_slopes_;
+  at::Tensor const is_softmax = b_ == 0;
+  at::Tensor const b = at::where(is_softmax, 1, b_);
+  at::Tensor const general =
+      (on_support(weights_) - shares) / b.square() - (products - shares * sum(products)) / b;
+  at::Tensor const squares = products * logs;
+  at::Tensor const limit = (on_support(weights_) * sum(squares) - squares) / 2;
+  return at::where(is_softmax, limit, general);
+}
+
+at::Tensor DerivativesOfAlphas::on_support(at::Tensor const& tensor) const {
+  return at::where(is_in_support_, tensor, 0);
+}
+
+// In no unnamed namespace, since graphs of compiled autograd show its name. The inputs are z and
+// alpha; the output and alpha are saved.
+struct AlphasNode {
+  static std::string node_name(double /*alpha*/) { return "EntmaxBackward"; }
+  static void backward(at::Tensor const& grad, at::TensorList saved,
+                       GradientArguments const& arguments, variable_list& results) {
+    at::Tensor const& alpha = saved[1];
+    DerivativesOfAlphas const derivatives(saved[0], alpha, arguments.dim);
+    results[0] = derivatives.by_z(grad).to(arguments.result_dtype);
+    at::Tensor const of_alphas = grad.to(at::kDouble) * derivatives.by_alpha();
+    results[1] = of_alphas.sum_to_size_symint(alpha.sym_sizes()).to(alpha.scalar_type());
+  }
+};
+
+void set_derivatives_of_alphas(at::Tensor const& output, at::Tensor const& z,
+                               at::Tensor const& alpha, int64_t dim) {
+  auto const dtype = output.scalar_type();
+  GradientNodePointer<AlphasNode> node;
+  if (torch::autograd::compute_requires_grad(z, alpha)) {
+    GradientArguments const arguments = {/*alpha=*/0, dim, dtype, z.scalar_type(), std::nullopt};
+    node = set_gradient<AlphasNode>(output, arguments, z, alpha);
+  }
+  if (has_tangent(z) || has_tangent(alpha)) {
+    DerivativesOfAlphas const derivatives(output, alpha._fw_primal(kLevel), dim);
+    at::Tensor tangent;
+    if (has_tangent(z)) tangent = derivatives.by_z(z._fw_grad(kLevel));
+    if (has_tangent(alpha)) {
+      at::Tensor const of_alphas = derivatives.by_alpha() * alpha._fw_grad(kLevel).to(at::kDouble);
+      tangent = tangent.defined() ? tangent + of_alphas : of_alphas;
+    }
+    output._set_fw_grad(tangent.to(dtype), kLevel, /*is_inplace_op=*/false);
+  }
+  if (node) save(node, output, {output, alpha});
+}
+
+}  // namespace zeta::ops
