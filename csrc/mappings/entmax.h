@@ -28,11 +28,20 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
 
   static constexpr bool kHasReach = true;  // only entries near the maximum have weights
 
-  struct Threshold {
-    double root;  // of the search: weights above 0 there are those of the support
-    double c;     // closer to the root, for the weights
-    double log_of_c;
+  // Of one row, or of several in the lanes of vectors.
+  template <class Numbers>
+  struct Thresholds {
+    Numbers root;  // of the search: weights above 0 there are those of the support
+    Numbers c;     // closer to the root, for the weights
+    Numbers log_of_c;
+
+    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
+      root[lane] = threshold.root;
+      c[lane] = threshold.c;
+      log_of_c[lane] = threshold.log_of_c;
+    }
   };
+  using Threshold = Thresholds<double>;
 
   ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double alpha) {
     return Fixed(length, alpha);
@@ -46,8 +55,8 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1, 0}; }
 
-  template <class Doubles>
-  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double c) const {
+  template <class Doubles, class Points>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const& c) const {
     return level(terms, c, logarithm(c));
   }
 
@@ -62,8 +71,9 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
   ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
     return fractions(terms, threshold.root) < 1;
   }
-  template <class Doubles>
-  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms, Threshold const& threshold) const {
+  template <class Doubles, class Numbers>
+  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms,
+                                   Thresholds<Numbers> const& threshold) const {
     auto const level_of_terms = level(terms, threshold.c, threshold.log_of_c);
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }
@@ -85,15 +95,16 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
 
  private:
   // b d / c, below 1 in the support.
-  template <class Doubles>
-  ZETA_HOST_DEVICE constexpr Doubles fractions(Doubles const& terms, double c) const {
+  template <class Doubles, class Points>
+  ZETA_HOST_DEVICE constexpr Doubles fractions(Doubles const& terms, Points const& c) const {
     return (b() / c) * -terms;
   }
 
   // The weights are taken as (c (1 - b d / c))^(1/b). For b near 0, c - b d would be near 1 and
   // have lost digits; a logarithm of the difference from 1 has not.
-  template <class Doubles>
-  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double c, double log_of_c) const {
+  template <class Doubles, class Points>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const& c,
+                                            Points const& log_of_c) const {
     Doubles const fraction = fractions(terms, c);
     Doubles const weights = exponential((log_of_c + logarithm_of_one_minus(fraction)) / b());
     return {weights, weights / (c * (1.0 - fraction)), fraction < 1};

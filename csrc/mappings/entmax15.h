@@ -20,10 +20,18 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
 
   static constexpr bool kHasReach = true;  // only entries near the maximum have weights
 
-  struct Threshold {
-    double root;  // of the search: terms above 0 there are in the support
-    double c;     // closer to the root, for the weights
+  // Of one row, or of several in the lanes of vectors.
+  template <class Numbers>
+  struct Thresholds {
+    Numbers root;  // of the search: terms above 0 there are in the support
+    Numbers c;     // closer to the root, for the weights
+
+    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
+      root[lane] = threshold.root;
+      c[lane] = threshold.c;
+    }
   };
+  using Threshold = Thresholds<double>;
 
   ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double) { return Fixed(length); }
   using Base::fixed;
@@ -35,8 +43,8 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1}; }
 
-  template <class Doubles>
-  ZETA_HOST_DEVICE constexpr RootLevel<Doubles> level(Doubles const& terms, double c) const {
+  template <class Doubles, class Points>
+  ZETA_HOST_DEVICE constexpr RootLevel<Doubles> level(Doubles const& terms, Points const& c) const {
     Doubles const root = 0.5 * terms + c;
     return {root * root, root, root > 0};
   }
@@ -50,9 +58,9 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const& threshold) const {
     return level(terms, threshold.root).is_above;
   }
-  template <class Doubles>
+  template <class Doubles, class Numbers>
   ZETA_HOST_DEVICE constexpr Doubles weights(Doubles const& terms,
-                                             Threshold const& threshold) const {
+                                             Thresholds<Numbers> const& threshold) const {
     auto const level_of_terms = level(terms, threshold.c);
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }

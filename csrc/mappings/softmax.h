@@ -22,9 +22,16 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
 
   static constexpr bool kHasReach = false;  // every entry has a weight
 
-  struct Threshold {
-    double sum;
+  // Of one row, or of several in the lanes of vectors.
+  template <class Numbers>
+  struct Thresholds {
+    Numbers sum;
+
+    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
+      sum[lane] = threshold.sum;
+    }
   };
+  using Threshold = Thresholds<double>;
 
   ZETA_HOST_DEVICE static constexpr Fixed fixed(int64_t length, double) { return Fixed(length); }
   using Base::fixed;
@@ -33,8 +40,8 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const&) const { return lower_bound(); }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1}; }
 
-  template <class Doubles>
-  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, double) const {
+  template <class Doubles, class Points>
+  ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const&) const {
     Doubles const powers = exponential(terms);
     return {powers, powers, terms > -INFINITY};
   }
@@ -63,8 +70,9 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr auto is_above(Doubles const& terms, Threshold const&) const {
     return terms > -INFINITY;
   }
-  template <class Doubles>
-  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms, Threshold const& threshold) const {
+  template <class Doubles, class Numbers>
+  ZETA_HOST_DEVICE Doubles weights(Doubles const& terms,
+                                   Thresholds<Numbers> const& threshold) const {
     return exponential(terms) / threshold.sum;
   }
 

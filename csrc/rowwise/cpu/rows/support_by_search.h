@@ -38,7 +38,8 @@ class LaneSums {
     sums_ += is_included ? bits : Vector<uint64_t>{};
   }
 
-  int64_t sum() const { return sum_of_lanes<int64_t>(reinterpret_cast<Vector<int64_t>>(sums_)); }
+  int64_t sum() const { return sum_of_lanes<int64_t>(lanes()); }
+  Vector<int64_t> lanes() const { return reinterpret_cast<Vector<int64_t>>(sums_); }
 
  private:
   mappings::FixedPoint<float> const& fixed_;
