@@ -23,16 +23,21 @@ class CompactRows {
     sorted_.reserve(places);
   }
 
-  // Writes a row, given its weights at increasing indices. Other entries have the weight 0, and
-  // these may have it, too.
-  void write(int64_t row, int64_t count, int64_t const* columns, Scalar const* weights) {
+  // Writes a row, given weight(i) and column(i) of `count` entries. All others have the weight 0,
+  // and these may have it, too.
+  template <class Weight, class Column>
+  void write(int64_t row, int64_t count, Weight const& weight, Column const& column) {
     Entry* const sorted = sorted_.data();
     int64_t size = 0;
+    bool is_sorted = true;
     for (int64_t i = 0; i < count; ++i) {
-      Key const key = key_of(weights[i]);
-      if (key != 0) sorted[size++] = {key, columns[i]};
+      Key const key = key_of(weight(i));
+      if (key == 0) continue;
+      sorted[size] = {key, column(i)};
+      is_sorted = is_sorted && (size == 0 || precedes(sorted[size - 1], sorted[size]));
+      ++size;
     }
-    std::sort(sorted, sorted + size, precedes);
+    if (!is_sorted) std::sort(sorted, sorted + size, precedes);
     Destination const to = destination(row);
     for (int64_t i = 0; i < size; ++i) to.put(i, scalar_of<Scalar>(sorted[i].key), sorted[i].index);
     for (int64_t i = size; i < places_; ++i) to.put(i, Scalar{}, kNoColumn);

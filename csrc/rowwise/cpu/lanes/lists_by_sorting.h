@@ -14,6 +14,32 @@
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+// Replaces the entries of rows, of which there is one in each lane, by the bits of their weights,
+// given the k largest in order, or the support and -inf. Up to three entries after these are read.
+template <class Mapping, class Scalar>
+[[gnu::always_inline]] inline void weigh_by_sorted(typename Mapping::Fixed const& fixed,
+                                                   Floats const* sorted, int k, Floats* columns,
+                                                   int count) {
+  auto const of = [&](int i) { return sorted[i]; };
+  if constexpr (sizeof(Scalar) == 2) {
+    if (fixed.unit() <= mappings::ShortTerms::kUnit) {
+      ShortSupports<Mapping> supports;
+      supports.find(of, k);
+      if (!has_fine<Scalar>(sorted, k, supports.lowest())) {
+        for (int i = 0; i < count; ++i) {
+          columns[i] = narrowed_lanes<Scalar>(supports.weights(columns[i]));
+        }
+        return;
+      }
+    }
+  }
+  ExactSupports<Mapping> supports(fixed);
+  supports.find(of, k);
+  for (int i = 0; i < count; ++i) {
+    columns[i] = narrowed_lanes<Scalar>(supports.template weights<Scalar>(columns[i]));
+  }
+}
+
 // Computes the weights of short lists of candidates, one list to a lane, from a sorted copy.
 template <class Mapping, class Scalar>
 class ShortLists {
@@ -34,24 +60,7 @@ class ShortLists {
     int const k = std::min(k_, count);
     bool const is_limited = k < count && any_lane(sorted[k] > -INFINITY);
     if (is_limited) keep_largest(sorted, columns, count);
-    auto const of = [&](int i) { return sorted[i]; };
-    if constexpr (sizeof(Scalar) == 2) {
-      if (fixed_.unit() <= mappings::ShortTerms::kUnit) {
-        ShortSupports<Mapping> supports;
-        supports.find(of, k);
-        if (!has_fine<Scalar>(sorted, k, supports.lowest())) {
-          for (int i = 0; i < count; ++i) {
-            columns[i] = narrowed_lanes<Scalar>(supports.weights(columns[i]));
-          }
-          return is_limited;
-        }
-      }
-    }
-    ExactSupports<Mapping> supports(fixed_);
-    supports.find(of, k);
-    for (int i = 0; i < count; ++i) {
-      columns[i] = narrowed_lanes<Scalar>(supports.template weights<Scalar>(columns[i]));
-    }
+    weigh_by_sorted<Mapping, Scalar>(fixed_, sorted, k, columns, count);
     return is_limited;
   }
 
