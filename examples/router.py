@@ -18,7 +18,7 @@ EXPERTS = 16
 EXPERTS_OF_A_DIGIT = 2
 FEATURES = 64
 HIDDEN = 32
-EPOCHS = 20
+EPOCHS = 10
 SEED = 0
 
 Router = Callable[[Tensor], tuple[Tensor, Tensor]]
