@@ -38,7 +38,7 @@ inline at::Tensor converted(at::Tensor const& tensor, at::ScalarType dtype) {
 // The kernels of all operators on one device. Around a launch they do this, in this order: check
 // the arguments, set the device, allocate, return if there is nothing to write, dispatch on the
 // dtype, launch. A function of `Launches` takes the operator's name, for errors, a row geometry,
-// and one pointer for each of its operands, the written one first.
+// and one pointer for each of its operands, in the order of the geometry.
 template <class Launches>
 class DeviceKernels {
  public:

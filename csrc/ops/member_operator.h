@@ -64,18 +64,13 @@ class MemberCalls<Member, Call (*)(Arguments...)> {
 
   // Kernel is a function of a MemberOperator const&, z and a Call.
   template <auto Kernel>
-  static at::Tensor kernel(at::Tensor const& z, Arguments... arguments) {
+  static auto kernel(at::Tensor const& z, Arguments... arguments) {
     return Kernel(kOperator, z, Member::call(std::move(arguments)...));
   }
   // Kernel is a function of a MemberOperator const&, z, a Call and `out`.
   template <auto Kernel>
   static at::Tensor& out_kernel(at::Tensor const& z, Arguments... arguments, at::Tensor& out) {
     return Kernel(kOperator, z, Member::call(std::move(arguments)...), out);
-  }
-  // Kernel is a function of a MemberOperator const&, z and a Call.
-  template <auto Kernel>
-  static Compact compact_kernel(at::Tensor const& z, Arguments... arguments) {
-    return Kernel(kOperator, z, Member::call(std::move(arguments)...));
   }
 
  private:

@@ -27,9 +27,9 @@ inline constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 
 namespace members {
 
-// A member has the name of its operator and that of its class in graphs, the arguments between z
-// and dtype, and ways from its arguments to a Call and back. It names the gradients of each alpha
-// that no member before it does.
+// A member has the name of its operator, the arguments between z and dtype, and ways from its
+// arguments to a Call and back. In graphs, gradients have the class name of the first member that
+// takes their alpha, whichever operator was called.
 template <int Alpha>
 struct OfOneAlpha {
   static constexpr char const* kArguments = "SymInt k=3, int dim=-1";
@@ -66,7 +66,8 @@ struct Entmax {
   }
   static std::tuple<double, std::optional<c10::SymInt>, int64_t, std::optional<at::ScalarType>>
   arguments(Call const& call) {
-    return {call.alpha, call.k, call.dim, call.dtype};
+    auto const is_unlimited = call.k.maybe_as_int() == kNoLimit;
+    return {call.alpha, is_unlimited ? std::nullopt : std::optional(call.k), call.dim, call.dtype};
   }
 };
 

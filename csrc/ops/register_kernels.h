@@ -14,8 +14,7 @@ void register_kernels(torch::Library& library) {
     using Calls = MemberCalls<Member>;
     library.impl(Member::kName, &Calls::template kernel<&Kernels::forward>);
     library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&Kernels::forward_out>);
-    library.impl(compact_name<Member>().c_str(),
-                 &Calls::template compact_kernel<&Kernels::compact>);
+    library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&Kernels::compact>);
   });
   library.impl(family::kOfAlphasName, &Kernels::forward_of_alphas);
   library.impl(family::kBackwardName, &Kernels::backward);

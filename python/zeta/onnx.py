@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeAlias
 
 import torch
@@ -24,6 +23,7 @@ __all__ = ["translations"]
 op: Any = onnxscript.opset18
 Value: TypeAlias = Any
 Limit: TypeAlias = int | Value
+Pair: TypeAlias = Any
 Form: TypeAlias = Callable[["_Rows"], Any]
 
 
@@ -42,7 +42,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     fail when the model runs.
 
     Rows that are not float64 are sorted in float32. The weights are computed in float64 and rounded
-    once, so those of float64 rows may differ from the operator's in the last bits.
+    once, so those of float64 rows may differ from the operator's in the last bits. The compact form
+    orders equal weights by their logits, and the indices of a row that is NaN are any.
 
     Example:
         >>> import torch, zeta.onnx
@@ -56,34 +57,44 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """
     zeta = torch.ops.zeta
     return {
-        zeta.sparse_softmax.default: partial(_of_one_alpha, _dense, 2.0),
-        zeta.sparse_softmax.compact: partial(_of_one_alpha, _compact, 2.0),
-        zeta.topk_softmax.default: partial(_of_one_alpha, _dense, 1.0),
-        zeta.topk_softmax.compact: partial(_of_one_alpha, _compact, 1.0),
-        zeta.entmax.default: partial(_entmax, _dense),
-        zeta.entmax.compact: partial(_entmax, _compact),
+        zeta.sparse_softmax.default: _sparse_softmax,
+        zeta.sparse_softmax.compact: _sparse_softmax_compact,
+        zeta.topk_softmax.default: _topk_softmax,
+        zeta.topk_softmax.compact: _topk_softmax_compact,
+        zeta.entmax.default: _entmax,
+        zeta.entmax.compact: _entmax_compact,
     }
 
 
 # The exporter gives None as a dtype as -1.
 
 
-def _of_one_alpha(
-    form: Form, alpha: float, z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1
-) -> Any:
-    return _map(form, z, alpha, k, dim, dtype)
+def _sparse_softmax(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Value:
+    return _map(_dense, z, 2.0, k, dim, dtype)
+
+
+def _sparse_softmax_compact(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Pair:
+    return _map(_compact, z, 2.0, k, dim, dtype)
+
+
+def _topk_softmax(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Value:
+    return _map(_dense, z, 1.0, k, dim, dtype)
+
+
+def _topk_softmax_compact(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Pair:
+    return _map(_compact, z, 1.0, k, dim, dtype)
 
 
 def _entmax(
-    form: Form,
-    z: Value,
-    alpha: float = 1.5,
-    k: Limit | None = None,
-    dim: int = -1,
-    *,
-    dtype: int = -1,
-) -> Any:
-    return _map(form, z, alpha, k, dim, dtype)
+    z: Value, alpha: float = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+) -> Value:
+    return _map(_dense, z, alpha, k, dim, dtype)
+
+
+def _entmax_compact(
+    z: Value, alpha: float = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+) -> Pair:
+    return _map(_compact, z, alpha, k, dim, dtype)
 
 
 def _map(form: Form, z: Value, alpha: float, k: Limit | None, dim: int, dtype: int) -> Any:
@@ -105,7 +116,7 @@ def _dense(rows: _Rows) -> Value:
     return op.ScatterElements(elsewhere, indices, kept, axis=rows.axis)
 
 
-def _compact(rows: _Rows) -> tuple[Value, Value]:
+def _compact(rows: _Rows) -> Pair:
     kept, indices, _ = rows.largest_weights()
     # Comparing half precision is not in all opsets.
     is_zero = op.Equal(op.Cast(kept, to=ir.DataType.DOUBLE), _constant(0.0, ir.DataType.DOUBLE))

@@ -156,7 +156,7 @@ def second_derivative(shape, dim, k):
 def second_derivative_of_split_rows():
     """What it says where there is none, and whether whole rows have one."""
     mesh, placements = mesh_of("rows split", 1)
-    whole = logits((8, 12), 1, torch.float64, "wide")
+    whole = logits((8, 96), 1, torch.float64, "wide")
 
     def second(function, z):
         z.requires_grad_()

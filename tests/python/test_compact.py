@@ -80,6 +80,12 @@ def test_odd_shapes(operator, device):
         assert (values.dtype, indices.dtype) == (torch.float32, torch.int64)
 
 
+def test_gradient_of_nothing(operator, device):
+    z = torch.empty(2, 0, device=device, requires_grad=True)
+    operator.compact(z)[0].sum().backward()
+    assert z.grad.shape == (2, 0)
+
+
 def test_converts(operator, device):
     z = torch.arange(6, device=device)
     with pytest.raises(RuntimeError, match=f"^{operator.name}: expected z to have dtype"):
@@ -209,6 +215,19 @@ def test_exports(operator):
     z = torch.randn(9, 12)
     for actual, wanted in zip(program.module()(z), operator.compact(z, 3), strict=True):
         assert torch.equal(actual, wanted)
+
+
+def test_exports_without_a_limit():
+    class Sum(torch.nn.Module):
+        def forward(self, z):
+            values, indices = zeta.ops.entmax_compact(z)
+            return values + z, indices
+
+    shapes = ({0: torch.export.Dim("rows"), 1: torch.export.Dim("length")},)
+    program = torch.export.export(Sum(), (torch.randn(5, 12),), dynamic_shapes=shapes)
+    z = torch.randn(9, 20)
+    assert torch.equal(program.module()(z)[1], zeta.ops.entmax_compact(z)[1])
+    assert str(2**63 - 1) not in str(program.graph)
 
 
 def test_has_no_place_in_torchscript(operator):

@@ -223,3 +223,32 @@ import zeta.onnx
 def test_translations_are_the_callers_own(operator):
     translations().clear()
     assert operator.raw in translations()
+
+
+def test_compact_forms(operator):
+    z = torch.randn(5, 64)
+    module = Function(lambda z: operator.compact(z, 6)).eval()
+    program = torch.onnx.export(
+        module,
+        (z,),
+        dynamo=True,
+        verbose=False,
+        dynamic_shapes=(({0: DYNAMIC, 1: DYNAMIC},),),
+        custom_translation_table=translations(),
+    )
+    z = torch.randn(7, 100)
+    z[1] = 0.5
+    z[2, 3] = 50
+    values, indices = session(program.model_proto).run(
+        None, {program.model_proto.graph.input[0].name: z.numpy()}
+    )
+    expected_values, expected_indices = operator.compact(z, 6)
+    assert_weights(torch.from_numpy(values), expected_values)
+    assert torch.equal(torch.from_numpy(indices), expected_indices)
+
+
+@pytest.mark.filterwarnings("error:Failed to infer the signature")
+def test_entmax_without_a_limit():
+    run = export_function(lambda z: torch.ops.zeta.entmax(z), torch.randn(3, 10))
+    z = torch.randn(4, 30)
+    assert_weights(run(z), torch.ops.zeta.entmax(z))

@@ -42,7 +42,8 @@ ZETA_API at::Tensor& sparse_softmax_out(at::Tensor& out, at::Tensor const& z, in
 /// Returns the non-zero weights of sparse_softmax(z, k, dim, dtype) and their indices, each of size
 /// min(k, n) along `dim`. The weights are in descending order, equal ones by lowest index; weights
 /// of 0 and indices of -1 follow them. The indices are int64. A row that is NaN has the indices of
-/// its k largest entries as torch.topk orders them. The weights are differentiable.
+/// its k largest entries in descending order, NaN first and equal ones by lowest index. The weights
+/// are differentiable.
 ZETA_API std::tuple<at::Tensor, at::Tensor> sparse_softmax_compact(
     at::Tensor const& z, int64_t k = 3, int64_t dim = -1,
     std::optional<at::ScalarType> dtype = std::nullopt);

@@ -144,7 +144,7 @@ Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& c
   if (!torch::autograd::compute_requires_grad(z) && !has_tangent(z)) return result;
   auto const& [values, indices] = result;
   at::Tensor const chosen = z.gather(call.dim, indices.clamp_min(0));
-  auto const length = z.dim() == 0 ? c10::SymInt(1) : z.sym_size(call.dim);
+  auto const length = z.dim() == 0 ? c10::SymInt(1) : z.sym_size(call.dim).max(1);
   set_derivatives<SavedOutput>(values, values, chosen, call.alpha, call.dim, length);
   return result;
 }
@@ -257,7 +257,7 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
     using Calls = MemberCalls<Member>;
     library.impl(Member::kName, &Calls::template kernel<&forward>);
     library.impl(out_name<Member>().c_str(), &Calls::template out_kernel<&forward_out>);
-    library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
+    library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&compact>);
   });
   library.impl(family::kOfAlphasName, &forward_of_alphas);
   library.impl(family::kBackwardName, &backward);

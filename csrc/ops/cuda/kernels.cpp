@@ -82,11 +82,13 @@ struct CudaLaunches {
                                 "tensor");
   }
 
-  // Autograd saves the output alone where slopes vary on CUDA, so only direct calls come here.
+  // The kernels that read the gradient at the support alone take constant slopes.
   template <class Scalar>
-  static void support_backward(char const* name, double alpha, RowGeometry<4> const&, Scalar*,
-                               Scalar const*, Scalar const*, int32_t const*, int64_t) {
-    TORCH_CHECK_NOT_IMPLEMENTED(false, name, ": expected alpha to be 2 on CUDA, but got ", alpha);
+  static void support_backward(char const* name, double alpha, RowGeometry<4> const& geometry,
+                               Scalar* grad_logits, Scalar const* grad_weights,
+                               Scalar const* weights, int32_t const* /*support*/,
+                               int64_t /*capacity*/) {
+    backward(name, alpha, rowwise::with_operands<3>(geometry), grad_logits, grad_weights, weights);
   }
 
   template <class Scalar>

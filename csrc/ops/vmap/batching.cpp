@@ -189,7 +189,7 @@ ZETA_LIBRARY_IMPL(FuncTorchBatched, library) {
   for_each_member([&]<class Member>() {
     using Calls = MemberCalls<Member>;
     library.impl(Member::kName, &Calls::template kernel<&forward>);
-    library.impl(compact_name<Member>().c_str(), &Calls::template compact_kernel<&compact>);
+    library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&compact>);
   });
   library.impl(family::kOfAlphasName, &forward_of_alphas);
   library.impl(family::kBackwardName, &backward);

@@ -91,8 +91,8 @@ def entmax_compact(
 ) -> tuple[Tensor, Tensor]:
     """Return the non-zero weights of :func:`entmax` and their indices.
 
-    All else is as for :func:`zeta.ops.sparse_softmax_compact`. Without ``k`` both have the size
-    of ``z``.
+    All else is as for :func:`zeta.ops.sparse_softmax_compact`, but that ``alpha`` is a number.
+    Without ``k`` both have the size of ``z``.
     """
     result: tuple[Tensor, Tensor] = _operator.compact(z, alpha, k, dim, dtype=dtype)
     return result

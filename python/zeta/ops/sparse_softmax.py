@@ -84,7 +84,8 @@ def sparse_softmax_compact(
     """Return the non-zero weights of :func:`sparse_softmax` and their indices.
 
     For those who go on with the few entries that have a weight: routers of mixtures of experts,
-    sparse autoencoders, memories. Nothing as large as ``z`` is written.
+    sparse autoencoders, memories. Unless it has to be converted, nothing as large as ``z`` is
+    written before the backward.
 
     Args:
         z, k, dim, dtype: As for :func:`sparse_softmax`.
@@ -94,11 +95,12 @@ def sparse_softmax_compact(
             ``dim``. They have the bits of the dense form's. Behind the support they are 0.
         indices: Where in the row these weights belong, int64. Behind the support they are −1.
 
-    A row that is NaN has values of NaN, and the indices of its ``k`` largest entries as
-    :func:`torch.topk` orders them.
+    A row that is NaN has values of NaN, and the indices of its ``k`` largest entries in descending
+    order, NaN first and equal ones by lowest index.
 
-    **Gradient.** It flows through the values, with the same numbers as through the dense form. It
-    can be differentiated again, in reverse and forward mode.
+    **Gradient.** It flows through the values, with the same numbers as through the dense form, but
+    that in a row that is NaN it is NaN at these indices alone. It can be differentiated again, in
+    reverse and forward mode.
 
     Raises:
         RuntimeError, IndexError: In the same cases as :func:`sparse_softmax`.

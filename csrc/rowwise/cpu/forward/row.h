@@ -28,7 +28,8 @@ class RowForward {
       : fixed_(fixed),
         length_(length),
         streams_(streams),
-        candidates_(fixed, length, std::min(k, length), Listed::most_of_dense(length, k)),
+        candidates_(fixed, length, std::min(k, length),
+                    Listed::most_of_dense(length, std::min(k, length))),
         crowded_(length, std::min(k, length), streams) {
     values_.reserve(candidates_.capacity() + kLanes<Real>);
   }
