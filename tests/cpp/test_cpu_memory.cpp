@@ -392,6 +392,34 @@ TYPED_TEST(CpuMemory, ForwardInParts) {
   });
 }
 
+// Values and indices lie side by side, and so do the logits or, in columns, those of all rows.
+TYPED_TEST(CpuMemory, CompactForward) {
+  for_each_capability<TypeParam>([](auto const& kernels) {
+    for_each_case(cases(), [&](Case const& each) {
+      auto const [shape, k, scale] = each;
+      Shape const of_result = {shape.rows, k};
+      auto const rows = any_rows<TypeParam>(shape, scale);
+      for (auto const from : {shape.in_rows(), shape.in_columns()}) {
+        auto const geometry = geometry_of(shape, {of_result.in_rows(), from, of_result.in_rows()});
+        auto const logits = laid_out(rows, shape, from, kAround, 0, shape.rows);
+        std::vector<TypeParam> values(of_result.extent(of_result.in_rows()));
+        std::vector<int64_t> indices(values.size());
+        kernels.forward_compact(kAlpha, geometry, values.data(), logits.data(), indices.data(), k,
+                                0, shape.rows);
+        for_each_place<TypeParam>([&](Place input, Place output) {
+          Input<TypeParam> const guarded_logits(logits, input);
+          Output<TypeParam> guarded_values(values.size(), output);
+          Output<int64_t> guarded_indices(indices.size(), output);
+          kernels.forward_compact(kAlpha, geometry, guarded_values.data(), guarded_logits.data(),
+                                  guarded_indices.data(), k, 0, shape.rows);
+          guarded_values.expect(values);
+          guarded_indices.expect(indices);
+        });
+      }
+    });
+  });
+}
+
 // Where the logits lie close together, a support has many entries.
 std::vector<Case> backward_cases() {
   return {{{70, 1}, 1, 1},       {{70, 5}, 3, 1},       {{31, 16}, 16, 0.1},
