@@ -24,7 +24,7 @@ class CompactGroup {
 
   static bool takes(int64_t length, int64_t k) {
     return k <= GroupLargest<Scalar>::kMostLargest &&
-           length * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup;
+           length * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestCompactRow;
   }
 
   CompactGroup(Fixed const& fixed, int64_t length, int64_t k, CompactRows<Scalar>& results)

@@ -42,18 +42,15 @@ class GroupChunks {
   [[gnu::noinline]] void scan(Scalar const* logits, int64_t readable) {
     rows_.set_readable(logits + readable);
     seen_ = {};
-    for (int row = 0; row < kRows; ++row) {
-      Scalar const* const entries = logits + row * rows_.length();
-      switch (step_) {
-        case 1:
-          scan_row<1>(row, entries);
-          break;
-        case 2:
-          scan_row<2>(row, entries);
-          break;
-        default:
-          scan_row<kMostStep>(row, entries);
-      }
+    switch (step_) {
+      case 1:
+        scan_rows<1>(logits);
+        break;
+      case 2:
+        scan_rows<2>(logits);
+        break;
+      default:
+        scan_rows<kMostStep>(logits);
     }
     sort_delegates();
     find_nan_rows(logits);
@@ -100,38 +97,30 @@ class GroupChunks {
     return is_whole ? Numbers::of(entries + vector * kCount) : rows_.load_rest(entries);
   }
 
-  template <int Step>
+  // Every so many chunks share delegates, which stay in registers.
+  template <int Step, int Delegates>
   [[gnu::noinline]] void scan_row(int row, Scalar const* entries) {
-    Vector<Element> delegates[kMostDelegates / kCount];
-    std::fill(std::begin(delegates), std::end(delegates), lowest());
+    constexpr int kAbreast = Delegates / kCount;
+    Vector<Element> delegates[kAbreast];
+    std::fill_n(delegates, kAbreast, lowest());
     Vector<Element>* const maxima = maxima_.data() + row * chunks_;
-    int const count = delegates_ / kCount;
-    auto const add = [&](int64_t chunk, Vector<Element> largest) {
-      maxima[chunk] = largest;
-      auto& delegate = delegates[chunk & (count - 1)];
-      delegate = larger(delegate, largest);
-    };
-    // So many sums do not wait for each other.
-    typename Numbers::Seen seen[Step];
+    typename Numbers::Seen seen[Step];  // which do not wait for each other
+    int64_t const whole = rows_.length() / (Step * kCount);
     int64_t chunk = 0;
-    for (; (chunk + 1) * Step * kCount <= rows_.length(); ++chunk) {
-      auto largest = lowest();
-#pragma GCC unroll 4
-      for (int i = 0; i < Step; ++i) {
-        auto const numbers = Numbers::of(entries + (chunk * Step + i) * kCount);
-        seen[i].add(numbers);
-        largest = larger(largest, numbers);
+    for (; chunk + kAbreast <= whole; chunk += kAbreast) {
+#pragma GCC unroll 16
+      for (int i = 0; i < kAbreast; ++i) {
+        maxima[chunk + i] = largest_of_chunk<Step>(entries, chunk + i, seen);
+        delegates[i] = larger(delegates[i], maxima[chunk + i]);
       }
-      add(chunk, largest);
     }
-    if (chunk < chunks_) {
-      auto largest = lowest();
-      for (int64_t vector = chunk * Step; vector < rows_.count(); ++vector) {
-        auto const numbers = load(entries, vector);
-        seen[0].add(numbers);
-        largest = larger(largest, numbers);
-      }
-      add(chunk, largest);
+#pragma GCC unroll 16
+    for (int i = 0; i < kAbreast; ++i) {
+      if (chunk == chunks_) break;
+      maxima[chunk] = chunk < whole ? largest_of_chunk<Step>(entries, chunk, seen)
+                                    : largest_of_rest(entries, chunk * Step, seen[0]);
+      delegates[i] = larger(delegates[i], maxima[chunk]);
+      ++chunk;
     }
     // These are no loop, so that the sums stay in registers.
     seen_.add(seen[0]);
@@ -140,8 +129,40 @@ class GroupChunks {
       seen_.add(seen[2]);
       seen_.add(seen[3]);
     }
-    float* const to = delegates_of_rows_.data() + row * delegates_;
-    for (int i = 0; i < count; ++i) Numbers::widen_to(to + i * kCount, delegates[i]);
+    float* const to = delegates_of_rows_.data() + row * Delegates;
+#pragma GCC unroll 16
+    for (int i = 0; i < kAbreast; ++i) Numbers::widen_to(to + i * kCount, delegates[i]);
+  }
+
+  template <int Step>
+  [[gnu::always_inline]] static Vector<Element> largest_of_chunk(
+      Scalar const* entries, int64_t chunk, typename Numbers::Seen (&seen)[Step]) {
+    auto largest = lowest();
+#pragma GCC unroll 4
+    for (int i = 0; i < Step; ++i) {
+      auto const numbers = Numbers::of(entries + (chunk * Step + i) * kCount);
+      seen[i].add(numbers);
+      largest = i == 0 ? numbers : larger(largest, numbers);
+    }
+    return largest;
+  }
+
+  Vector<Element> largest_of_rest(Scalar const* entries, int64_t vector,
+                                  typename Numbers::Seen& seen) {
+    auto largest = lowest();
+    for (; vector < rows_.count(); ++vector) {
+      auto const numbers = load(entries, vector);
+      seen.add(numbers);
+      largest = larger(largest, numbers);
+    }
+    return largest;
+  }
+
+  template <int Step>
+  void scan_rows(Scalar const* logits) {
+    auto const scan = delegates_ == kFewDelegates ? &GroupChunks::scan_row<Step, kFewDelegates>
+                                                  : &GroupChunks::scan_row<Step, kMostDelegates>;
+    for (int row = 0; row < kRows; ++row) (this->*scan)(row, logits + row * rows_.length());
   }
 
   void sort_delegates() {
