@@ -23,7 +23,8 @@ void define_members(torch::Library& library) {
   });
 }
 
-// Not for each member: the others have one alpha.
+// Overloads are tried in the order of their definition, and a tensor without dimensions could be read
+// as the number of the next one, which has no gradient. So this one is the first.
 void define_of_alphas(torch::Library& library) {
   library.def(
       "entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
@@ -61,8 +62,8 @@ void define_internal_operators(torch::Library& library) {
 }  // namespace
 
 ZETA_LIBRARY_FRAGMENT(library) {
-  define_members(library);
   define_of_alphas(library);
+  define_members(library);
   define_internal_operators(library);
 }
 

@@ -75,10 +75,7 @@ def entmax(
     if isinstance(alpha, Tensor):
         of_alphas: Tensor = _operator.tensor_alpha(z, alpha, k, dim, dtype=dtype)
         return of_alphas
-    # Passing a keyword takes longer than mapping a short row.
-    weights: Tensor = (
-        _operator(z, alpha, k, dim) if dtype is None else _operator(z, alpha, k, dim, dtype=dtype)
-    )
+    weights: Tensor = _operator.default(z, alpha, k, dim, dtype=dtype)
     return weights
 
 
