@@ -12,8 +12,8 @@
 namespace zeta::ops {
 namespace {
 
-// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32. It
-// is the float, since a tensor of floats may hold it.
+// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32.
+// It is the float, since a tensor of floats may hold it.
 constexpr double kLeastAlphaAbove1 = 1.01F;
 
 // Replaces a symbol of a trace by the number that it stands for, if that is known. For errors.
