@@ -90,11 +90,12 @@ class Contenders:
             weights = zeta.sparse_softmax(z, k, dim)
             return weights, weights
 
+        def support_backward(grad: Tensor, support: Tensor, *arguments: object) -> Tensor:
+            gradient: Tensor = zeta._entmax_support_backward(grad, support, None, *arguments)
+            return gradient
+
         saving, backward = {
-            "zeta": (
-                lambda: zeta._entmax_with_support(z, ALPHA, k, dim),
-                zeta._entmax_support_backward,
-            ),
+            "zeta": (lambda: zeta._entmax_with_support(z, ALPHA, k, dim), support_backward),
             BY_WEIGHTS: (by_weights, zeta._entmax_backward),
         }[name]
         if forward:

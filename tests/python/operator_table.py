@@ -54,6 +54,11 @@ class Operator:
     def out(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
         return self.packet.out(z, *self.arguments(k, dim), **kwargs)
 
+    def tolerance(self, dtype: torch.dtype) -> float:
+        """The largest error of a weight. A threshold that is searched for has 53 bits."""
+        is_searched = self.alpha != 2 and dtype == torch.float64
+        return TOLERANCE[dtype] * (2 if is_searched else 1)
+
     def reference(self, z: Tensor, k: int, dim: int = -1) -> Tensor:
         return reference.entmax(z, self.alpha, k, dim)
 

@@ -27,7 +27,7 @@ def spaced_rows(*shape):
 @pytest.mark.parametrize("length", [1, 5, 40, 3000])
 def test_rows_have_the_bits_of_their_alpha(dtype, length, k):
     z = torch.randn(len(ALPHAS), 4, length, dtype=torch.float64).to(dtype)
-    weights = of_alphas(z, torch.tensor(ALPHAS).double().view(-1, 1, 1), k)
+    weights = of_alphas(z, torch.tensor(ALPHAS, dtype=torch.float64).view(-1, 1, 1), k)
     for i, alpha in enumerate(ALPHAS):
         assert_same_bits(weights[i], zeta.ops.entmax(z[i], alpha, k))
 

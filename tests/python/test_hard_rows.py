@@ -75,12 +75,14 @@ def test_lengths_that_fill_their_blocks(operator, device, dtype, length):
     for k in (3, 129, length):
         weights = operator.function(z, k)
         expected = operator.reference(z, k)
-        torch.testing.assert_close(weights.cpu().double(), expected, rtol=0, atol=TOLERANCE[dtype])
+        torch.testing.assert_close(
+            weights.cpu().double(), expected, rtol=0, atol=operator.tolerance(dtype)
+        )
         torch.testing.assert_close(
             operator.backward(grad, weights, -1, dtype).cpu().double(),
             operator.gradient(grad, weights),
             rtol=0,
-            atol=4 * grad.abs().max().item() * TOLERANCE[dtype],
+            atol=4 * grad.abs().max().item() * operator.tolerance(dtype),
         )
 
 

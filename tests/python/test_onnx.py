@@ -83,7 +83,8 @@ def exported(operator, dtype):
 
 
 def assert_weights(actual, expected):
-    tolerance = TOLERANCE[expected.dtype]
+    # Those of float64 rows may differ from the operator's in the last bits.
+    tolerance = TOLERANCE[expected.dtype] * (2 if expected.dtype == torch.float64 else 1)
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance, equal_nan=True)
     assert torch.equal(actual != 0, expected != 0)
     assert not torch.signbit(actual.nan_to_num()).any()
