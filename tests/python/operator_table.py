@@ -59,6 +59,12 @@ class Operator:
         is_searched = self.alpha != 2 and dtype == torch.float64
         return TOLERANCE[dtype] * (2 if is_searched else 1)
 
+    def gradient_tolerance(self, dtype: torch.dtype, length: int) -> float:
+        """The largest error of a gradient, relative to the largest that arrives. Slopes that vary
+        are summed in units of 2^-50, in rows of float64, too."""
+        of_slopes = length * 2.0**-51 if self.alpha != 2 and dtype == torch.float64 else 0
+        return 4 * self.tolerance(dtype) + of_slopes
+
     def reference(self, z: Tensor, k: int, dim: int = -1) -> Tensor:
         return reference.entmax(z, self.alpha, k, dim)
 

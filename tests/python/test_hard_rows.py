@@ -82,7 +82,7 @@ def test_lengths_that_fill_their_blocks(operator, device, dtype, length):
             operator.backward(grad, weights, -1, dtype).cpu().double(),
             operator.gradient(grad, weights),
             rtol=0,
-            atol=4 * grad.abs().max().item() * operator.tolerance(dtype),
+            atol=grad.abs().max().item() * operator.gradient_tolerance(dtype, length),
         )
 
 
