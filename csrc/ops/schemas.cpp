@@ -23,8 +23,8 @@ void define_members(torch::Library& library) {
   });
 }
 
-// Overloads are tried in the order of their definition, and a tensor without dimensions could be read
-// as the number of the next one, which has no gradient. So this one is the first.
+// Overloads are tried in the order of their definition, and a tensor without dimensions could be
+// read as the number of the next one, which has no gradient. So this one is the first.
 void define_of_alphas(torch::Library& library) {
   library.def(
       "entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "

@@ -6,8 +6,8 @@
 
 namespace zeta::ops {
 
-// Keeps 0 / 0 away where all weights of a row round to 0. Other rows are above it, since no slope is
-// below its weight, and weights sum to 1.
+// Keeps 0 / 0 away where all weights of a row round to 0. Other rows are above it, since no slope
+// is below its weight, and weights sum to 1.
 inline constexpr double kLeastSumOfSlopes = 1e-30;
 
 // The derivative of family::backward() with respect to the weights p that it reads. With
