@@ -37,7 +37,7 @@ def assert_gradients(operator, weights):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_short_and_middle_rows(operator, device, dtype, family):
-    for length in LENGTHS:
+    for length in LENGTHS if operator.alpha == 2 else LENGTHS[::3]:  # the reference takes long
         rows = 18 if length <= 513 else 2  # short rows are taken several at a time
         z = FAMILIES[family](rows, length).to(device, dtype)
         for k in limits(length):
