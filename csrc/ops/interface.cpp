@@ -1,6 +1,7 @@
 // The functions of the installed header.
 #include <zeta/ops.h>
 
+#include "ops/family.h"
 #include "ops/member_operator.h"
 
 namespace zeta {
@@ -56,6 +57,11 @@ Tensor& entmax_out(Tensor& out, Tensor const& z, double alpha, optional<int64_t>
 std::tuple<Tensor, Tensor> entmax_compact(Tensor const& z, double alpha, optional<int64_t> k,
                                           int64_t dim, optional<ScalarType> dtype) {
   return Entmax::compact(z, alpha, limit(k), dim, dtype);
+}
+
+Tensor entmax(Tensor const& z, Tensor const& alpha, optional<int64_t> k, int64_t dim,
+              optional<ScalarType> dtype) {
+  return ops::family::forward_of_alphas(z, alpha, limit(k), dim, dtype);
 }
 
 }  // namespace zeta

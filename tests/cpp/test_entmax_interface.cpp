@@ -29,6 +29,22 @@ TEST(Entmax, HoldsTheOtherMembers) {
   EXPECT_TRUE(torch::equal(zeta::entmax_out(out, logits()), weights));
 }
 
+TEST(Entmax, HasANameOfItsOwnForOneAndAHalf) {
+  EXPECT_TRUE(torch::equal(zeta::entmax15(logits(), 2), zeta::entmax(logits(), 1.5, 2)));
+  auto const [values, indices] = zeta::entmax15_compact(logits());
+  EXPECT_TRUE(torch::equal(values, zeta::entmax(logits())));
+  EXPECT_EQ(indices.slice(0, 2).max().item<int64_t>(), -1);
+}
+
+TEST(Entmax, TakesAnAlphaForEachRow) {
+  auto const alpha = torch::tensor({1.25, 2.0}, torch::kDouble).unsqueeze(1).requires_grad_();
+  auto const weights = zeta::entmax(logits().repeat({2, 1}), alpha);
+  EXPECT_TRUE(torch::equal(weights[0], zeta::entmax(logits(), 1.25)));
+  EXPECT_TRUE(torch::equal(weights[1], zeta::entmax(logits(), 2)));
+  weights.select(1, 0).sum().backward();
+  EXPECT_GT(alpha.grad()[0].item<double>(), 0);  // a larger alpha is nearer to the maximum
+}
+
 TEST(Entmax, HasDerivativesOfBothOrders) {
   auto const z = logits().requires_grad_();
   auto const weights = zeta::entmax(z, 1);

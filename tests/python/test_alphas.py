@@ -37,7 +37,8 @@ def test_any_dim_and_strides(dtype):
     for dim in range(3):
         sizes = [1 if i == dim else size for i, size in enumerate(z.shape)]
         alpha = 1.01 + 0.99 * torch.rand(sizes, dtype=torch.float64)
-        for view in (z, z.permute(0, 1, 2).contiguous(memory_format=torch.contiguous_format)):
+        side_by_side = z.transpose(0, 2).contiguous().transpose(0, 2)
+        for view in (z, side_by_side, z.repeat_interleave(2, 1)[:, ::2]):
             weights = of_alphas(view, alpha, 3, dim)
             rows = view.movedim(dim, -1).reshape(-1, view.shape[dim])
             expected = torch.stack(

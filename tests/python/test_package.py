@@ -45,7 +45,7 @@ def test_library_exports_nothing_but_its_interface():
     exported = [name.partition("(")[0] for name in symbols]
     names = ["entmax", "sparse_softmax", "topk_softmax"]
     forms = ["", "_compact", "_out"]
-    assert sorted(exported) == [f"zeta::{name}{form}" for name in names for form in forms]
+    assert sorted(set(exported)) == [f"zeta::{name}{form}" for name in names for form in forms]
 
 
 def test_library_links_neither_python_nor_what_torch_does_not_bring():

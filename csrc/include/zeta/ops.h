@@ -80,4 +80,23 @@ ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
     at::Tensor const& z, double alpha = 1.5, std::optional<int64_t> k = std::nullopt,
     int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt);
 
+/// Returns entmax with an alpha for each row. `alpha` has size 1 along `dim`, is broadcast to `z`,
+/// and has a gradient, too. There are no kernels for this on CUDA.
+///
+/// Correia, Niculae, Martins: Adaptively sparse transformers, EMNLP 2019.
+ZETA_API at::Tensor entmax(at::Tensor const& z, at::Tensor const& alpha,
+                           std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
+                           std::optional<at::ScalarType> dtype = std::nullopt);
+
+/// entmax and entmax_compact with alpha = 1.5.
+inline at::Tensor entmax15(at::Tensor const& z, std::optional<int64_t> k = std::nullopt,
+                           int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt) {
+  return entmax(z, 1.5, k, dim, dtype);
+}
+inline std::tuple<at::Tensor, at::Tensor> entmax15_compact(
+    at::Tensor const& z, std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
+    std::optional<at::ScalarType> dtype = std::nullopt) {
+  return entmax_compact(z, 1.5, k, dim, dtype);
+}
+
 }  // namespace zeta

@@ -14,7 +14,8 @@ namespace zeta::ops {
 //
 // and for alpha = 1 the latter's limit, p (sum(p log(p)^2) - log(p)^2) / 2. (Correia, Niculae,
 // Martins, "Adaptively sparse transformers", EMNLP 2019.) All of it is made of PyTorch's own
-// operators, in double, and so can be differentiated again.
+// operators, in double, and so can be differentiated again, but that the limit at 1 does not change
+// with alpha.
 class DerivativesOfAlphas {
  public:
   DerivativesOfAlphas(at::Tensor const& output, at::Tensor const& alpha, int64_t dim);

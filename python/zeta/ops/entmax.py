@@ -51,7 +51,8 @@ def entmax(
 
         Σᵢ gᵢ [(pᵢ − qᵢ) / b² − (pᵢ log pᵢ − qᵢ Σⱼ pⱼ log pⱼ) / b]
 
-    and its limit for α = 1. Both can be differentiated again, in reverse and forward mode.
+    and its limit for α = 1. Both can be differentiated again, in reverse and forward mode, but for
+    the second derivative by alpha at 1.
 
     Raises:
         RuntimeError: If ``alpha`` is NaN or outside of the numbers above; otherwise as for
