@@ -7,41 +7,30 @@
 #include <string>
 
 #include "ops/autograd/gradient_node.h"
-#include "ops/autograd/slopes.h"
 #include "ops/autograd/tangent.h"
 
 namespace zeta::ops {
 
 DerivativesOfAlphas::DerivativesOfAlphas(at::Tensor const& output, at::Tensor const& alpha,
                                          int64_t dim)
-    : dim_(dim),
-      b_(alpha.to(at::kDouble) - 1),
-      is_in_support_(output != 0),  // as is all of a row that is NaN
-      weights_(at::where(is_in_support_, output.to(at::kDouble), 1)) {
-  slopes_ = on_support(weights_.pow(1 - b_));
-  sum_of_slopes_ = sum(slopes_).clamp_min(kLeastSumOfSlopes);
-}
+    : b_(alpha.to(at::kDouble) - 1), slopes_(output, 1 - b_, dim, at::kDouble) {}
 
 at::Tensor DerivativesOfAlphas::by_z(at::Tensor const& tensor) const {
-  at::Tensor const numbers = on_support(tensor.to(at::kDouble));
-  return slopes_ * (numbers - sum(slopes_ * numbers) / sum_of_slopes_);
+  return slopes_.slopes() * slopes_.less_mean(slopes_.on_support(tensor));
 }
 
 at::Tensor DerivativesOfAlphas::by_alpha() const {
-  at::Tensor const logs = weights_.log();
-  at::Tensor const products = on_support(weights_ * logs);
-  at::Tensor const shares = slopes_ / sum_of_slopes_;
+  at::Tensor const weights = slopes_.on_support(slopes_.weights_or_one());
+  at::Tensor const logs = slopes_.weights_or_one().log();
+  at::Tensor const products = weights * logs;
+  at::Tensor const shares = slopes_.slopes() / slopes_.sum_of_slopes();
   at::Tensor const is_softmax = b_ == 0;
   at::Tensor const b = at::where(is_softmax, 1, b_);
   at::Tensor const general =
-      (on_support(weights_) - shares) / b.square() - (products - shares * sum(products)) / b;
+      (weights - shares) / b.square() - (products - shares * slopes_.sum(products)) / b;
   at::Tensor const squares = products * logs;
-  at::Tensor const limit = (on_support(weights_) * sum(squares) - squares) / 2;
+  at::Tensor const limit = (weights * slopes_.sum(squares) - squares) / 2;
   return at::where(is_softmax, limit, general);
-}
-
-at::Tensor DerivativesOfAlphas::on_support(at::Tensor const& tensor) const {
-  return at::where(is_in_support_, tensor, 0);
 }
 
 // In no unnamed namespace, since graphs of compiled autograd show its name. The inputs are z and

@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "ops/autograd/slopes.h"
+
 namespace zeta::ops {
 
 // The derivatives of entmax with an alpha for each row, given its output p. With b = alpha - 1 and
@@ -28,15 +30,8 @@ class DerivativesOfAlphas {
   at::Tensor by_alpha() const;
 
  private:
-  at::Tensor sum(at::Tensor const& tensor) const { return tensor.sum({dim_}, /*keepdim=*/true); }
-  at::Tensor on_support(at::Tensor const& tensor) const;
-
-  int64_t dim_;
   at::Tensor b_;
-  at::Tensor is_in_support_;
-  at::Tensor weights_;  // 1 off the support
-  at::Tensor slopes_;
-  at::Tensor sum_of_slopes_;
+  Slopes slopes_;
 };
 
 // Sets gradients and tangents of the output.
