@@ -1,7 +1,9 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
+#include "mappings/estimates.h"
 #include "mappings/exponential.h"
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
@@ -54,13 +56,17 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     return bound_below(this->maximum(), threshold.root, b());
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1, 0}; }
+  ZETA_HOST_DEVICE constexpr double b() const { return this->fixed().b; }
 
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const& c) const {
     return level(terms, c, logarithm(c));
   }
 
-  ZETA_HOST_DEVICE constexpr RootSearch search() const { return {this->fixed(), b()}; }
+  ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
+  ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
+    return {this->fixed(), b(), start.root};
+  }
   ZETA_HOST_DEVICE Threshold threshold(RootSearch const& search) const {
     double const root = search.root();
     double const excess = search.excess();
@@ -77,6 +83,23 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     auto const level_of_terms = level(terms, threshold.c, threshold.log_of_c);
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }
+
+  // See estimates.h.
+  template <class Floats, class Points>
+  RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
+    auto const b = static_cast<float>(this->b());
+    Floats const power = b * terms + c;  // of which a weight is the b-th root
+    auto const is_above = power > 0x1p-126F;
+    Floats const base = is_above ? power : Floats{} + 1.0F;
+    Floats const weights = is_above ? estimated_power(base, 1 / b) : Floats{};
+    return {weights, weights / base, is_above};
+  }
+  // A threshold relative to the maximum is -c / b.
+  Threshold threshold_below(double x) const {
+    double const c = std::min(-x * b(), 1.0);
+    return {c, c, logarithm(c)};
+  }
+  constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
 
   // See weighted_mean.h.
   class Slope {
@@ -109,8 +132,6 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     Doubles const weights = exponential((log_of_c + logarithm_of_one_minus(fraction)) / b());
     return {weights, weights / (c * (1.0 - fraction)), fraction < 1};
   }
-
-  ZETA_HOST_DEVICE constexpr double b() const { return this->fixed().b; }
 };
 
 }  // namespace zeta::mappings

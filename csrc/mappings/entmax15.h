@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -39,9 +40,10 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   // No entry below this is in the support.
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return lower_bound(lowest_threshold()); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const& threshold) const {
-    return bound_below(this->maximum(), threshold.root, 0.5);
+    return bound_below(this->maximum(), threshold.root, b());
   }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1, 1}; }
+  ZETA_HOST_DEVICE static constexpr double b() { return 0.5; }
 
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE constexpr RootLevel<Doubles> level(Doubles const& terms, Points const& c) const {
@@ -49,7 +51,10 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     return {root * root, root, root > 0};
   }
 
-  ZETA_HOST_DEVICE constexpr RootSearch search() const { return {this->fixed(), 0.5}; }
+  ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
+  ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
+    return {this->fixed(), b(), start.root};
+  }
   ZETA_HOST_DEVICE constexpr Threshold threshold(RootSearch const& search) const {
     return {search.root(), search.root() - search.excess()};
   }
@@ -64,6 +69,21 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     auto const level_of_terms = level(terms, threshold.c);
     return level_of_terms.is_above ? level_of_terms.weights : Doubles{};
   }
+
+  // See estimates.h.
+  template <class Floats, class Points>
+  RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
+    Floats const root = 0.5F * terms + c;
+    auto const is_above = root > 0.0F;
+    Floats const slopes = is_above ? root : Floats{};
+    return {slopes * slopes, slopes, is_above};
+  }
+  // A threshold relative to the maximum is -c / b.
+  constexpr Threshold threshold_below(double x) const {
+    double const c = std::min(-x * b(), 1.0);
+    return {c, c};
+  }
+  constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
 
   // See weighted_mean.h.
   struct Slope {

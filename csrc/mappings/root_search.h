@@ -99,25 +99,31 @@ ZETA_HOST_DEVICE constexpr Real bound_below(Real maximum, double c, double b) {
   return static_cast<Real>(static_cast<double>(maximum) - (reach + margin));
 }
 
-// Finds c, given the sum at one c after the other.
+// Finds c, given the sum at one c after the other. The first is `start`; the nearer above c it is,
+// the fewer follow.
 class RootSearch {
  public:
-  ZETA_HOST_DEVICE constexpr RootSearch(FixedPoint<float> const& fixed, double b)
-      : one_(fixed.one()), unit_(fixed.unit()), b_(b) {}
+  ZETA_HOST_DEVICE constexpr RootSearch(FixedPoint<float> const& fixed, double b, double start = 1)
+      : one_(fixed.one()),
+        unit_(fixed.unit()),
+        b_(b),
+        next_(static_cast<int64_t>(start / kRootUnit)) {}
 
   // Where the sum is to be taken next.
   ZETA_HOST_DEVICE constexpr double point() const { return static_cast<double>(next_) * kRootUnit; }
 
   // Takes the sum at point(). Returns whether the search is over.
   //
-  // Newton's method approaches c from above. Rounding can carry it below, or keep the sum the same
-  // over many units; then the search takes steps that grow, and halves what is left if they lead
-  // out of it. It is over when the sum one unit below c is known to be too small.
+  // Newton's method approaches c from above, and after one step also from below. Rounding can carry
+  // it below, or keep the sum the same over many units; then the search takes steps that grow, and
+  // halves what is left if they lead out of it. It is over when the sum at c is known, and that one
+  // unit below is known to be too small.
   ZETA_HOST_DEVICE constexpr bool advance(RootSum const& sum) {
+    double const newton = distance_to_root(sum) / kRootUnit;
     if (missing(sum) <= 0) {
       high_ = next_;
       at_high_ = sum;
-      auto step = static_cast<int64_t>(excess() / kRootUnit);
+      auto step = static_cast<int64_t>(-newton);
       if (step < least_step_down_) {
         step = least_step_down_;
         least_step_down_ *= 2;
@@ -125,22 +131,34 @@ class RootSearch {
       next_ = high_ - step;
     } else {
       low_ = next_;
-      next_ = low_ + step_up_;
-      step_up_ *= 2;
+      auto step = static_cast<int64_t>(newton < kMostUnits ? newton : kMostUnits);
+      if (step < least_step_up_) {
+        step = least_step_up_;
+        least_step_up_ *= 2;
+      }
+      next_ = low_ + step;
     }
     if (next_ <= low_ || next_ >= high_) next_ = low_ + (high_ - low_) / 2;
-    return high_ - low_ <= 1;
+    if (high_ - low_ > 1) return false;
+    bool const is_known = at_high_.weights != 0 || low_ == high_;
+    if (!is_known) next_ = high_;
+    return is_known;
   }
 
   // After the search: c, and what the last step of Newton's method would take off. If the sum at 1
   // is too small, as it is for entries without the maximum, c is 1.
   ZETA_HOST_DEVICE constexpr double root() const { return static_cast<double>(high_) * kRootUnit; }
-  ZETA_HOST_DEVICE constexpr double excess() const {
-    if (at_high_.slopes == 0) return 0;
-    return -missing(at_high_) * b_ / static_cast<double>(at_high_.slopes);
-  }
+  ZETA_HOST_DEVICE constexpr double excess() const { return -distance_to_root(at_high_); }
 
  private:
+  static constexpr double kMostUnits = 1 / kRootUnit;
+
+  // How far Newton's method goes from where the sum was taken.
+  ZETA_HOST_DEVICE constexpr double distance_to_root(RootSum const& sum) const {
+    if (sum.slopes == 0) return 0;
+    return missing(sum) * b_ / static_cast<double>(sum.slopes);
+  }
+
   // What a sum of weights lacks of 1, in units.
   ZETA_HOST_DEVICE constexpr double missing(RootSum const& sum) const {
     return static_cast<double>(one_ - sum.weights) - static_cast<double>(sum.rests) * unit_;
@@ -149,11 +167,11 @@ class RootSearch {
   int64_t one_;
   double unit_;
   double b_;
-  int64_t low_ = 0;                    // here the sum is too small
-  int64_t high_ = (int64_t{1} << 50);  // here it is not: the maximum alone has weight 1
-  int64_t next_ = high_;
+  int64_t next_;
+  int64_t low_ = 0;                                  // here the sum is too small
+  int64_t high_ = static_cast<int64_t>(kMostUnits);  // here it is not: the maximum has weight 1
   int64_t least_step_down_ = 1;
-  int64_t step_up_ = 1;
+  int64_t least_step_up_ = 1;
   RootSum at_high_;
 };
 

@@ -39,6 +39,8 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return -static_cast<Real>(INFINITY); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const&) const { return lower_bound(); }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1}; }
+  constexpr Threshold threshold_below(double) const { return lowest_threshold(); }
+  constexpr double below(Threshold const&) const { return -INFINITY; }
 
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const&) const {
@@ -60,6 +62,7 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
     Sum sum_;
   };
   ZETA_HOST_DEVICE constexpr Search search() const { return {}; }
+  ZETA_HOST_DEVICE constexpr Search search(Threshold const&) const { return {}; }
   ZETA_HOST_DEVICE constexpr Threshold threshold(Search const& search) const {
     double const unit = this->fixed().unit();
     double const rests = static_cast<double>(search.sum().rests) * unit;

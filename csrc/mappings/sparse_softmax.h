@@ -32,6 +32,8 @@ class SparseSoftmax {
   using Term = typename Fixed::Number;
   using Threshold = typename Fixed::Quotient;
 
+  static constexpr bool kHasReach = true;  // only entries near the maximum have weights
+
   struct Sum {
     Term terms;
     int64_t count = 0;

@@ -106,6 +106,42 @@ TEST(RootSearch, TakesFewSums) {
   }
 }
 
+// The root is a property of the row, not of the way to it.
+TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
+  std::mt19937_64 generator(5);
+  std::uniform_real_distribution<double> distances(0, 1);
+  for (int64_t const length : {1, 2, 9, 200}) {
+    std::vector<Terms> row = {{0, 1}};
+    for (int64_t i = 1; i < length; ++i) row.push_back({-distances(generator), 1});
+    for (double const alpha : kAlphas) {
+      mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
+        using Mapping = MappingOf<double>;
+        if constexpr (mappings::kHasSearch<Mapping> && Mapping::kHasReach) {
+          Mapping const mapping(0, Mapping::fixed(length, alpha));
+          auto const found = [&](auto search) {
+            mappings::RootSum sum;
+            do {
+              sum = {};
+              for (auto const& [term, count] : row) {
+                sum.add(mapping.sum_of(mapping.level(term, search.point())), count);
+              }
+            } while (!search.advance(sum));
+            return mapping.threshold(search);
+          };
+          auto const expected = found(mapping.search());
+          for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, expected.root, expected.root * 1.001,
+                                 expected.root * 0.999}) {
+            auto const threshold = mapping.threshold_below(-std::min(c, 1.0) / mapping.b());
+            auto const result = found(mapping.search(threshold));
+            EXPECT_EQ(result.root, expected.root) << alpha << " " << length << " " << c;
+            EXPECT_EQ(result.c, expected.c) << alpha << " " << length << " " << c;
+          }
+        }
+      });
+    }
+  }
+}
+
 TEST(RootSearch, WithoutTheMaximumItsRootIsOne) {
   mappings::Entmax15<float> const mapping(0, mappings::FixedPoint<float>(8));
   auto search = mapping.search();

@@ -116,6 +116,9 @@ inline constexpr int64_t kSampledVectors = 64;
 // With candidates for more than 1 / kDensePart of a row, passes over the row cost less than a list.
 inline constexpr int64_t kDensePart = 8;
 
+// The same where the threshold is searched for, by more passes that cost more.
+inline constexpr int64_t kDensePartOfSearch = 2;
+
 // The list of candidates is cut back when it holds this many, or 4 k if that is more: long enough
 // that this is rare, short enough that ties for the last place fill it at little cost.
 inline constexpr int64_t kSmallestList = 128;

@@ -54,7 +54,7 @@ class Candidates {
   Threshold begin_again() {
     auto threshold = mapping_.lowest_threshold();
     if (size_ > tuning::kFewestForBound) {
-      auto const support = reduce_to_support();
+      auto const support = reduce();
       if (support.is_capped) raise_bound_to_logit(support.smallest);
       threshold = support.threshold;
     }
@@ -72,7 +72,7 @@ class Candidates {
   // Adds an entry whose key reaches bound(). Its index has to be above those added before.
   void add(Real logit, int64_t column) {
     if (size_ == capacity_) {
-      auto const support = reduce_to_support();
+      auto const support = reduce();
       // A later entry loses a tie against those kept.
       if (support.is_capped) raise_bound_to_logit(support.smallest, /*beyond=*/true);
       if (key_of(narrow<Scalar>(logit)) < bound_) return;
@@ -111,32 +111,61 @@ class Candidates {
   // Drops all entries that are not in the support of those added.
   Support<Mapping, Real> reduce_to_support() {
     auto const entries = padded_entries();
-    auto threshold = mapping_.lowest_threshold();
-    if constexpr (std::is_same_v<Real, float> && !kHasSearch<Mapping>) {
-      if (entries.count > kEstimated) {
-        threshold = mapping_.threshold_below(estimate_threshold(mapping_, entries, -1).threshold);
-      }
-    }
-    auto const support = find_support(mapping_, entries, k_, threshold);
-    int64_t ties = support.ties;
-    int64_t kept = 0;
-    for (int64_t i = 0; i < size_; ++i) {
-      Real const logit = logits_.data()[i];
-      if (logit < support.smallest || (logit == support.smallest && ties-- <= 0)) continue;
-      logits_.data()[kept] = logit;
-      columns_.data()[kept] = columns_.data()[i];
-      ++kept;
-    }
-    size_ = kept;
-    raise_bound_to_logit(mapping_.lower_bound(support.threshold));
-    return support;
+    return keep(find_support(mapping_, entries, k_, lowest_threshold(entries)));
   }
 
   Real const* logits() const { return logits_.data(); }
   int64_t const* columns() const { return columns_.data(); }
 
  private:
-  static constexpr int64_t kEstimated = 4 * kLanes<Real>;  // with fewer, exact passes are as fast
+  // With fewer entries, passes that are exact are as fast.
+  static constexpr int64_t kEstimated = kHasSearch<Mapping> ? 0 : 4 * kLanes<Real>;
+
+  // Whether room is made without a search.
+  static constexpr bool kIsRough =
+      kHasSearch<Mapping> && (kHasEstimate<Mapping, Real> || !Mapping::kHasReach);
+
+  // Returns a threshold that is not above that of the entries.
+  Threshold lowest_threshold(Entries<Real> const& entries) const {
+    if constexpr (kHasEstimate<Mapping, Real>) {
+      if (entries.count > kEstimated) {
+        return mapping_.threshold_below(estimate_support(mapping_, entries, -1).threshold);
+      }
+    }
+    return mapping_.lowest_threshold();
+  }
+
+  // Drops enough entries to make room: all that are not in the support, or, where a search would
+  // find that, those that an estimate and k leave out. Returns what it kept.
+  Support<Mapping, Real> reduce() {
+    if constexpr (kIsRough) {
+      auto const entries = padded_entries();
+      auto const threshold = lowest_threshold(entries);
+      auto const [largest, is_limited] = largest_above(mapping_, entries, k_, threshold);
+      int64_t const ties = largest.ties > 0 ? largest.ties : k_;
+      return keep({threshold, largest.smallest, ties, k_, is_limited});
+    } else {
+      return reduce_to_support();
+    }
+  }
+
+  Support<Mapping, Real> keep(Support<Mapping, Real> const& support) {
+    int64_t ties = support.ties;
+    int64_t kept = 0;
+    // Without a branch, since which entries are kept is hard to predict.
+    for (int64_t i = 0; i < size_; ++i) {
+      Real const logit = logits_.data()[i];
+      bool const is_tie = logit == support.smallest;
+      bool const is_kept = logit > support.smallest || (is_tie && ties > 0);
+      ties -= is_tie ? 1 : 0;
+      logits_.data()[kept] = logit;
+      columns_.data()[kept] = columns_.data()[i];
+      kept += is_kept ? 1 : 0;
+    }
+    size_ = kept;
+    raise_bound_to_logit(mapping_.lower_bound(support.threshold));
+    return support;
+  }
 
   // The entries as whole vectors, the last of which is filled up with -inf.
   Entries<Real> padded_entries() {

@@ -43,7 +43,7 @@ class CrowdedRow {
   // tensor are often alike.
   Estimate estimate(Mapping const& mapping, Entries<Real> const& entries, Threshold threshold) {
     auto const known = static_cast<float>(mapping.below(threshold));
-    auto const result = estimate_threshold(mapping, entries, std::max(known, last_threshold_));
+    auto const result = estimate_support(mapping, entries, std::max(known, last_threshold_));
     last_threshold_ = result.threshold;
     return result;
   }

@@ -93,7 +93,7 @@ class RowForward {
   [[gnu::noinline]] void write_by_estimate(Mapping const& mapping, Scalar const* logits,
                                            Scalar* weights, typename Mapping::Threshold threshold) {
     auto const entries = crowded_.widened(logits);
-    if constexpr (std::is_same_v<Real, float> && !kHasSearch<Mapping>) {
+    if constexpr (kHasEstimate<Mapping, Real>) {
       auto const estimate = crowded_.estimate(mapping, entries, threshold);
       threshold = mapping.threshold_below(estimate.threshold);
       needs_estimate_ = estimate.count > candidates_.most() / 4;

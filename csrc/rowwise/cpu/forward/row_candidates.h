@@ -31,7 +31,8 @@ class RowCandidates {
   // The most candidates for which a list costs less than passes over a row whose weights are all
   // written: any number, if the list can be kept short.
   static int64_t most_of_dense(int64_t length, int64_t k) {
-    return short_list(k) < length / 2 ? length : length / tuning::kDensePart;
+    constexpr int64_t kPart = kHasSearch<Mapping> ? tuning::kDensePartOfSearch : tuning::kDensePart;
+    return short_list(k) < length / 2 ? length : length / kPart;
   }
 
   Candidates<Mapping, Scalar>& list() { return list_; }

@@ -68,8 +68,9 @@ template <class Mapping, class Scalar>
 // The threshold of the largest entries.
 template <class Mapping, class Scalar>
 typename Mapping::Threshold search_threshold(Mapping const& mapping, Entries<Scalar> const& entries,
-                                             LargestEntries<widened_t<Scalar>> const& largest) {
-  auto search = mapping.search();
+                                             LargestEntries<widened_t<Scalar>> const& largest,
+                                             typename Mapping::Threshold const& start) {
+  auto search = mapping.search(start);
   typename Mapping::Sum sum;
   do {
     sum = sum_at(mapping, entries, largest.bound, search.point());
@@ -104,23 +105,41 @@ CountAndSmallest<widened_t<Scalar>> count_above(Mapping const& mapping,
           static_cast<widened_t<Scalar>>(smallest_of_lanes<double>(smallest))};
 }
 
+// Whether entries reach `bound` that are more than k, and then which of them are the k largest.
+template <class Real>
+struct Limited {
+  LargestEntries<Real> largest;
+  bool is_limited;
+};
+
+template <class Mapping, class Scalar>
+Limited<widened_t<Scalar>> largest_above(Mapping const& mapping, Entries<Scalar> const& entries,
+                                         int64_t k, typename Mapping::Threshold const& lowest) {
+  using Real = widened_t<Scalar>;
+  Real const bound = std::max(mapping.lower_bound(lowest), std::numeric_limits<Real>::lowest());
+  Vector<key_t<Real>> counts = {};
+  auto smallest = broadcast(std::numeric_limits<Real>::infinity());
+  entries.for_each_vector([&](Vector<Real> z) {
+    auto const is_above = z >= bound;
+    counts -= is_above;
+    smallest = smaller(smallest, is_above ? z : broadcast(std::numeric_limits<Real>::infinity()));
+  });
+  int64_t const count = sum_of_lanes<key_t<Real>>(counts);
+  if (count <= k) return {{bound, bound, 0}, false};
+  return {find_largest(entries, k, mapping.maximum(), smallest_of_lanes<Real>(smallest), count),
+          true};
+}
+
+// `lowest` is not above the threshold that the entries have without the limit k. The nearer it is,
+// the fewer sums are taken.
 template <class Mapping, class Scalar>
 [[gnu::noinline]] Support<Mapping, widened_t<Scalar>> support_by_search(
-    Mapping const& mapping, Entries<Scalar> const& entries, int64_t k) {
-  using Real = widened_t<Scalar>;
-  constexpr Real kLowest = -std::numeric_limits<Real>::infinity();
-  auto threshold = mapping.lowest_threshold();
-  CountAndSmallest<Real> above = {};
-  // Without a reach, every finite entry is in the support that no k limits. If there are more than
-  // k, its threshold is not needed.
-  if constexpr (!Mapping::kHasReach) above = count_above(mapping, entries, threshold);
-  if (above.count <= k) {
-    threshold = search_threshold(mapping, entries, {kLowest, kLowest, 0});
-    above = count_above(mapping, entries, threshold);
-  }
+    Mapping const& mapping, Entries<Scalar> const& entries, int64_t k,
+    typename Mapping::Threshold const& lowest) {
+  auto const [largest, is_limited] = largest_above(mapping, entries, k, lowest);
+  auto const threshold = search_threshold(mapping, entries, largest, lowest);
+  auto const above = count_above(mapping, entries, threshold);
   if (above.count <= k) return {threshold, above.smallest, above.count, above.count, false};
-  auto const largest = find_largest(entries, k, mapping.maximum(), above.smallest, above.count);
-  threshold = search_threshold(mapping, entries, largest);
   return {threshold, largest.smallest, largest.ties > 0 ? largest.ties : k, k, true};
 }
 

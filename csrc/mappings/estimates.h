@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+
+// The search for the threshold of entmax in float. It is cheap, and tells where the search of
+// root_search.h should begin, which no result depends on. Numbers are floats in the lanes of
+// vectors.
+namespace zeta::mappings {
+
+namespace detail {
+
+template <class Floats>
+struct IntegersOf {
+  typedef int32_t type __attribute__((vector_size(sizeof(Floats))));
+};
+
+// Returns the logarithm to base 2 of a positive normal number, off by 2^-18 at most. The
+// coefficients here and below are those with the least maximum of the error.
+template <class Floats>
+Floats estimated_logarithm(Floats const& x) {
+  using Integers = typename IntegersOf<Floats>::type;
+  constexpr int32_t kBitsOfLeastMantissa = 0x3f3504f3;  // of the square root of 1/2
+  auto const n = (reinterpret_cast<Integers>(x) - kBitsOfLeastMantissa) >> 23;
+  Floats const f = reinterpret_cast<Floats>(reinterpret_cast<Integers>(x) - (n << 23)) - 1.0F;
+  Floats const f2 = f * f;
+  Floats const curve = (1.44271348F - 0.72113186F * f) +
+                       ((0.47934801F - 0.36749F * f) + (0.32215492F - 0.20659182F * f) * f2) * f2;
+  return __builtin_convertvector(n, Floats) + f * curve;
+}
+
+// Returns 2^x for x <= 0, off by a factor of 1 + 2^-18 at most, and 2^-126 for lower x.
+template <class Floats>
+Floats estimated_power_of_two(Floats const& x) {
+  using Integers = typename IntegersOf<Floats>::type;
+  Floats const exponent = x > -126.0F ? x : Floats{} - 126.0F;
+  Floats const shifted = exponent + 0x1.8p23F;  // its last bits hold the nearest integer
+  Floats const f = exponent - (shifted - 0x1.8p23F);
+  Floats const f2 = f * f;
+  Floats const power =
+      (0.99999926F + 0.69312181F * f) + ((0.24024745F + 0.05591786F * f) + 0.0095701F * f2) * f2;
+  return reinterpret_cast<Floats>(reinterpret_cast<Integers>(power) +
+                                  (reinterpret_cast<Integers>(shifted) << 23));
+}
+
+}  // namespace detail
+
+// Returns x^exponent for positive x of at most 1.
+template <class Floats>
+Floats estimated_power(Floats const& x, float exponent) {
+  return detail::estimated_power_of_two<Floats>(exponent * detail::estimated_logarithm(x));
+}
+
+// An upper limit for how far the estimates of c may be off, besides what sums of more than a few
+// floats add.
+inline constexpr float kEstimateError = 0x1p-14F;
+
+// After a step of no more than this part of c, Newton's method is about as near as floats allow.
+inline constexpr float kLastStep = 0x1p-9F;
+
+// Returns the next c of Newton's method, given sums of weights and slopes at c. Since their sum is
+// convex in c, no step from either side ends below the root.
+template <class Floats>
+Floats next_estimate(Floats const& c, Floats const& weights, Floats const& slopes, float b) {
+  Floats const next = c - (weights - 1.0F) * b / slopes;
+  return next < 1.0F ? next : Floats{} + 1.0F;  // also where no term was above the threshold
+}
+
+}  // namespace zeta::mappings
