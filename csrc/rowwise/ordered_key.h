@@ -91,6 +91,11 @@ ZETA_HOST_DEVICE Scalar scalar_of(key_t<Scalar> key) {
   return detail::from_signed_bits<Scalar>(detail::reorder(key));
 }
 
+template <class Scalar>
+ZETA_HOST_DEVICE Scalar least_finite() {
+  return scalar_of<Scalar>(key_of(narrow<Scalar>(-static_cast<double>(INFINITY))) + 1);
+}
+
 // Returns the same as key_of, but one key for -0.0 and +0.0.
 template <class Scalar>
 ZETA_HOST_DEVICE key_t<Scalar> selection_key(Scalar x) {

@@ -178,6 +178,47 @@ TYPED_TEST(Entmax, PartsAndStridesChangeNoBit) {
   }
 }
 
+// Rows of one geometry are taken in groups, and one that comes alone is not.
+TYPED_TEST(Entmax, RowsThatComeTogetherHaveTheBitsOfEachAlone) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  constexpr int64_t kRows = 37;
+  std::mt19937_64 generator(3);
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 2, 5, 8, 15, 16, 17, 33, 66, 100, 255, 1000, 2049, 4500}) {
+      for (double const scale : {0.0, 0.02, 1.0, 8.0}) {
+        auto logits = normal_row<TypeParam>(kRows * length, scale, generator());
+        // Each fifth row is masked by half, and some have other unusual entries.
+        for (int64_t row = 0; row < kRows; row += 5) {
+          for (int64_t i = 0; i < length; ++i) {
+            if (generator() % 2 == 0) logits[row * length + i] = narrow<TypeParam>(-infinity);
+          }
+        }
+        for (int64_t row = 2; row < kRows; row += 11) {
+          double const unusual = row % 3 == 0 ? -infinity : row % 3 == 1 ? infinity : NAN;
+          for (int64_t i = row % 2; i < length; i += 3) {
+            logits[row * length + i] = narrow<TypeParam>(unusual);
+          }
+        }
+        for (int64_t const k : {int64_t{1}, int64_t{8}, int64_t{32}, int64_t{60}, length}) {
+          if (k > length) continue;
+          for (auto const& kernels : kernels_of_this_machine<TypeParam>(alpha)) {
+            std::vector<TypeParam> together(kRows * length);
+            std::vector<TypeParam> alone(kRows * length);
+            kernels.forward(alpha, contiguous_rows(kRows, length), together.data(), logits.data(),
+                            k, 0, kRows);
+            for (int64_t row = 0; row < kRows; ++row) {
+              kernels.forward(alpha, contiguous_rows(1, length), alone.data() + row * length,
+                              logits.data() + row * length, k, 0, 1);
+            }
+            ASSERT_TRUE(have_same_bits(together, alone))
+                << alpha << " " << length << " " << scale << " " << k;
+          }
+        }
+      }
+    }
+  }
+}
+
 // What comes before and after an entry in the row decides what is listed when.
 TYPED_TEST(Entmax, OrderChangesNoWeight) {
   constexpr int64_t kLength = 500;

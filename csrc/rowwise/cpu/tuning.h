@@ -104,6 +104,9 @@ inline constexpr int kStepsByCount = 12;
 // pass some rows take a few percent longer; more than two change nothing.
 inline constexpr int kPassesForBound = 2;
 
+// The same for Newton's method, which begins further away.
+inline constexpr int kPassesForRoot = 6;
+
 // Entries of a block of a long row. A block fits into the nearest cache of any processor, and the
 // work that is done once for each block is little against the rest.
 inline constexpr int64_t kBlock = 8192;

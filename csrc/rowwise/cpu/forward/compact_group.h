@@ -56,7 +56,8 @@ class CompactGroup {
   void weigh() {
     int const count = largest_.count();
     if constexpr (kHasSearch<Mapping>) {
-      weigh_by_search<Mapping>(fixed_, largest_.entries(), count, weights_.data());
+      weigh_by_search<Mapping>(fixed_, largest_.entries(), count, largest_.maxima(),
+                               lowest_thresholds(Mapping(0, fixed_)), weights_.data());
     } else {
       Floats weights[GroupLargest<Scalar>::kMostLargest];
       std::copy_n(largest_.entries(), count, weights);

@@ -29,7 +29,7 @@ class ContiguousForward {
   // `readable` entries from `logits` on may be read.
   void operator()(Scalar const* logits, Scalar* weights, int64_t rows, int64_t readable) {
     Rows rest = {logits, weights, rows, readable};
-    if constexpr (!kHasSearch<MappingOf<widened_t<Scalar>>>) take_together(rest);
+    take_together(rest);
     one_by_one(rest, rest.count);
     if (streams_) stream_fence();
   }
@@ -50,16 +50,22 @@ class ContiguousForward {
   };
 
   void take_together(Rows& rest) {
-    if (is_for_lanes()) {
+    if constexpr (kHasSearch<MappingOf<widened_t<Scalar>>>) {
+      take_group(rest);
+    } else if (is_for_lanes()) {
       take_in_lanes(rest, std::make_integer_sequence<int, kMostLargest>());
     } else if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
       using Sorted = SortedForward<MappingOf, Scalar>;
-      if (length_ <= Sorted::kLongest) {
-        together<Sorted>(rest, length_, k_, streams_);
-        with_padding<Sorted>(rest, length_, k_);
-      } else if (length_ * static_cast<int64_t>(sizeof(Scalar)) <= tuning::kLargestRowOfGroup) {
-        together<GroupForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
-      }
+      if (length_ > Sorted::kLongest) return take_group(rest);
+      together<Sorted>(rest, length_, k_, streams_);
+      with_padding<Sorted>(rest, length_, k_);
+    }
+  }
+
+  void take_group(Rows& rest) {
+    if constexpr (std::is_same_v<widened_t<Scalar>, float>) {
+      if (length_ * static_cast<int64_t>(sizeof(Scalar)) > tuning::kLargestRowOfGroup) return;
+      together<GroupForward<MappingOf, Scalar>>(rest, length_, k_, streams_);
     }
   }
 

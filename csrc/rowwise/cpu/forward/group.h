@@ -4,11 +4,13 @@
 #include <cmath>
 #include <cstdint>
 #include <optional>
+#include <type_traits>
 
 #include "rowwise/cpu/forward/group_bounds.h"
 #include "rowwise/cpu/forward/group_candidates.h"
 #include "rowwise/cpu/forward/wide_rows.h"
 #include "rowwise/cpu/lanes/list_weights.h"
+#include "rowwise/cpu/lanes/lists_by_search.h"
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/streamed_lines.h"
@@ -32,13 +34,12 @@ class GroupForward {
       : length_(length),
         k_(static_cast<int32_t>(k)),
         streams_(streams),
-        may_be_wide_(kMayBeWide &&
-                     length <= std::min(tuning::kLongestWideRow, k * tuning::kWideRowPerLimit) &&
-                     fixed.unit() <= Mapping::WideTerms::kSmallestUnit),
+        may_be_wide_(may_be_wide(fixed, length, k)),
         rows_(length),
-        bounds_(rows_, k),
+        bounds_(rows_, fixed, k),
         candidates_(rows_, k),
         weights_(fixed, k) {
+    limits_ = !Mapping::kHasReach && bounds_.may_limit();
     block_.reserve(2 * length + kLine + kCount);
     write_zeros(block_.data(), 2 * length + kLine + kCount);
   }
@@ -64,7 +65,7 @@ class GroupForward {
     }
     if (is_wide_) {
       write(logits, weights);
-      return wide_->fine_rows();
+      return fine_rows();
     }
     candidates_.gather(longest);
     bool const has_limit = weights_.weigh(candidates_.columns(), static_cast<int>(longest),
@@ -81,11 +82,22 @@ class GroupForward {
  private:
   using Numbers = typename RowVectors<Scalar>::Numbers;
   using Element = typename Numbers::Element;
-  using Wide = WideRows<Mapping, Scalar>;
-  static constexpr bool kMayBeWide = sizeof(Scalar) == 2;
+  static constexpr bool kMayBeWide = sizeof(Scalar) == 2 && !kHasSearch<Mapping>;
+  struct NoRows {};
+  using Wide = std::conditional_t<kMayBeWide, WideRows<Mapping, Scalar>, NoRows>;
+  using Weights = std::conditional_t<kHasSearch<Mapping>, SearchedLists<Mapping, Scalar>,
+                                     ListWeights<Mapping, Scalar>>;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
   static constexpr uint64_t kAllRows = (uint64_t{1} << kRows) - 1;
   static constexpr int64_t kLine = kLineBytes / static_cast<int64_t>(sizeof(Scalar));
+
+  static bool may_be_wide(typename Mapping::Fixed const& fixed, int64_t length, int64_t k) {
+    if constexpr (kMayBeWide) {
+      return length <= std::min(tuning::kLongestWideRow, k * tuning::kWideRowPerLimit) &&
+             fixed.unit() <= Mapping::WideTerms::kSmallestUnit;
+    }
+    return false;
+  }
 
   // Finds the supports by WideRows, without lists, if these rows allow it. Returns whether they do.
   bool find_wide(Scalar const* logits) {
@@ -97,6 +109,12 @@ class GroupForward {
       return true;
     }
     return false;
+  }
+
+  // The rows that WideRows leaves out, as a bit mask.
+  uint64_t fine_rows() const {
+    if constexpr (kMayBeWide) return wide_->fine_rows();
+    return 0;
   }
 
   // Lists the candidates. Returns the length of the longest list, or -1 if one is too long.
@@ -118,9 +136,11 @@ class GroupForward {
       return write_lines(logits, weights);
     }
     if (streams_) return stream_rows(logits, weights);
+    // Up to here a vector that extends beyond its row ends within the group.
+    int const last = rows_.whole() > 0 ? kRows - 1 : 0;
     for (int row = 0; row < kRows; ++row) {
       Scalar* const to = weights + row * length_;
-      if (row < kRows - 1 || !rows_.has_rest()) {
+      if (row < last || !rows_.has_rest()) {
         write_row(row, to, ahead(logits, row));
       } else {
         write_row(row, block_.data(), ahead(logits, row));
@@ -206,12 +226,12 @@ class GroupForward {
   bool is_wide_ = false;       // whether wide_ has found the supports
   bool prefers_wide_ = false;  // since the group before had many candidates
   bool has_next_ = false;      // another group follows this one
-  bool limits_ = false;        // whether k is to raise the bounds, as it limited the group before
+  bool limits_;                // whether k is to raise the bounds, as it limited the group before
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;
-  GroupBounds<Scalar> bounds_;
+  GroupBounds<Mapping, Scalar> bounds_;
   GroupCandidates<Scalar> candidates_;
-  ListWeights<Mapping, Scalar> weights_;
+  Weights weights_;
   std::optional<Wide> wide_;  // made only for groups that need it
   Scratch<Scalar> block_;     // rows to be written, and zero between writes
 };

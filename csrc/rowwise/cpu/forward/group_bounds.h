@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "rowwise/cpu/lanes/limits.h"
+#include "rowwise/cpu/lanes/roots.h"
 #include "rowwise/cpu/lanes/supports.h"
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scan.h"
@@ -13,19 +14,22 @@
 #include "rowwise/cpu/vectors/sort_lanes.h"
 #include "rowwise/cpu/vectors/transpose.h"
 #include "rowwise/cpu/vectors/vector.h"
+#include "rowwise/float16.h"
+#include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Finds, for each row of a group, its maximum and a lower bound of the entries of its support.
 // Reads the rows once, and again only if one may hold NaN or infinity.
-template <class Scalar>
+template <class Mapping, class Scalar>
 class GroupBounds {
  public:
   static constexpr int kRows = kLanes<float>;
 
   // `rows` has to outlive this object.
-  GroupBounds(RowVectors<Scalar>& rows, int64_t k)
+  GroupBounds(RowVectors<Scalar>& rows, typename Mapping::Fixed const& fixed, int64_t k)
       : rows_(rows),
+        mapping_(0, fixed),
         k_(static_cast<int32_t>(k)),
         may_limit_(kRows / 2 < k &&
                    k <= static_cast<int64_t>(kDelegates * tuning::kLimitPerDelegate)) {
@@ -53,12 +57,12 @@ class GroupBounds {
     // `seen` is of all rows together, so it does not tell of a row that holds nothing but -inf.
     has_nan_ = false;
     if (any_lane(seen[0].suspects(of_group)) || any_lane(maxima_ == -INFINITY)) check_rows(logits);
-    thresholds_ =
-        raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
-    bounds_ = maxima_ + thresholds_;
+    thresholds_ = thresholds_of(largest);
+    // In this order a bound of NaN stays.
+    bounds_ = larger(Floats{} + widen(least_finite<Scalar>()), maxima_ + thresholds_);
     if (k_ <= kRows) {
       sort_lanes(largest);
-      bounds_ = larger(largest[k_ - 1], bounds_);  // in this order a bound of NaN stays
+      bounds_ = larger(largest[k_ - 1], bounds_);
     }
   }
 
@@ -72,10 +76,11 @@ class GroupBounds {
       transpose_square<float>(square);
       std::copy_n(square, kRows, columns + i * kRows);
     }
-    Keys const is_open = count_at_least(columns, kDelegates, bounds_) >= k_;
-    LaneLimits limits(columns, kDelegates, k_, is_open, bounds_, maxima_);
+    Floats const lowest = Mapping::kHasReach ? bounds_ : smallest_above(columns, bounds_);
+    Keys const is_open = count_at_least(columns, kDelegates, lowest) >= k_;
+    LaneLimits limits(columns, kDelegates, k_, is_open, lowest, maxima_);
     limits.halve(tuning::kHalvingsForBound);
-    bounds_ = larger(limits.low(), bounds_);
+    bounds_ = is_open ? larger(limits.low(), bounds_) : bounds_;
   }
 
   // Whether limit() pays: there are enough delegates for k, and the largest entries of lanes do not
@@ -97,11 +102,13 @@ class GroupBounds {
   using Numbers = typename RowVectors<Scalar>::Numbers;
   using Element = typename Numbers::Element;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
-  static constexpr int kAbreast = 4;              // vectors that do not wait for each other
+  // Vectors that do not wait for each other. More of them make more delegates, which pays where k
+  // alone may bound a row.
+  static constexpr int kAbreast = kHasSearch<Mapping> ? std::min(8, 64 / kRows) : 4;
   static constexpr int kDelegates = kAbreast * kRows;
   // How many objects take turns to see all rows: the sums of floats take longer than minima of
   // keys.
-  static constexpr int kSeen = kCount == kRows ? kAbreast : 1;
+  static constexpr int kSeen = kCount == kRows ? 4 : 1;
 
   // Returns the largest entry of each lane of a row's vectors.
   [[gnu::always_inline]] Vector<Element> scan(int row, Scalar const* entries,
@@ -117,16 +124,43 @@ class GroupBounds {
     int64_t const count = rows_.whole() / kCount;
     int64_t vector = 0;
     for (; vector + kAbreast <= count; vector += kAbreast) {
-#pragma GCC unroll 4
+#pragma GCC unroll 8
       for (int i = 0; i < kAbreast; ++i) add(i, Numbers::of(entries + (vector + i) * kCount));
     }
-    if (vector < count) add(0, Numbers::of(entries + vector * kCount));
-    if (vector + 1 < count) add(1, Numbers::of(entries + (vector + 1) * kCount));
-    if (vector + 2 < count) add(2, Numbers::of(entries + (vector + 2) * kCount));
-    if (rows_.has_rest()) add(3, rows_.load_rest(entries));
+#pragma GCC unroll 8
+    for (int i = 0; i < kAbreast - 1; ++i) {
+      if (vector + i < count) add(i, Numbers::of(entries + (vector + i) * kCount));
+    }
+    if (rows_.has_rest()) add(kAbreast - 1, rows_.load_rest(entries));
     std::copy_n(of_row, kSeen, seen);
     if (may_limit_) std::copy_n(largest, kAbreast, delegates_.data() + row * kAbreast);
-    return larger(larger(largest[0], largest[1]), larger(largest[2], largest[3]));
+#pragma GCC unroll 3
+    for (int half = kAbreast / 2; half > 0; half /= 2) {
+#pragma GCC unroll 4
+      for (int i = 0; i < half; ++i) largest[i] = larger(largest[i], largest[i + half]);
+    }
+    return largest[0];
+  }
+
+  // The smallest delegates at or above the bounds, between which and the maxima it pays to halve.
+  Floats smallest_above(Floats const* columns, Floats bounds) const {
+    Floats smallest = maxima_;
+    for (int i = 0; i < kDelegates; ++i) {
+      smallest = columns[i] >= bounds ? smaller(smallest, columns[i]) : smallest;
+    }
+    return smallest;
+  }
+
+  // Returns thresholds at or below those of rows that hold these entries.
+  Floats thresholds_of(Floats const (&largest)[kRows]) const {
+    if constexpr (!kHasSearch<Mapping>) {
+      return raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
+    } else if constexpr (!Mapping::kHasReach) {
+      return lowest_thresholds(mapping_);
+    } else {
+      return estimate_roots(mapping_, largest, kRows, maxima_, lowest_thresholds(mapping_),
+                            tuning::kPassesForRoot);
+    }
   }
 
   [[gnu::noinline]] void check_rows(Scalar const* logits) {
@@ -142,7 +176,7 @@ class GroupBounds {
     if constexpr (kCount == kRows) {
       return Numbers::largest_floats(of_row[i]);
     } else {
-      auto const both = larger(of_row[i / 2], of_row[i / 2 + 2]);
+      auto const both = larger(of_row[i / 2], of_row[i / 2 + kAbreast / 2]);
       alignas(kVectorBytes) float floats[kCount];
       Numbers::widen_to(floats, both);
       return load<float>(floats + i % 2 * kRows);
@@ -150,6 +184,7 @@ class GroupBounds {
   }
 
   RowVectors<Scalar>& rows_;
+  Mapping mapping_;
   int32_t k_;
   bool may_limit_;
   bool has_nan_ = false;

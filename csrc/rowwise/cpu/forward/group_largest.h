@@ -23,10 +23,7 @@ class GroupLargest {
   static constexpr int kMostLargest = 32;
 
   GroupLargest(int64_t length, int64_t k)
-      : length_(length),
-        k_(static_cast<int>(k)),
-        lowest_(widen(scalar_of<Scalar>(key_of(narrow<Scalar>(-INFINITY)) + 1))),
-        chunks_(length, k) {
+      : length_(length), k_(static_cast<int>(k)), chunks_(length, k) {
     lists_.reserve(kRows * kListStep);
     columns_.reserve(kRows * kListStep);
     ranked_.reserve(kMostListed);
@@ -45,7 +42,8 @@ class GroupLargest {
   // Finds those of the k largest entries that reach `lowest` and are finite. Returns the rows for
   // which it does not, as a bit mask: those that are not ordinary, or have too many candidates.
   [[gnu::noinline]] uint64_t find(Scalar const* logits, Floats lowest) {
-    Floats const bounds = larger(larger(chunks_.limit(k_), lowest), Floats{} + lowest_);
+    Floats const finite = Floats{} + widen(least_finite<Scalar>());
+    Floats const bounds = larger(larger(chunks_.limit(k_), lowest), finite);
     uint64_t left_out = 0;
     int longest = 1;
     for (int row = 0; row < kRows; ++row) {
@@ -104,7 +102,6 @@ class GroupLargest {
 
   int64_t length_;
   int k_;
-  float lowest_;           // finite number
   bool has_next_ = false;  // another group follows this one
   int count_ = 0;
   GroupChunks<Scalar> chunks_;
