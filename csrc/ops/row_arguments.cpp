@@ -5,16 +5,13 @@
 
 #include <algorithm>
 
+#include "mappings/family.h"
 #include "ops/family.h"
 #include "ops/overlap.h"
 #include "ops/support.h"
 
 namespace zeta::ops {
 namespace {
-
-// Between 1 and this, the derivative with respect to alpha would have lost all digits in float32.
-// It is the float, since a tensor of floats may hold it.
-constexpr double kLeastAlphaAbove1 = 1.01F;
 
 // Replaces a symbol of a trace by the number that it stands for, if that is known. For errors.
 c10::SymInt shown(c10::SymInt const& number) {
@@ -70,8 +67,8 @@ void check_input_dtype(char const* name, at::ScalarType input_dtype) {
 }  // namespace
 
 void check_alpha(char const* name, double alpha) {
-  TORCH_CHECK(alpha == 1 || (kLeastAlphaAbove1 <= alpha && alpha <= 2), name,
-              ": expected alpha to be 1 or from ", kLeastAlphaAbove1, " to 2, but got ", alpha);
+  TORCH_CHECK(mappings::is_in_family(alpha), name, ": expected alpha to be 1 or from ",
+              mappings::kLeastAlphaAbove1, " to 2, but got ", alpha);
 }
 
 bool is_supported(at::ScalarType dtype) {

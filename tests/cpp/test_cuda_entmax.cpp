@@ -2,9 +2,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "cuda_gradients.h"
 #include "cuda_rows.h"
@@ -12,12 +15,14 @@
 #include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/forward/alphas.cuh"
 #include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 
-// The members of the family that have CUDA kernels by passes alone, run on the CPU.
+// The members of the family that have CUDA kernels by passes alone, and rows that each have an
+// alpha, run on the CPU.
 namespace zeta::rowwise {
 namespace {
 
@@ -115,6 +120,42 @@ void check_forward(double alpha, Case const& one, int64_t full_length,
   }
 }
 
+// Members of the family, its ends among them, and numbers outside of it.
+constexpr double kMembers[] = {2, 1.25, 1, 1.5, 1.9, 1.01F, 1.5, 1.25};
+constexpr double kOthers[] = {NAN, 0.5, 1.005, 2 + 0x1p-51, INFINITY};
+constexpr uint64_t kAlphasOfRows = std::size(kMembers) + std::size(kOthers);
+
+// The layout of the alphas, one to a row, tells which rows share one.
+template <class Scalar>
+void check_forward_of_alphas(Case const& one, int64_t full_length, Layout const& of_weights,
+                             Layout const& of_alphas) {
+  Operand<Scalar> logits(one.rows, one.length, logits_layout_of(one));
+  Random random(one.seed);
+  fill_logits(logits, one, random);
+  Operand<Scalar> weights(one.rows, one.length, of_weights);
+  Operand<Scalar> expected(one.rows, one.length, of_weights);
+  Operand<double> alphas(one.rows, 1, of_alphas);
+  auto geometry = geometry_of(one.rows, one.length, weights, logits, alphas);
+  geometry.full_length = full_length;
+  for (int64_t row = 0; row < one.rows; ++row) {
+    auto const number = (static_cast<uint64_t>(alphas.offset(row)) + 3 * one.seed) % kAlphasOfRows;
+    if (number < std::size(kMembers)) {
+      alphas.at(row, 0) = kMembers[number];
+      cpu::entmax(kMembers[number], with_operands<2>(geometry), expected.data(),
+                  static_cast<Scalar const*>(logits.data()), one.k, row, row + 1);
+    } else {
+      alphas.at(row, 0) = kOthers[number - std::size(kMembers)];
+      expected.set_row(row, std::vector(static_cast<size_t>(one.length), narrow<Scalar>(NAN)));
+    }
+  }
+  simt::Stream const stream = one.stream();
+  auto const error = cuda::launch_forward_of_alphas(geometry, weights.data(),
+                                                    static_cast<Scalar const*>(logits.data()),
+                                                    alphas.data(), one.k, &stream);
+  ASSERT_EQ(error, cudaSuccess);
+  ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
+}
+
 template <class Scalar>
 void check_backward(BackwardRegime regime, BackwardCase const& one) {
   Given<Scalar> given(one);
@@ -195,6 +236,53 @@ TYPED_TEST(CudaEntmax, ForwardSumsAsInTheRowThatTheEntriesAreOf) {
       check_forward<TypeParam>(alpha, {Regime::kPasses, 5, 104, k, 2}, int64_t{1} << 40);
       if (this->HasFatalFailure()) return;
     }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfAlphasEqualsTheCpu) {
+  constexpr auto kRows = static_cast<int64_t>(Logits::kCount);
+  Layout const with_gaps_between = {0, 3};
+  uint64_t seed = 0;
+  for (int64_t const length : {1, 2, 33, 100}) {
+    for (int64_t const k : std::set<int64_t>{1, 20, length, INT64_MAX}) {
+      for (auto const& weights : {contiguous(length), side_by_side(kRows)}) {
+        Case const one = {Regime::kPasses, kRows, length, k, ++seed};
+        check_forward_of_alphas<TypeParam>(one, length, weights, with_gaps_between);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfAlphasOfLongRowsEqualsTheCpu) {
+  for (uint64_t seed = 0; seed < kAlphasOfRows; ++seed) {
+    int64_t const k = seed % 2 == 0 ? 300 : 5000;
+    Case const one = {Regime::kPasses, 1, 5000, k, seed};
+    check_forward_of_alphas<TypeParam>(one, 5000, contiguous(5000), {0, 1});
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfAlphasSumsAsInTheRowThatTheEntriesAreOf) {
+  for (uint64_t seed = 0; seed < 4; ++seed) {
+    Case const one = {Regime::kPasses, 13, 104, 100, seed};
+    check_forward_of_alphas<TypeParam>(one, int64_t{1} << 40, contiguous(104), {0, 1});
+    if (this->HasFatalFailure()) return;
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfAlphasTakesThoseThatRowsShare) {
+  constexpr int64_t kRows = 12;
+  constexpr int64_t kNeighbours = 4;
+  Case const one = {Regime::kPasses, kRows, 40, 10, 1};
+  auto const groups = groups_side_by_side(kNeighbours, one.length);
+  Layout const of_all = {.stride = 0, .row_stride = 0};
+  Layout const of_neighbours = {
+      .stride = 0, .row_stride = 0, .neighbours = kNeighbours, .group_stride = 1};
+  Layout const of_groups = {.stride = 0, .row_stride = 1, .neighbours = kNeighbours};
+  for (auto const& alphas : {of_all, of_neighbours, of_groups}) {
+    check_forward_of_alphas<TypeParam>(one, one.length, groups, alphas);
+    if (this->HasFatalFailure()) return;
   }
 }
 

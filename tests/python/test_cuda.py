@@ -18,6 +18,7 @@ forward = torch.ops.zeta.sparse_softmax
 backward = SPARSE_SOFTMAX.backward
 with_support = SPARSE_SOFTMAX.with_support
 support_backward = SPARSE_SOFTMAX.support_backward
+of_alphas = torch.ops.zeta.entmax.tensor_alpha
 
 # For each way in which kernels treat rows, shapes that an H100 gives it to, for some k and type.
 REGIMES = {
@@ -79,6 +80,92 @@ def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
         assert_same_as_cpu(found, weights)
         assert_same_bits(support, with_support(z, k, dim)[1])
         assert_same_as_cpu(support_backward(grad_on_gpu, support, dim, dtype), expected)
+
+
+def alphas_of_rows(rows: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    """A column that has all members of the family in turn."""
+    return torch.tensor([1.0, 1.01, 1.25, 1.5, 1.75, 2.0], dtype=dtype).repeat(rows)[:rows, None]
+
+
+@pytest.mark.parametrize("shape", [(3000, 8), (300, 1000), (40, 20000), (1, 200000)])
+def test_rows_with_alphas_have_the_bits_of_the_cpu(shape, dtype):
+    z = rows_of("passes", shape, dtype)
+    alpha = alphas_of_rows(shape[0], torch.float32)
+    for k in (None, 1, 7, 300):
+        expected = of_alphas(z, alpha, k)
+        assert_same_as_cpu(of_alphas(z.cuda(), alpha.cuda(), k), expected)
+        assert_same_as_cpu(of_alphas(with_gaps(z.cuda()), alpha.cuda(), k), expected)
+        assert_same_bits(of_alphas(z.T.cuda(), alpha.T.cuda(), k, 0), expected.T)
+
+
+def test_rows_whose_alpha_is_refused_on_the_cpu_are_nan():
+    alpha = alphas_of_rows(20)
+    others = [0.5, 1.005, 2.1, torch.nan, torch.inf]
+    alpha[3:8, 0] = torch.tensor(others)
+    z = torch.randn(20, 30, requires_grad=True, device="cuda")
+    alpha = alpha.cuda().requires_grad_()
+    weights = of_alphas(z, alpha)
+    grads = torch.autograd.grad(weights[:, 0].sum(), (z, alpha))
+    for tensor in (weights, *grads):
+        assert tensor[3:8].isnan().all()
+        assert not torch.cat([tensor[:3], tensor[8:]]).isnan().any()
+
+
+def test_gradients_of_alphas_are_those_of_the_cpu(dtype):
+    z = torch.randn(24, 300, dtype=torch.float64).to(dtype)
+    grad = torch.randn_like(z)
+    results = []
+    for device in ("cpu", "cuda"):
+        inputs = [
+            tensor.to(device).requires_grad_()
+            for tensor in (z, alphas_of_rows(24), torch.tensor(1.5))
+        ]
+        rows, alpha, shared = inputs
+        weights = of_alphas(rows, alpha, 40), of_alphas(rows, shared)
+        grads = torch.autograd.grad(weights, inputs, (grad.to(device), grad.to(device)))
+        results.append([tensor.cpu() for tensor in grads])
+    torch.testing.assert_close(results[1], results[0])
+
+
+def test_alphas_are_read_as_a_graph_is_replayed():
+    z = torch.randn(12, 300, device="cuda", requires_grad=True)
+    alpha = alphas_of_rows(12).cuda().requires_grad_()
+
+    def train() -> tuple[Tensor, ...]:
+        weights = of_alphas(z, alpha)
+        return weights.detach(), *torch.autograd.grad(weights[:, 0].sum(), (z, alpha))
+
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        train()  # A first call may load code, which a capture does not allow.
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = train()
+    for shift in (1, 2, 3):
+        with torch.no_grad():
+            alpha.copy_(alpha.roll(shift, 0))
+        graph.replay()
+        for found, expected in zip(captured, train(), strict=True):
+            assert torch.equal(found, expected)
+
+
+def test_alpha_is_learned_without_waiting_for_the_gpu():
+    module = zeta.nn.Entmax(learnable=True).cuda()
+    z = torch.randn(20, 10, device="cuda")
+    target = zeta.ops.entmax(z, 1.9)
+    optimizer = torch.optim.Adam(module.parameters(), 0.1, capturable=True)
+    module(z).sum().backward()  # A first call may load code.
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        for _ in range(200):
+            optimizer.zero_grad()
+            (module(z) - target).square().sum().backward()
+            optimizer.step()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert float(module.alpha.detach()) == pytest.approx(1.9, abs=0.02)
 
 
 @pytest.mark.parametrize("offset", [1, 2, 3])

@@ -81,7 +81,8 @@ ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
     int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt);
 
 /// Returns entmax with an alpha for each row. `alpha` has size 1 along `dim`, is broadcast to `z`,
-/// and has a gradient, too. There are no kernels for this on CUDA.
+/// and has a gradient, too. Numbers for which there is no entmax are an error on the CPU. On CUDA
+/// their rows are NaN, since the host does not wait for the GPU to see them.
 ///
 /// Correia, Niculae, Martins: Adaptively sparse transformers, EMNLP 2019.
 ZETA_API at::Tensor entmax(at::Tensor const& z, at::Tensor const& alpha,

@@ -55,6 +55,13 @@ struct CudaLaunches {
   }
 
   template <class Scalar>
+  static void forward_of_alphas(char const* name, RowGeometry<3> const& geometry, Scalar* weights,
+                                Scalar const* logits, double const* alphas, int64_t k) {
+    check_launch(name, engine::entmax_of_alphas(geometry, weights, logits, alphas, k,
+                                                c10::cuda::getCurrentCUDAStream()));
+  }
+
+  template <class Scalar>
   static void backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                        Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     auto shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
@@ -73,13 +80,6 @@ struct CudaLaunches {
     check_launch(
         name, engine::entmax_support_backward(alpha, geometry, grad_logits, grad_weights, support,
                                               capacity, plan, c10::cuda::getCurrentCUDAStream()));
-  }
-
-  template <class Scalar>
-  static void forward_of_alphas(char const* name, RowGeometry<3> const&, Scalar*, Scalar const*,
-                                double const*, int64_t) {
-    TORCH_CHECK_NOT_IMPLEMENTED(false, name, ": expected alpha to be a number on CUDA, but got a ",
-                                "tensor");
   }
 
   // The kernels that read the gradient at the support alone take constant slopes.

@@ -1,6 +1,7 @@
 #include "mappings/family.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/entmax.h"
+#include "rowwise/cuda/forward/alphas.cuh"
 #include "rowwise/cuda/forward/launch.cuh"
 
 namespace zeta::rowwise::cuda {
@@ -18,6 +19,12 @@ cudaError_t entmax(double alpha, RowGeometry<3> const& geometry, Scalar* weights
   return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
     return launch_forward<MappingOf>(alpha, geometry, operands, plan, workspace, stream);
   });
+}
+
+template <class Scalar>
+cudaError_t entmax_of_alphas(RowGeometry<3> const& geometry, Scalar* weights, Scalar const* logits,
+                             double const* alphas, int64_t k, cudaStream_t stream) {
+  return launch_forward_of_alphas(geometry, weights, logits, alphas, k, stream);
 }
 
 template <class Scalar>
@@ -46,6 +53,8 @@ cudaError_t entmax_support_backward(double alpha, RowGeometry<3> const& geometry
   template int64_t entmax_workspace<Scalar>(RowGeometry<3> const&, int64_t, Plan const&);         \
   template cudaError_t entmax<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*,      \
                                       int32_t*, int64_t, Plan const&, void*, cudaStream_t);       \
+  template cudaError_t entmax_of_alphas<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,    \
+                                                double const*, int64_t, cudaStream_t);            \
   template cudaError_t entmax_backward<Scalar>(double, RowGeometry<3> const&, Scalar*,            \
                                                Scalar const*, Scalar const*, BackwardPlan const&, \
                                                cudaStream_t);                                     \

@@ -29,6 +29,13 @@ cudaError_t entmax(double alpha, RowGeometry<3> const& geometry, Scalar* weights
                    Scalar const* logits, int32_t* support, int64_t k, Plan const& plan,
                    void* workspace, cudaStream_t stream);
 
+// Does what entmax() does with an alpha for each row, which it reads on the device. The weights of
+// rows whose alpha is outside of the family are NaN. The geometry's operands are weights, logits
+// and alphas.
+template <class Scalar>
+cudaError_t entmax_of_alphas(RowGeometry<3> const& geometry, Scalar* weights, Scalar const* logits,
+                             double const* alphas, int64_t k, cudaStream_t stream);
+
 // The geometry's operands are grad_logits, grad_weights and weights.
 template <class Scalar>
 cudaError_t entmax_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,

@@ -29,8 +29,9 @@ def entmax(
     Args:
         z: The logits: any shape, any strides, on any device the library was built for.
         alpha: 1, or a number from 1.01 to 2. A tensor gives each row an alpha of its own: it has
-            size 1 along ``dim`` and is broadcast to ``z``, and a gradient flows to it. There are no
-            kernels for that on CUDA.
+            size 1 along ``dim`` and is broadcast to ``z``, and a gradient flows to it. Its numbers
+            are checked on the CPU. On CUDA, where the host would have to wait to see them, the rows
+            of all other numbers are NaN, and so are their gradients.
         k: The most entries of a row that may be non-zero, at least 1; any number if None.
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
@@ -55,8 +56,8 @@ def entmax(
     the second derivative by alpha at 1.
 
     Raises:
-        RuntimeError: If ``alpha`` is NaN or outside of the numbers above; otherwise as for
-            :func:`zeta.ops.sparse_softmax`.
+        RuntimeError: If ``alpha`` is NaN or outside of the numbers above, but for the numbers of a
+            tensor on CUDA; otherwise as for :func:`zeta.ops.sparse_softmax`.
         IndexError: If ``dim`` is not a dimension of ``z``.
 
     Example:
