@@ -65,21 +65,30 @@ class DeviceKernels {
   static at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                       std::optional<c10::SymInt> k, int64_t dim,
                                       std::optional<at::ScalarType> dtype) {
-    constexpr auto* name = members::Entmax::kName;
-    Call const call = members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype);
-    auto const arguments = check_of_alphas(name, z, alpha, call);
+    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    if (weights.numel() == 0) return weights;
-    at::Tensor const logits = converted(z, arguments.dtype);
-    at::Tensor const alphas = alpha.to(at::kDouble).expand(z.sizes());
-    auto const geometry = row_geometry<3>({weights, logits, alphas}, arguments.dim);
-    dispatch(arguments.dtype, [&]<class Scalar>() {
-      Launches::forward_of_alphas(name, geometry, mutable_data_of<Scalar>(weights),
-                                  data_of<Scalar>(logits), alphas.const_data_ptr<double>(),
-                                  known(call.k));
-    });
+    launch_forward_of_alphas(weights, converted(z, arguments.dtype), converted(alpha, at::kDouble),
+                             known(call.k), arguments.dim);
     return weights;
+  }
+
+  static at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
+                                           std::optional<c10::SymInt> k, int64_t dim,
+                                           std::optional<at::ScalarType> dtype, at::Tensor& out) {
+    constexpr auto* name = members::Entmax::kName;
+    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas_out(name, z, alpha, call, out);
+    c10::DeviceGuard const guard(z.device());
+    at::native::resize_output(out, z.sizes());
+    check_no_overlap(name, z, out);
+    // The alphas are few, so that they are copied where `out` may lie over them.
+    at::Tensor const alphas =
+        alpha.to(at::kDouble, /*non_blocking=*/false, /*copy=*/alpha.is_alias_of(out));
+    launch_forward_of_alphas(out, converted(z, arguments.dtype), alphas, known(call.k),
+                             arguments.dim);
+    return out;
   }
 
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
@@ -206,6 +215,18 @@ class DeviceKernels {
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
       Launches::forward(name, alpha, geometry, mutable_data_of<Scalar>(weights),
                         data_of<Scalar>(logits), k);
+    });
+  }
+
+  static void launch_forward_of_alphas(at::Tensor const& weights, at::Tensor const& logits,
+                                       at::Tensor const& alphas, int64_t k, int64_t dim) {
+    if (weights.numel() == 0) return;
+    at::Tensor const of_entries = alphas.expand(logits.sizes());
+    auto const geometry = row_geometry<3>({weights, logits, of_entries}, dim);
+    dispatch(weights.scalar_type(), [&]<class Scalar>() {
+      Launches::forward_of_alphas(members::Entmax::kName, geometry,
+                                  mutable_data_of<Scalar>(weights), data_of<Scalar>(logits),
+                                  alphas.const_data_ptr<double>(), k);
     });
   }
 };

@@ -43,6 +43,14 @@ at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
   return handle.call(z, alpha, std::move(k), dim, dtype);
 }
 
+at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
+                                  std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::ScalarType> dtype, at::Tensor& out) {
+  static auto const handle =
+      find_operator<decltype(forward_of_alphas_out)>(members::Entmax::kName, "tensor_alpha_out");
+  return handle.call(z, alpha, std::move(k), dim, dtype, out);
+}
+
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
   static auto const handle = find_operator<decltype(largest)>(kLargestName);
   return handle.call(z, std::move(k), dim);

@@ -46,9 +46,13 @@ at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt
 
 // Entmax with an alpha of its own for each row, see check_alphas() in ops/row_arguments.h.
 inline constexpr char const* kOfAlphasName = "entmax.tensor_alpha";
+inline constexpr char const* kOfAlphasOutName = "entmax.tensor_alpha_out";
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
                              std::optional<at::ScalarType> dtype);
+at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
+                                  std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::ScalarType> dtype, at::Tensor& out);
 
 // The indices of the k largest entries of each row, in increasing order.
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim);

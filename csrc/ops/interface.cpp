@@ -63,5 +63,9 @@ Tensor entmax(Tensor const& z, Tensor const& alpha, optional<int64_t> k, int64_t
               optional<ScalarType> dtype) {
   return ops::family::forward_of_alphas(z, alpha, limit(k), dim, dtype);
 }
+Tensor& entmax_out(Tensor& out, Tensor const& z, Tensor const& alpha, optional<int64_t> k,
+                   int64_t dim, optional<ScalarType> dtype) {
+  return ops::family::forward_of_alphas_out(z, alpha, limit(k), dim, dtype, out);
+}
 
 }  // namespace zeta

@@ -17,6 +17,7 @@ void register_kernels(torch::Library& library) {
     library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&Kernels::compact>);
   });
   library.impl(family::kOfAlphasName, &Kernels::forward_of_alphas);
+  library.impl(family::kOfAlphasOutName, &Kernels::forward_of_alphas_out);
   library.impl(family::kBackwardName, &Kernels::backward);
   library.impl(family::kWithSupportName, &Kernels::forward_with_support);
   library.impl(family::kSupportBackwardName, &Kernels::support_backward);

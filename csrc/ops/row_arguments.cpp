@@ -4,6 +4,7 @@
 #include <c10/util/Exception.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "mappings/family.h"
 #include "ops/family.h"
@@ -40,6 +41,13 @@ void check_k(char const* name, c10::SymInt const& k) {
 void check_length(char const* name, c10::SymInt const& length) {
   TORCH_SYM_CHECK(length.sym_ge(1), name, ": expected length to be at least 1, but got ",
                   shown(length));
+}
+
+void check_out(char const* name, at::Tensor const& z, at::ScalarType dtype, at::Tensor const& out) {
+  TORCH_CHECK(out.scalar_type() == dtype, name, ": Expected out tensor to have dtype ", dtype,
+              ", but got ", out.scalar_type(), " instead");
+  TORCH_CHECK(out.device() == z.device(), name, ": Expected out tensor to have device ", z.device(),
+              ", but got ", out.device(), " instead");
 }
 
 void check_same_form(char const* name, at::Tensor const& grad_output, at::Tensor const& output) {
@@ -91,6 +99,11 @@ RowArguments check_forward(char const* name, at::Tensor const& z, Call const& ca
   return {check_dim(name, z.dim(), call.dim), check_dtype(name, z, call.dtype)};
 }
 
+Call call_of_alphas(std::optional<c10::SymInt> k, int64_t dim,
+                    std::optional<at::ScalarType> dtype) {
+  return members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype);
+}
+
 RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor const& alpha,
                              Call const& call) {
   auto const arguments = check_forward(name, z, call);
@@ -114,13 +127,17 @@ RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor c
   return arguments;
 }
 
+RowArguments check_of_alphas_out(char const* name, at::Tensor const& z, at::Tensor const& alpha,
+                                 Call const& call, at::Tensor const& out) {
+  auto const arguments = check_of_alphas(name, z, alpha, call);
+  check_out(name, z, arguments.dtype, out);
+  return arguments;
+}
+
 RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const& call,
                                at::Tensor const& out) {
   auto const arguments = check_forward(name, z, call);
-  TORCH_CHECK(out.scalar_type() == arguments.dtype, name, ": Expected out tensor to have dtype ",
-              arguments.dtype, ", but got ", out.scalar_type(), " instead");
-  TORCH_CHECK(out.device() == z.device(), name, ": Expected out tensor to have device ", z.device(),
-              ", but got ", out.device(), " instead");
+  check_out(name, z, arguments.dtype, out);
   return arguments;
 }
 

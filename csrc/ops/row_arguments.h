@@ -32,10 +32,17 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const
 
 void check_alpha(char const* name, double alpha);
 
+// What entmax's arguments but alpha mean where that is a tensor. In the call 1 stands for it.
+Call call_of_alphas(std::optional<c10::SymInt> k, int64_t dim, std::optional<at::ScalarType> dtype);
+
 // Checks the same as check_forward, where each row has an alpha: the tensor has size 1 along `dim`
 // and is broadcast to z. Its numbers are not checked.
 RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor const& alpha,
                              Call const& call);
+
+// Checks the same, and that `out` can take the result.
+RowArguments check_of_alphas_out(char const* name, at::Tensor const& z, at::Tensor const& alpha,
+                                 Call const& call, at::Tensor const& out);
 
 // Returns the dim, not negative.
 int64_t check_backward(char const* name, at::Tensor const& grad_output, at::Tensor const& output,

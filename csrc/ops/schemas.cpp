@@ -1,6 +1,7 @@
 #include <string>
 #include <vector>
 
+#include "ops/family.h"
 #include "ops/members.h"
 #include "ops/registration.h"
 
@@ -9,6 +10,7 @@ namespace {
 
 // flexible_layout says that inputs may have any strides, so Inductor need not copy them.
 std::vector<at::Tag> const kTags = {at::Tag::pt2_compliant_tag, at::Tag::flexible_layout};
+std::vector<at::Tag> const kOutTags = {at::Tag::pt2_compliant_tag};
 
 void define_members(torch::Library& library) {
   for_each_member([&]<class Member>() {
@@ -16,20 +18,21 @@ void define_members(torch::Library& library) {
     std::string const arguments =
         std::string("Tensor z, ") + Member::kArguments + ", *, ScalarType? dtype=None";
     library.def((name + "(" + arguments + ") -> Tensor").c_str(), kTags);
-    library.def((name + ".out(" + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(),
-                {at::Tag::pt2_compliant_tag});
+    library.def((name + ".out(" + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(), kOutTags);
     library.def((name + ".compact(" + arguments + ") -> (Tensor values, Tensor indices)").c_str(),
                 kTags);
   });
 }
 
 // Overloads are tried in the order of their definition, and a tensor without dimensions could be
-// read as the number of the next one, which has no gradient. So this one is the first.
+// read as the number of the next one, which has no gradient. So these are the first.
 void define_of_alphas(torch::Library& library) {
-  library.def(
-      "entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
-      "ScalarType? dtype=None) -> Tensor",
-      kTags);
+  std::string const name = family::kOfAlphasName;
+  std::string const out_name = family::kOfAlphasOutName;
+  std::string const arguments =
+      "(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, ScalarType? dtype=None";
+  library.def((name + arguments + ") -> Tensor").c_str(), kTags);
+  library.def((out_name + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(), kOutTags);
 }
 
 void define_internal_operators(torch::Library& library) {

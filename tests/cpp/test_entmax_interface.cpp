@@ -41,6 +41,9 @@ TEST(Entmax, TakesAnAlphaForEachRow) {
   auto const weights = zeta::entmax(logits().repeat({2, 1}), alpha);
   EXPECT_TRUE(torch::equal(weights[0], zeta::entmax(logits(), 1.25)));
   EXPECT_TRUE(torch::equal(weights[1], zeta::entmax(logits(), 2)));
+  auto out = torch::empty({0}, torch::kDouble);
+  EXPECT_TRUE(
+      torch::equal(zeta::entmax_out(out, logits().repeat({2, 1}), alpha.detach()), weights));
   weights.select(1, 0).sum().backward();
   EXPECT_GT(alpha.grad()[0].item<double>(), 0);  // a larger alpha is nearer to the maximum
 }

@@ -13,6 +13,7 @@ import zeta
 
 ALPHAS = (1.0, 1.01, 1.25, 1.5, 1.75, 2.0)
 of_alphas = torch.ops.zeta.entmax.tensor_alpha
+of_alphas_out = torch.ops.zeta.entmax.tensor_alpha_out
 
 
 def spaced_rows(*shape):
@@ -70,6 +71,39 @@ def test_values_of_shapes():
     assert of_alphas(torch.tensor(3.0), torch.tensor(1.5)) == 1
     assert of_alphas(torch.empty(0, 4), torch.tensor(1.5)).shape == (0, 4)
     assert of_alphas(torch.tensor([1, 2]), torch.tensor(1.5), dtype=torch.float64).sum() == 1
+
+
+def test_out_takes_any_alphas_and_dim(dtype):
+    z = torch.randn(5, 7, 6, dtype=dtype)
+    for dim in range(3):
+        sizes = [1 if i == dim else size for i, size in enumerate(z.shape)]
+        for alpha in (1.01 + 0.99 * torch.rand(sizes), torch.tensor(1.75)):
+            memory = torch.full((6, 9, 7), 7.0, dtype=dtype)
+            out = memory.permute(2, 1, 0)[:5, :7]
+            for function in (of_alphas_out, torch.ops.zeta.entmax):
+                assert function(z, alpha, 3, dim, out=out) is out
+            assert_same_bits(out, of_alphas(z, alpha, 3, dim))
+            assert (memory[:, 7:] == 7).all()
+
+
+@pytest.mark.parametrize("dtype_of_alpha", [torch.float64, torch.float32])
+def test_out_may_lie_over_the_alphas(dtype, dtype_of_alpha):
+    z = torch.randn(4, 8, dtype=dtype)
+    numbers = torch.tensor([1.25, 2.0, 1.5, 1.0], dtype=dtype_of_alpha)
+    expected = of_alphas(z, numbers.view(4, 1))
+    memory = torch.zeros(32 * 8, dtype=torch.uint8)
+    alpha = memory.view(dtype_of_alpha)[:4].view(4, 1)
+    alpha.copy_(numbers.view(4, 1))
+    out = memory.view(dtype)[:32].view(4, 8)
+    assert_same_bits(of_alphas_out(z, alpha, out=out), expected)
+
+
+def test_out_refuses_derivatives_of_alpha():
+    z, alpha, out = torch.randn(3, 8), torch.full((3, 1), 1.5), torch.empty(3, 8)
+    with pytest.raises(RuntimeError, match=r"^entmax\(\): functions with out=... arguments don't"):
+        of_alphas_out(z, alpha.clone().requires_grad_(), out=out)
+    with forward_ad.dual_level(), pytest.raises(RuntimeError, match="forward-mode"):
+        of_alphas_out(z, forward_ad.make_dual(alpha, alpha), out=out)
 
 
 @pytest.mark.parametrize("k", [None, 3])
@@ -166,6 +200,9 @@ def test_opcheck(dtype, requires_grad):
     alpha = torch.full((4, 1), 1.5, requires_grad=requires_grad)
     opcheck(of_alphas, (z, alpha, 3, 1))
     opcheck(of_alphas, (z, alpha.view(1, 4)[:, :1], None, -1), {"dtype": torch.float32})
+    opcheck(
+        of_alphas_out, (z.detach(), alpha.detach(), 3, 1), {"out": torch.empty_like(z.detach())}
+    )
 
 
 def test_compiles_and_learns():
@@ -202,6 +239,8 @@ def test_errors(device):
     ]:
         with pytest.raises(RuntimeError, match=re.escape(message)):
             of_alphas(z, tensor)
+        with pytest.raises(RuntimeError, match=re.escape(message)):
+            of_alphas_out(z, tensor, out=torch.empty_like(z))
     with pytest.raises(RuntimeError, match="^entmax: expected k to be at least 1"):
         of_alphas(z, alpha(1), 0)
 

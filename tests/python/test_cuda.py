@@ -91,10 +91,13 @@ def alphas_of_rows(rows: int, dtype: torch.dtype = torch.float64) -> Tensor:
 def test_rows_with_alphas_have_the_bits_of_the_cpu(shape, dtype):
     z = rows_of("passes", shape, dtype)
     alpha = alphas_of_rows(shape[0], torch.float32)
+    out = torch.empty(shape, dtype=dtype, device="cuda")
     for k in (None, 1, 7, 300):
         expected = of_alphas(z, alpha, k)
         assert_same_as_cpu(of_alphas(z.cuda(), alpha.cuda(), k), expected)
         assert_same_as_cpu(of_alphas(with_gaps(z.cuda()), alpha.cuda(), k), expected)
+        torch.ops.zeta.entmax.tensor_alpha_out(z.cuda(), alpha.cuda(), k, out=out)
+        assert_same_as_cpu(out, expected)
         assert_same_bits(of_alphas(z.T.cuda(), alpha.T.cuda(), k, 0), expected.T)
 
 

@@ -22,6 +22,10 @@ SCHEMAS = {
         "zeta::entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
         "ScalarType? dtype=None) -> Tensor"
     ),
+    "entmax.tensor_alpha_out": (
+        "zeta::entmax.tensor_alpha_out(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
+        "ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"
+    ),
     "_entmax_backward": (
         "zeta::_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
         "ScalarType input_dtype, *, SymInt? length=None) -> Tensor"
@@ -84,7 +88,7 @@ def test_schema(name):
 def test_tags(name):
     tags = set(overload(name).tags)
     assert torch.Tag.pt2_compliant_tag in tags
-    expected = set() if name.endswith(".out") else {torch.Tag.flexible_layout}
+    expected = set() if name.endswith("out") else {torch.Tag.flexible_layout}
     assert tags & LAYOUT_TAGS == expected
 
 

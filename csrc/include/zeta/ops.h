@@ -88,6 +88,9 @@ ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
 ZETA_API at::Tensor entmax(at::Tensor const& z, at::Tensor const& alpha,
                            std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
                            std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API at::Tensor& entmax_out(at::Tensor& out, at::Tensor const& z, at::Tensor const& alpha,
+                                std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
+                                std::optional<at::ScalarType> dtype = std::nullopt);
 
 /// entmax and entmax_compact with alpha = 1.5.
 inline at::Tensor entmax15(at::Tensor const& z, std::optional<int64_t> k = std::nullopt,

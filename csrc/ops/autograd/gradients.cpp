@@ -238,16 +238,30 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, dou
   return grad_input;
 }
 
-at::Tensor& forward_out(MemberOperator const& member, at::Tensor const& z, Call const& call,
-                        at::Tensor& out) {
-  if (torch::autograd::compute_requires_grad(z, out)) {
-    torch::autograd::throw_error_out_requires_grad(member.name);
+// Refuses tensors of an out= form, `out` among them, that have or ask for derivatives.
+template <class... Tensors>
+void check_no_derivatives(char const* name, Tensors const&... tensors) {
+  if (torch::autograd::compute_requires_grad(tensors...)) {
+    torch::autograd::throw_error_out_requires_grad(name);
   }
-  TORCH_CHECK(!has_tangent(z) && !has_tangent(out), member.name,
+  TORCH_CHECK((!has_tangent(tensors) && ...), name,
               "(): functions with out=... arguments don't support forward-mode differentiation, "
               "but one of the arguments has a tangent.");
+}
+
+at::Tensor& forward_out(MemberOperator const& member, at::Tensor const& z, Call const& call,
+                        at::Tensor& out) {
+  check_no_derivatives(member.name, z, out);
   at::AutoDispatchBelowAutograd const below_autograd;
   return member.forward_out(z, call, out);
+}
+
+at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
+                                  std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::ScalarType> dtype, at::Tensor& out) {
+  check_no_derivatives(members::Entmax::kName, z, alpha, out);
+  at::AutoDispatchBelowAutograd const below_autograd;
+  return family::forward_of_alphas_out(z, alpha, std::move(k), dim, dtype, out);
 }
 
 }  // namespace
@@ -260,6 +274,7 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
     library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&compact>);
   });
   library.impl(family::kOfAlphasName, &forward_of_alphas);
+  library.impl(family::kOfAlphasOutName, &forward_of_alphas_out);
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);
@@ -270,11 +285,12 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
 }
 
 ZETA_LIBRARY_IMPL(ADInplaceOrView, library) {
-  for_each_member([&]<class Member>() {
-    // Increments the version counter of `out`.
-    library.impl(out_name<Member>().c_str(),
-                 torch::autograd::autogradNotImplementedInplaceOrViewFallback());
-  });
+  // Increments the version counter of `out`.
+  auto const register_counting = [&](char const* name) {
+    library.impl(name, torch::autograd::autogradNotImplementedInplaceOrViewFallback());
+  };
+  for_each_member([&]<class Member>() { register_counting(out_name<Member>().c_str()); });
+  register_counting(family::kOfAlphasOutName);
 }
 
 }  // namespace zeta::ops

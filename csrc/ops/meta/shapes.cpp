@@ -28,9 +28,17 @@ struct Shapes {
                                       std::optional<c10::SymInt> k, int64_t dim,
                                       std::optional<at::ScalarType> dtype) {
     auto const arguments =
-        check_of_alphas(members::Entmax::kName, z, alpha,
-                        members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype));
+        check_of_alphas(members::Entmax::kName, z, alpha, call_of_alphas(std::move(k), dim, dtype));
     return at::empty_like(z, z.options().dtype(arguments.dtype));
+  }
+
+  static at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
+                                           std::optional<c10::SymInt> k, int64_t dim,
+                                           std::optional<at::ScalarType> dtype, at::Tensor& out) {
+    check_of_alphas_out(members::Entmax::kName, z, alpha, call_of_alphas(std::move(k), dim, dtype),
+                        out);
+    at::native::resize_output_symint(out, z.sym_sizes());
+    return out;
   }
 
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {

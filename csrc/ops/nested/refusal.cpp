@@ -25,7 +25,9 @@ void register_refusal(torch::Library& library) {
     library.impl(compact_name<Member>().c_str(),
                  torch::CppFunction::makeFromBoxedFunction<&refuse>());
   });
-  library.impl(family::kOfAlphasName, torch::CppFunction::makeFromBoxedFunction<&refuse>());
+  for (char const* name : {family::kOfAlphasName, family::kOfAlphasOutName}) {
+    library.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse>());
+  }
 }
 
 }  // namespace
