@@ -13,6 +13,7 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 class Pass(StrEnum):
     FORWARD_OUT = "forward into out"
     FORWARD = "forward"
+    COMPACT = "compact forward"  # the non-zero weights and their indices
     BACKWARD = "backward"
     FORWARD_BACKWARD = "forward and backward"
     # Without autograd, which would choose between the support and the weights.
@@ -21,8 +22,8 @@ class Pass(StrEnum):
 
     @property
     def allocates(self) -> bool:
-        """Whether its result has memory of its own."""
-        return self is not Pass.FORWARD_OUT
+        """Whether its result has memory of its own, as much as the logits have."""
+        return self not in (Pass.FORWARD_OUT, Pass.COMPACT)
 
     @property
     def moves_all_bytes(self) -> bool:
@@ -31,6 +32,7 @@ class Pass(StrEnum):
         return self in (Pass.FORWARD_OUT, Pass.FORWARD)
 
 
+SPARSE_SOFTMAX = "sparse_softmax"
 BY_WEIGHTS = "zeta by the weights"  # the baseline of operators that go by the support
 
 
@@ -51,10 +53,11 @@ class Case:
     comparisons: tuple[tuple[Pass, tuple[str, ...]], ...]  # passes, and the baselines of each
     dim: int = -1
     residency: Residency = Residency.MEMORY
+    operator: str = SPARSE_SOFTMAX  # one of benchmarks.operators
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.shape))
-        return f"{self.suite} {shape} k={self.k} {self.dtype} {self.family}"
+        return f"{self.suite} {self.operator} {shape} k={self.k} {self.dtype} {self.family}"
 
     @property
     def length(self) -> int:

@@ -10,11 +10,12 @@ from torch import Tensor
 
 from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
 from benchmarks.loops import compiled
-from benchmarks.reference import check_backward, check_forward
-from benchmarks.rivals import MAPPINGS
+from benchmarks.operators import OPERATORS, CompactMapping, Mapping
+from benchmarks.reference import check_backward, check_compact, check_forward
+from benchmarks.rivals import COMPACT_MAPPINGS, MAPPINGS
 
-ALPHA = 2.0  # of the sparse softmax
-
+ALPHA = 2.0  # of the sparse softmax, which alone is timed by its internal operators
+MEMORY_OPERATIONS = ("clone", "copy_", "zero_", "zeros_like")
 CALLS_IN_LOOP = 100
 
 
@@ -30,6 +31,7 @@ class Contenders:
     def __init__(self, case: Case, z: Tensor) -> None:
         self.case = case
         self.z = z
+        self.operator = OPERATORS[case.operator]
 
     @cached_property
     def out(self) -> Tensor:
@@ -41,15 +43,25 @@ class Contenders:
 
     def check(self) -> None:
         """Raises WrongResult unless zeta's weights and gradients are right in every pass timed."""
-        z, k, dim = self.z, self.case.k, self.case.dim
+        z, k, dim, alpha = self.z, self.case.k, self.case.dim, self.operator.alpha
         for operation, _ in self.case.comparisons:
             result = self.contender("zeta", operation).function()
             if operation is Pass.FORWARD_OUT:
-                check_forward(z, self.out, k, dim)
+                check_forward(z, self.out, k, dim, alpha)
             elif operation is Pass.FORWARD:
-                check_forward(z, result, k, dim)
+                check_forward(z, result, k, dim, alpha)
+            elif operation is Pass.COMPACT:
+                values, indices = result
+                check_compact(z, values, indices, k, dim, alpha)
             else:
-                check_backward(self.grad, MAPPINGS["zeta"](z, k, dim), result[-1], dim)
+                check_backward(self.grad, self._checked_weights, result[-1], dim, alpha)
+
+    @cached_property
+    def _checked_weights(self) -> Tensor:
+        """What gradients are checked by."""
+        weights = self.operator.dense(self.z, self.case.k, self.case.dim)
+        check_forward(self.z, weights, self.case.k, self.case.dim, self.operator.alpha)
+        return weights
 
     def contender(self, name: str, operation: Pass) -> Contender:
         z, k, dim = self.z, self.case.k, self.case.dim
@@ -58,13 +70,23 @@ class Contenders:
             return Contender(lambda: loop(z, out, k, dim, CALLS_IN_LOOP), CALLS_IN_LOOP)
         if operation in (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS):
             return Contender(self._operators(name, forward=operation is Pass.BOTH_OPERATORS))
-        if name not in MAPPINGS:
+        if name in MEMORY_OPERATIONS:
             return Contender(self._memory_operation(name))
+        if operation is Pass.COMPACT:
+            compact = self._compact_mapping(name)
+            return Contender(lambda: compact(z, k, dim))
         if operation is Pass.FORWARD:
-            return Contender(lambda: MAPPINGS[name](z, k, dim))
+            mapping = self._mapping(name)
+            return Contender(lambda: mapping(z, k, dim))
         if operation is Pass.FORWARD_OUT:
             return Contender(self._forward_out(name))
         return Contender(self._under_autograd(name, forward=operation is Pass.FORWARD_BACKWARD))
+
+    def _mapping(self, name: str) -> Mapping:
+        return self.operator.dense if name == "zeta" else MAPPINGS[name]
+
+    def _compact_mapping(self, name: str) -> CompactMapping:
+        return self.operator.compact if name == "zeta" else COMPACT_MAPPINGS[name]
 
     def _memory_operation(self, name: str) -> Callable[[], Tensor]:
         z = self.z
@@ -76,9 +98,9 @@ class Contenders:
         return {"copy_": lambda: out.copy_(z), "zero_": out.zero_}[name]
 
     def _forward_out(self, name: str) -> Callable[[], Tensor]:
-        z, k, dim, out = self.z, self.case.k, self.case.dim, self.out
+        z, k, dim, out, into = self.z, self.case.k, self.case.dim, self.out, self.operator.into
         return {
-            "zeta": lambda: torch.ops.zeta.sparse_softmax.out(z, k, dim, out=out),
+            "zeta": lambda: into(z, k, dim, out=out),
             "torch.softmax": lambda: torch.softmax(z, dim, out=out),
         }[name]
 
@@ -104,7 +126,7 @@ class Contenders:
         return lambda: _and_gradient(saved, backward, grad, dim)
 
     def _under_autograd(self, name: str, forward: bool) -> Callable[[], tuple[Tensor, ...]]:
-        mapping, k, dim, grad = MAPPINGS[name], self.case.k, self.case.dim, self.grad
+        mapping, k, dim, grad = self._mapping(name), self.case.k, self.case.dim, self.grad
         leaf = self.z.detach().requires_grad_()
         if forward:
             return lambda: torch.autograd.grad(mapping(leaf, k, dim), leaf, grad)

@@ -61,6 +61,7 @@ def _measure_case(
 def _columns(case: Case, operation: Pass) -> dict[str, object]:
     return {
         "suite": case.suite,
+        "operator": case.operator,
         "operation": str(operation),
         "shape": "x".join(map(str, case.shape)),
         "dim": case.dim,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmarks.cases import SPARSE_SOFTMAX
 from benchmarks.inputs import ADVERSARIAL, FAMILIES, NORMAL
 
 FOLDER = Path(__file__).resolve().parent
@@ -23,14 +24,17 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "µs beyond": lambda table: (table["zeta_ms"] - table["baseline_ms"]) * 1e3,
 }
 # Those of a table of measurements that goals and regimes speak of.
-TEXTS = ("suite", "operation", "shape", "dtype", "family", "baseline", "pages")
+TEXTS = ("suite", "operator", "operation", "shape", "dtype", "family", "baseline", "pages")
 NUMBERS = (
     *("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio"),
     *("ratio_lower_quartile", "ratio_upper_quartile", "gigabytes_per_second"),
 )
 
+# What runs did not tell apart that have no such column.
+WITHOUT_COLUMN = {"operator": SPARSE_SOFTMAX, "pages": ""}
+
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
-CASE = ["shape", "dim", "k", "dtype"]
+CASE = ["operator", "shape", "dim", "k", "dtype"]
 ENGINE_NAME = r"sparse_softmax/cache/(?P<dtype>\w+)/(?P<family>[^/]+)/rows:\d+/n:(?P<length>\d+)/k:(?P<k>\d+)/"
 
 
@@ -55,9 +59,8 @@ class Results:
             return Results(device, pd.DataFrame(nothing), {})
         facts = pd.read_csv(folder / "machine.csv", index_col="fact", dtype=str)
         measurements = pd.read_csv(table, dtype={"pages": str}).fillna({"pages": ""})
-        if "pages" not in measurements:  # of a run that did not tell them apart
-            measurements["pages"] = ""
-        return Results(device, measurements, facts["value"].to_dict())
+        known = {key: WITHOUT_COLUMN[key] for key in WITHOUT_COLUMN if key not in measurements}
+        return Results(device, measurements.assign(**known), facts["value"].to_dict())
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,6 @@
-"""The mappings that compete: zeta's, other ways to write it, other libraries', and softmax."""
+"""The mappings that compete with zeta's: other ways to write them, other libraries', and softmax."""
 
 import io
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from functools import cache
 from importlib.metadata import version
@@ -10,9 +9,7 @@ from importlib.util import find_spec
 import torch
 from torch import Tensor
 
-import zeta
-
-Mapping = Callable[[Tensor, int, int], Tensor]
+from benchmarks.operators import CompactMapping, Mapping
 
 
 def softmax(z: Tensor, _: int, dim: int) -> Tensor:
@@ -67,6 +64,37 @@ def entmax_sparsemax_partial(z: Tensor, k: int, dim: int) -> Tensor:
     return weights
 
 
+def entmax_entmax15(z: Tensor, _: int, dim: int) -> Tensor:
+    import entmax
+
+    weights: Tensor = entmax.entmax15(z, dim)
+    return weights
+
+
+def entmax_entmax15_partial(z: Tensor, _: int, dim: int) -> Tensor:
+    """Limits no support either, but sorts only 100 logits where these suffice."""
+    import entmax
+
+    weights: Tensor = entmax.entmax15(z, dim, 100)
+    return weights
+
+
+def topk(z: Tensor, k: int, dim: int) -> tuple[Tensor, Tensor]:
+    values, indices = z.topk(k, dim)
+    return values, indices
+
+
+def softmax_topk(z: Tensor, k: int, dim: int) -> tuple[Tensor, Tensor]:
+    """What routers of mixtures of experts compute."""
+    values, indices = torch.softmax(z, dim).topk(k, dim)
+    return values / values.sum(dim, keepdim=True), indices
+
+
+def softmax_topk_scatter(z: Tensor, k: int, dim: int) -> Tensor:
+    values, indices = softmax_topk(z, k, dim)
+    return torch.zeros_like(z).scatter_(dim, indices, values)
+
+
 def liger_sparsemax(z: Tensor, _: int, dim: int) -> Tensor:
     from liger_kernel.ops.sparsemax import LigerSparsemaxFunction
 
@@ -83,15 +111,23 @@ def adasplash_sparsemax(z: Tensor, _: int, dim: int) -> Tensor:
 
 
 MAPPINGS: dict[str, Mapping] = {
-    "zeta": zeta.ops.sparse_softmax,
     "torch.softmax": softmax,
     "topk + scatter": topk_scatter,
     "topk + scatter, compiled": compiled_topk_scatter,
+    "softmax + topk": softmax_topk_scatter,
     "POT projection": pot_projection,
     "entmax.sparsemax": entmax_sparsemax,
     "entmax.sparsemax(k)": entmax_sparsemax_partial,
+    "entmax.entmax15": entmax_entmax15,
+    "entmax.entmax15(k=100)": entmax_entmax15_partial,
     "Liger sparsemax": liger_sparsemax,
     "AdaSplash sparsemax": adasplash_sparsemax,
+}
+
+# Those of values and indices.
+COMPACT_MAPPINGS: dict[str, CompactMapping] = {
+    "torch.topk": topk,
+    "softmax + topk": softmax_topk,
 }
 
 # The module that a mapping needs besides torch and zeta.
@@ -99,6 +135,8 @@ MODULES = {
     "POT projection": "ot",
     "entmax.sparsemax": "entmax",
     "entmax.sparsemax(k)": "entmax",
+    "entmax.entmax15": "entmax",
+    "entmax.entmax15(k=100)": "entmax",
     "Liger sparsemax": "liger_kernel",
     "AdaSplash sparsemax": "adasplash",
 }

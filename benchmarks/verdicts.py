@@ -68,7 +68,9 @@ def judge(goal: Goal, rows: pd.DataFrame) -> Verdict:
         goal,
         measured=float(mean(cases)),
         worst=cases[worst],
-        worst_case=_describe(dict(zip(by, worst, strict=True))),
+        worst_case=_describe(
+            dict(zip(by, worst, strict=True)), names_operator=rows["operator"].nunique() > 1
+        ),
         is_worst_unsteady=bool(unsteady[worst]),
         cases=len(cases),
         short=int(short.sum()),
@@ -76,6 +78,8 @@ def judge(goal: Goal, rows: pd.DataFrame) -> Verdict:
     )
 
 
-def _describe(case: dict[str, object]) -> str:
+def _describe(case: dict[str, object], names_operator: bool) -> str:
+    operator = [str(case["operator"])] if names_operator else []
     family = [str(case["family"])] if "family" in case else []
-    return ", ".join([str(case["shape"]), f"k = {case['k']}", str(case["dtype"]), *family])
+    size = [str(case["shape"]), f"k = {case['k']}"]
+    return ", ".join([*operator, *size, str(case["dtype"]), *family])

@@ -3,21 +3,30 @@
 import math
 import subprocess
 import sys
+from functools import partial
 
 import pandas as pd
 import pytest
 import torch
 
+import zeta
 from benchmarks import switch
-from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
+from benchmarks.cases import BY_WEIGHTS, SPARSE_SOFTMAX, Case, Pass, Residency
 from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contender, Contenders
 from benchmarks.grid import SUITES, grid, under
 from benchmarks.inputs import FAMILIES, NORMAL, make
 from benchmarks.machine import facts
+from benchmarks.operators import OPERATORS
 from benchmarks.pages import Pages, environment, system_setting
 from benchmarks.profile import METRICS, cases, markdown_of, parse
-from benchmarks.reference import WrongResult, check_backward, check_forward, project
+from benchmarks.reference import (
+    WrongResult,
+    check_backward,
+    check_compact,
+    check_forward,
+    weights_of,
+)
 from benchmarks.report import (
     PROFILED_BY,
     README,
@@ -37,7 +46,7 @@ from benchmarks.results import (
     load_goals,
     load_regimes,
 )
-from benchmarks.rivals import MAPPINGS, MODULES, is_installed, versions
+from benchmarks.rivals import COMPACT_MAPPINGS, MAPPINGS, MODULES, is_installed, versions
 from benchmarks.statistics import any_unsteady, geometric_mean
 from benchmarks.timing import Budget, interleaved
 from benchmarks.verdicts import judge
@@ -45,6 +54,8 @@ from benchmarks.verdicts import judge
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
 BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45, measure="GB/s")
+# Passes by internal operators, of which sparse_softmax alone is timed.
+INTERNAL = (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS)
 
 
 def table_of(measured: list[Case], pages: str = "") -> pd.DataFrame:
@@ -52,6 +63,7 @@ def table_of(measured: list[Case], pages: str = "") -> pd.DataFrame:
     return pd.DataFrame(
         {
             "suite": case.suite,
+            "operator": case.operator,
             "operation": str(operation),
             "shape": "x".join(map(str, case.shape)),
             "dim": case.dim,
@@ -85,7 +97,9 @@ def table_of_grid(kind: str) -> pd.DataFrame:
 
 
 def small_case(family: str, **changes) -> Case:
-    passes = tuple((operation, ("torch.softmax",)) for operation in Pass)
+    is_sparse_softmax = changes.get("operator", SPARSE_SOFTMAX) == SPARSE_SOFTMAX
+    timed = [operation for operation in Pass if is_sparse_softmax or operation not in INTERNAL]
+    passes = tuple((operation, ("torch.softmax",)) for operation in timed)
     options = {"shape": (5, 40), "k": 3, "dtype": "float32", "comparisons": passes, **changes}
     return Case(**{"suite": "test", "family": family, **options})
 
@@ -106,7 +120,7 @@ def test_the_grid_is_well_formed(kind, quick):
     assert len(found) < (200 if quick else 1500)
     for case in found:
         assert 1 <= case.k <= case.length
-        assert case.family in FAMILIES
+        assert case.family in FAMILIES and case.operator in OPERATORS
         assert case.comparisons and all(baselines for _, baselines in case.comparisons)
 
 
@@ -133,8 +147,9 @@ def test_goals_and_regimes_resolve_to_cases_of_the_grid(kind):
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("k", [1, 3, 40])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
-def test_the_check_accepts_the_operator(family, k, dtype):
-    case = small_case(family, k=k, dtype=dtype)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_check_accepts_the_operator(operator, family, k, dtype):
+    case = small_case(family, k=k, dtype=dtype, operator=operator)
     Contenders(case, make(family, case.shape, case.dim, getattr(torch, dtype))).check()
 
 
@@ -154,20 +169,72 @@ def test_the_check_refuses_what_is_no_projection():
     weights = torch.ops.zeta.sparse_softmax(z, 3)
     for wrong in (weights * 0.5, weights.roll(1, dims=1), torch.softmax(z, 1), weights * math.nan):
         with pytest.raises(WrongResult):
-            check_forward(z, wrong, 3, -1)
+            check_forward(z, wrong, 3, -1, 2)
     grad = torch.randn_like(z)
     with pytest.raises(WrongResult):
-        check_backward(grad, weights, grad, -1)
+        check_backward(grad, weights, grad, -1, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("alpha", [1.0, 1.25, 1.5, 2.0])
+def test_the_check_refuses_another_alpha_and_a_smaller_k(alpha, dtype):
+    z = make("N(0,0.1)", (4, 2000), -1, dtype).requires_grad_()
+    for wrong, k in ((alpha - 0.2 if alpha > 1.5 else alpha + 0.2, 2000), (alpha, 3)):
+        weights = zeta.ops.entmax(z, wrong, k)
+        with pytest.raises(WrongResult):
+            check_forward(z.detach(), weights.detach(), 2000, -1, alpha)
+        grad = torch.randn_like(z)
+        [grad_logits] = torch.autograd.grad(weights, z, grad)
+        right = zeta.ops.entmax(z.detach(), alpha)
+        with pytest.raises(WrongResult):
+            check_backward(grad, right, grad_logits, -1, alpha)
+
+
+def test_the_check_refuses_what_is_not_the_compact_form():
+    z = make("N(0,5)", (5, 40), -1, torch.float32)
+    values, indices = zeta.ops.sparse_softmax_compact(z, 4)
+    assert values[0, -1] == 0
+    check_compact(z, values, indices, 4, -1, 2)
+    for wrong in (
+        (values.flip(1), indices.flip(1)),
+        (values, indices.clamp(min=0)),
+        (values, indices.roll(1, dims=0)),
+        (values * 0.5, indices),
+    ):
+        with pytest.raises(WrongResult):
+            check_compact(z, *wrong, 4, -1, 2)
+
+
+def test_the_check_goes_by_the_definition():
+    rows = make("N(0,1)", (5, 40), -1, torch.float64)
+    close = partial(torch.testing.assert_close, rtol=0, atol=1e-9)
+    close(weights_of(rows, 7, 2 - 1e-12), weights_of(rows, 7, 2))
+    for alpha in (1.25, 1.5, 2):
+        weights = weights_of(rows, 7, alpha)
+        close(weights.sum(1), torch.ones(5, dtype=torch.float64))
+        of_support = ((alpha - 1) * rows - weights ** (alpha - 1))[weights > 0]
+        for thresholds in of_support.split((weights > 0).sum(1).tolist()):
+            close(thresholds, thresholds[:1].expand_as(thresholds))
 
 
 @pytest.mark.parametrize("dim", [0, 1])
-@pytest.mark.parametrize("rival", ["topk + scatter", "topk + scatter, compiled", "POT projection"])
-def test_rivals_that_limit_the_support_are_the_same_projection(rival, dim):
+@pytest.mark.parametrize(
+    ("rival", "k", "alpha"),
+    [
+        ("topk + scatter", 3, 2),
+        ("topk + scatter, compiled", 3, 2),
+        ("POT projection", 3, 2),
+        ("softmax + topk", 3, 1),
+        ("entmax.entmax15", 8, 1.5),
+        ("entmax.entmax15(k=100)", 8, 1.5),
+    ],
+)
+def test_rivals_compute_the_same(rival, k, alpha, dim):
     if not is_installed(rival):
         pytest.skip(f"needs {MODULES[rival]}")
     z = torch.randn(8, 8)
-    weights = MAPPINGS[rival](z, 3, dim)
-    rows, expected = weights.movedim(dim, 1), project(z.movedim(dim, 1).double(), 3)
+    weights = MAPPINGS[rival](z, k, dim)
+    rows, expected = weights.movedim(dim, 1), weights_of(z.movedim(dim, 1).double(), k, alpha)
     torch.testing.assert_close(rows.double(), expected, rtol=0, atol=1e-6)
 
 
@@ -180,14 +247,17 @@ def test_the_versions_of_rivals_are_kept():
 def test_every_contender_runs():
     case = small_case("N(0,1)")
     competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
-    operators = (Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS)
+    baselines = {
+        **dict.fromkeys(Pass, ("torch.softmax", "copy_", "clone", "zero_", "zeros_like")),
+        **dict.fromkeys(INTERNAL, (BY_WEIGHTS,)),
+        Pass.COMPACT: ("copy_", *COMPACT_MAPPINGS),
+    }
     for operation in Pass:
-        others = ("torch.softmax", "copy_", "clone", "zero_", "zeros_like")
-        for name in ("zeta", *((BY_WEIGHTS,) if operation in operators else others)):
+        for name in ("zeta", *baselines[operation]):
             competing.contender(name, operation).function()
 
 
-@pytest.mark.parametrize("operation", [Pass.BACKWARD_OPERATOR, Pass.BOTH_OPERATORS])
+@pytest.mark.parametrize("operation", INTERNAL)
 def test_support_and_weights_have_the_same_gradient(operation):
     case = small_case("N(0,1)")
     competing = Contenders(case, make(case.family, case.shape, case.dim, torch.float32))
@@ -263,6 +333,13 @@ def test_difficult_families_count_each_for_itself():
     verdict = judge(HARD, HARD.of(table))
     assert str(verdict) == "short in 1 of 2"
     assert verdict.worst_case.endswith("ascending")
+
+
+def test_operators_of_one_goal_are_told_apart():
+    slow = forward_rows(dict.fromkeys(NORMAL, 2.0)).assign(operator="topk_softmax")
+    verdict = judge(GOAL, pd.concat([forward_rows(dict.fromkeys(NORMAL, 1.0)), slow]))
+    assert str(verdict) == "short in 1 of 2"
+    assert verdict.worst_case == "topk_softmax, 8x64, k = 3, float32"
 
 
 def test_a_goal_for_bandwidth_is_a_least_one():
@@ -353,9 +430,11 @@ def test_results_are_read_as_they_were_written(tmp_path):
     pd.testing.assert_frame_equal(loaded.measurements, saved.measurements, check_dtype=False)
 
 
-def test_results_kept_before_pages_were_told_apart_are_read(tmp_path):
+@pytest.mark.parametrize("column", ["operator", "pages"])
+def test_results_kept_before_a_column_was_are_read(column, tmp_path):
     table = forward_rows({"N(0,1)": 1.25})
-    Results("cpu", table.drop(columns="pages"), {"cpu": "a processor"}).save(tmp_path)
+    table.insert(len(table.columns) - 1, column, table.pop(column))
+    Results("cpu", table.drop(columns=column), {"cpu": "a processor"}).save(tmp_path)
     loaded = Results.load("cpu", tmp_path).measurements
     pd.testing.assert_frame_equal(loaded, table, check_dtype=False)
 
