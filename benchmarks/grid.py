@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from benchmarks import cpu_cases, cuda_cases, switch
+from benchmarks import cpu_cases, cuda_cases, family_cases, switch
 from benchmarks.cases import Case, only_passes
 from benchmarks.pages import Pages
 
-SUITES = {"cpu": cpu_cases.SUITES, "cuda": cuda_cases.SUITES}
+SUITES = {"cpu": cpu_cases.SUITES | family_cases.SUITES, "cuda": cuda_cases.SUITES}
 
 
 def grid(device: str, quick: bool, suites: Collection[str] = ()) -> list[Case]:
