@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from benchmarks.cases import BY_WEIGHTS, DTYPES, Case, Pass, limits, shape_of_length
+from benchmarks.cases import (
+    BY_WEIGHTS,
+    DTYPES,
+    SPARSE_SOFTMAX,
+    Case,
+    Pass,
+    limits,
+    shape_of_length,
+)
 from benchmarks.inputs import FAMILIES, NORMAL
 
 WORKING_SET = 128 << 20  # bytes of the logits; beyond the second cache of an H100
@@ -88,6 +96,22 @@ def _small(_: bool) -> Iterator[Case]:
         yield Case("small", shape, 3, "float32", family, comparisons)
 
 
+def _family(quick: bool) -> Iterator[Case]:
+    """The other operators of the family beside sparse_softmax, and compact forms. No goals."""
+    dense = (
+        (Pass.FORWARD_OUT, ("copy_", "torch.softmax")),
+        (Pass.BACKWARD, ("torch.softmax",)),
+    )
+    compact = (Pass.COMPACT, ("copy_", "torch.topk"))
+    operators = (SPARSE_SOFTMAX, "topk_softmax", "entmax15", "entmax 1.25")
+    dtypes = ("float32",) if quick else ("float32", "bfloat16")
+    for length, dtype in product((1024,) if quick else (64, 1024, 32768), dtypes):
+        shape = shape_of_length(length, dtype, WORKING_SET)
+        for operator, k in product(operators, limits(length, (8, 32))):
+            comparisons = (*dense, compact) if k < length else dense
+            yield Case("family", shape, k, dtype, "N(0,1)", comparisons, operator=operator)
+
+
 SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "forward": _forward,
     "passes": _passes,
@@ -95,4 +119,5 @@ SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "dimensions": _dimensions,
     "support": _support,
     "small": _small,
+    "family": _family,
 }
