@@ -7,6 +7,7 @@
 # ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
 # CUDA_ARCHITECTURES=80;90    what to compile them for; else the machine's GPU, or 90
 # PYTHON=python3.12           the interpreter of a new environment
+# ENGINE_TESTS=OFF            make test without what no version of torch changes
 # FUZZ_SECONDS=60             how long each fuzzer of make fuzz runs
 # QUICK=1                     make bench in less than 3 minutes, with few cases
 # ENGINE=--benchmark_filter=… arguments of make bench-engine
@@ -21,6 +22,7 @@ default_torch := 2.15.0
 TORCH ?= $(default_torch)
 NVCC ?=
 ZETA_CUDA ?= AUTO
+ENGINE_TESTS ?= ON
 FUZZ_SECONDS ?= 60
 PYTHON ?= python3
 CUDA_ARCHITECTURES ?= $(or $(shell \
@@ -72,7 +74,8 @@ $(stamps)/nvcc: $(stamps)/torch
 sources := $(shell find csrc cmake -type f) CMakeLists.txt VERSION setup.py
 torch_version := $(wildcard $(environment)/lib/python*/site-packages/torch/version.py)
 
-cmake_arguments = -DZETA_BUILD_TESTS=ON -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
+cmake_arguments = -DZETA_BUILD_TESTS=ON -DZETA_TEST_ENGINE=$(ENGINE_TESTS) \
+  -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
   -DCMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)
 
 $(zeta): $(packages) $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) $(sources) $(torch_version)
@@ -90,7 +93,8 @@ test: $(zeta)
 	@set -o pipefail; \
 	ctest --test-dir $(build) --output-on-failure --no-tests=error \
 	  --parallel $(CMAKE_BUILD_PARALLEL_LEVEL) --output-junit ctest.xml | tee $(build)/ctest.log; cpp=$$?; \
-	$(python) -m pytest -n 2 --dist loadfile --junit-xml=$(build)/pytest.xml | tee $(build)/pytest.log; python=$$?; \
+	$(python) -m pytest $(if $(filter OFF,$(ENGINE_TESTS)),-m "not engine") -n 2 --dist loadfile \
+	  --junit-xml=$(build)/pytest.xml | tee $(build)/pytest.log; python=$$?; \
 	printf '\nC++    (ctest):  %s\nPython (pytest): %s\n' \
 	  "$$(grep 'tests passed' $(build)/ctest.log || echo none ran)" \
 	  "$$(grep -o '[0-9].* in [0-9.]*s' $(build)/pytest.log | tail -n 1 || echo none ran)"; \

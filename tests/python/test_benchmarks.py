@@ -51,6 +51,8 @@ from benchmarks.statistics import any_unsteady, geometric_mean
 from benchmarks.timing import Budget, interleaved
 from benchmarks.verdicts import judge
 
+pytestmark = pytest.mark.engine
+
 GOAL = Goal("n ≥ 64", "forward into out", "copy_", "length >= 64", at_most=1.1)
 HARD = Goal("hard", "forward into out", "copy_", "k == 3", "adversarial", at_most=1.5)
 BANDWIDTH = Goal("GB/s", "forward into out", "copy_", "k == 3", at_least=45, measure="GB/s")

@@ -8,6 +8,8 @@ import torch
 
 from tools import exactness
 
+pytestmark = pytest.mark.engine
+
 # Rows of 40 digits take long.
 SHORT = [case for case in exactness.CASES if case.length <= (1024 if case.alpha == 2 else 24)]
 

@@ -9,6 +9,8 @@ import torch
 from bits import assert_same_bits
 from operator_table import SPARSE_SOFTMAX, TOLERANCE
 
+pytestmark = pytest.mark.engine
+
 
 def check(z, k):
     """The weights of a projection, compared with the rationals in value and in support."""

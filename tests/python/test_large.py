@@ -17,9 +17,12 @@ def available_gibibytes() -> float:
     return int(found[1]) / 2**20 if found else 0
 
 
-pytestmark = pytest.mark.skipif(
-    not MEMORY.exists() or available_gibibytes() < 12, reason="needs 12 GiB of memory to be had"
-)
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.skipif(
+        not MEMORY.exists() or available_gibibytes() < 12, reason="needs 12 GiB of memory to be had"
+    ),
+]
 
 
 # Of the two ways to find a threshold.

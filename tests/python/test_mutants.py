@@ -7,6 +7,8 @@ import pytest
 
 from tools import mutate
 
+pytestmark = pytest.mark.engine
+
 EXPLAINED = tomllib.loads(mutate.EXPLAINED.read_text())["mutants"]
 
 

@@ -8,6 +8,8 @@ from operator_table import SPARSE_SOFTMAX
 
 import zeta
 
+pytestmark = pytest.mark.engine
+
 
 def assert_weights(operator, z, k):
     weights = operator.function(z, k)
