@@ -65,7 +65,7 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
 
   ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
   ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
-    return {this->fixed(), b(), start.root};
+    return {this->fixed(), b(), start.c};
   }
   ZETA_HOST_DEVICE Threshold threshold(RootSearch const& search) const {
     double const root = search.root();
@@ -94,10 +94,10 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     Floats const weights = is_above ? estimated_power(base, 1 / b) : Floats{};
     return {weights, weights / base, is_above};
   }
-  // A threshold relative to the maximum is -c / b.
-  Threshold threshold_below(double x) const {
-    double const c = std::min(-x * b(), 1.0);
-    return {c, c, logarithm(c)};
+  // A threshold relative to the maximum is -c / b. A search begins at the nearest one.
+  Threshold threshold_below(double x, double nearest) const {
+    double const c = std::min(-nearest * b(), 1.0);
+    return {std::min(-x * b(), 1.0), c, logarithm(c)};
   }
   constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
 

@@ -53,7 +53,7 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
 
   ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
   ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
-    return {this->fixed(), b(), start.root};
+    return {this->fixed(), b(), start.c};
   }
   ZETA_HOST_DEVICE constexpr Threshold threshold(RootSearch const& search) const {
     return {search.root(), search.root() - search.excess()};
@@ -78,10 +78,9 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     Floats const slopes = is_above ? root : Floats{};
     return {slopes * slopes, slopes, is_above};
   }
-  // A threshold relative to the maximum is -c / b.
-  constexpr Threshold threshold_below(double x) const {
-    double const c = std::min(-x * b(), 1.0);
-    return {c, c};
+  // A threshold relative to the maximum is -c / b. A search begins at the nearest one.
+  constexpr Threshold threshold_below(double x, double nearest) const {
+    return {std::min(-x * b(), 1.0), std::min(-nearest * b(), 1.0)};
   }
   constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
 

@@ -55,7 +55,7 @@ Floats estimated_power(Floats const& x, float exponent) {
 inline constexpr float kEstimateError = 0x1p-14F;
 
 // After a step of no more than this part of c, Newton's method is about as near as floats allow.
-inline constexpr float kLastStep = 0x1p-9F;
+inline constexpr float kLastStep = 0x1p-11F;
 
 // Returns the next c of Newton's method, given sums of weights and slopes at c. Since their sum is
 // convex in c, no step from either side ends below the root.

@@ -131,7 +131,8 @@ TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
           auto const expected = found(mapping.search());
           for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, expected.root, expected.root * 1.001,
                                  expected.root * 0.999}) {
-            auto const threshold = mapping.threshold_below(-std::min(c, 1.0) / mapping.b());
+            auto const threshold =
+                mapping.threshold_below(-1 / mapping.b(), -std::min(c, 1.0) / mapping.b());
             auto const result = found(mapping.search(threshold));
             EXPECT_EQ(result.root, expected.root) << alpha << " " << length << " " << c;
             EXPECT_EQ(result.c, expected.c) << alpha << " " << length << " " << c;

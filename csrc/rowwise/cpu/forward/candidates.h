@@ -129,7 +129,7 @@ class Candidates {
   Threshold lowest_threshold(Entries<Real> const& entries) const {
     if constexpr (kHasEstimate<Mapping, Real>) {
       if (entries.count > kEstimated) {
-        return mapping_.threshold_below(estimate_support(mapping_, entries, -1).threshold);
+        return threshold_below(mapping_, estimate_support(mapping_, entries, -1));
       }
     }
     return mapping_.lowest_threshold();

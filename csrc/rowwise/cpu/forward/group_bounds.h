@@ -155,11 +155,8 @@ class GroupBounds {
   Floats thresholds_of(Floats const (&largest)[kRows]) const {
     if constexpr (!kHasSearch<Mapping>) {
       return raise_thresholds(largest, kRows, maxima_, Floats{} - 1.0F, tuning::kPassesForBound);
-    } else if constexpr (!Mapping::kHasReach) {
-      return lowest_thresholds(mapping_);
     } else {
-      return estimate_roots(mapping_, largest, kRows, maxima_, lowest_thresholds(mapping_),
-                            tuning::kPassesForRoot);
+      return thresholds_below(mapping_, largest, kRows, maxima_, tuning::kPassesForRoot);
     }
   }
 

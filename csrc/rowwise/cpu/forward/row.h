@@ -82,7 +82,9 @@ class RowForward {
     if (!needs_estimate_) {
       candidates_.list().begin_row(mapping);
       threshold = candidates_.raise_bound(mapping, extremes);
-      if (candidates_.collect(logits, 0, length_)) return write_support(mapping, weights);
+      if (candidates_.collect(logits, 0, length_, candidates_.most_without_estimate())) {
+        return write_support(mapping, weights);
+      }
     }
     write_by_estimate(mapping, logits, weights, threshold);
   }
@@ -95,11 +97,13 @@ class RowForward {
     auto const entries = crowded_.widened(logits);
     if constexpr (kHasEstimate<Mapping, Real>) {
       auto const estimate = crowded_.estimate(mapping, entries, threshold);
-      threshold = mapping.threshold_below(estimate.threshold);
-      needs_estimate_ = estimate.count > candidates_.most() / 4;
+      threshold = threshold_below(mapping, estimate);
+      needs_estimate_ = estimate.count > candidates_.most_without_estimate() / 4;
       if (estimate.count <= candidates_.most()) {
         candidates_.list().begin_row(mapping, threshold);
-        if (candidates_.collect(logits, 0, length_)) return write_support(mapping, weights);
+        if (candidates_.collect(logits, 0, length_, candidates_.most())) {
+          return write_support(mapping, weights);
+        }
       }
     }
     crowded_.write(mapping, entries, threshold, weights);

@@ -37,7 +37,12 @@ class RowCandidates {
 
   Candidates<Mapping, Scalar>& list() { return list_; }
 
+  // The longest list that costs less than passes over the row do, and the longest for which the
+  // same can be said of an estimate that would make it shorter.
   int64_t most() const { return most_; }
+  int64_t most_without_estimate() const {
+    return takes_any() ? most_ : std::min(most_, length_ / tuning::kDensePart);
+  }
 
   int64_t capacity() const {
     return std::min(length_, takes_any() ? short_list(k_) : most_ + kMostAtOnce);
@@ -64,14 +69,14 @@ class RowCandidates {
     return threshold;
   }
 
-  // Lists the candidates from `first` to before `last`. Returns false if these are too many, and
-  // stops.
-  bool collect(Scalar const* logits, int64_t first, int64_t last) {
+  // Lists the candidates from `first` to before `last`. Returns false if the list is longer than
+  // `most`, and stops.
+  bool collect(Scalar const* logits, int64_t first, int64_t last, int64_t most) {
     return visit_at_least(
         logits + first, last - first, [&] { return list_.bound(); },
         [&](uint64_t mask, int64_t column) {
           list_.add(mask, logits + first + column, first + column);
-          return list_.size() <= most();
+          return list_.size() <= most;
         });
   }
 
@@ -95,7 +100,7 @@ class RowCandidates {
       is_begun ? list_.raise_maximum(mapping) : list_.begin_row(mapping);
       is_begun = true;
       raise_bound(mapping, extremes);
-      has_list_ = collect(logits, first, end);
+      has_list_ = collect(logits, first, end, most_without_estimate());
     }
   }
 

@@ -26,7 +26,7 @@ typename Mapping::template Thresholds<Doubles> search_thresholds(
     Mapping const& mapping, int count, Terms const& terms, Doubles const& starts,
     std::integer_sequence<int, Lane...>) {
   decltype(mapping.search()) searches[] = {
-      mapping.search(mapping.threshold_below(starts[Lane]))...};
+      mapping.search(mapping.threshold_below(starts[Lane], starts[Lane]))...};
   typename Mapping::template Thresholds<Doubles> thresholds;
   uint64_t open = (uint64_t{1} << sizeof...(Lane)) - 1;
   while (open != 0) {
@@ -53,14 +53,14 @@ typename Mapping::template Thresholds<Doubles> search_thresholds(
 }
 
 // Computes the weights of `count` entries of each row, half of the rows at a time. The weights of
-// entry i begin at weights[i * kLanes<float>]. `lowest` are thresholds at or below the rows',
-// relative to their maxima.
+// entry i begin at weights[i * kLanes<float>]. The nearer `starts` are to the rows' thresholds,
+// relative to their maxima, the faster it is.
 template <class Mapping, class Scalar>
 [[gnu::noinline]] void weigh_by_search(typename Mapping::Fixed const& fixed, Floats const* entries,
-                                       int count, Floats maxima, Floats lowest, Scalar* weights) {
+                                       int count, Floats maxima, Floats starts, Scalar* weights) {
   Mapping const mapping(0, fixed);
   if constexpr (Mapping::kHasReach) {
-    lowest = estimate_roots(mapping, entries, count, maxima, lowest, tuning::kMostEstimates);
+    starts = estimate_roots(mapping, entries, count, maxima, starts, tuning::kMostEstimates);
   }
   auto const weigh_half = [&]<bool Second>() {
     Doubles const maxima_of_half = lengthened(half_of<Second, float>(maxima));
@@ -68,7 +68,7 @@ template <class Mapping, class Scalar>
       return lengthened(half_of<Second, float>(entries[i])) - maxima_of_half;
     };
     auto const thresholds =
-        search_thresholds(mapping, count, terms, lengthened(half_of<Second, float>(lowest)),
+        search_thresholds(mapping, count, terms, lengthened(half_of<Second, float>(starts)),
                           std::make_integer_sequence<int, kLanes<double>>());
     Scalar* const to = weights + (Second ? kLanes<double> : 0);
     for (int i = 0; i < count; ++i) {
@@ -89,12 +89,12 @@ class SearchedLists {
   }
 
   // `columns` holds the candidates of each row, in order, and then -inf. Replaces them by the bits
-  // of their weights. `lowest` are thresholds at or below the rows', relative to their maxima. A
+  // of their weights. `starts` are near the rows' thresholds, relative to their maxima. A
   // maximum of NaN stands for a row without candidates. Returns whether k limits a row.
-  [[gnu::noinline]] bool weigh(Floats* columns, int count, Floats maxima, Floats lowest) {
+  [[gnu::noinline]] bool weigh(Floats* columns, int count, Floats maxima, Floats starts) {
     bool const is_limited = k_ < count && keep_largest(columns, count, maxima);
     maxima = maxima == maxima ? maxima : Floats{};
-    weigh_by_search<Mapping>(fixed_, columns, count, maxima, lowest, weights_.data());
+    weigh_by_search<Mapping>(fixed_, columns, count, maxima, starts, weights_.data());
     for (int i = 0; i < count; ++i) {
       Scalar const* const weights = weights_.data() + i * kLanes<float>;
       if constexpr (sizeof(Scalar) == 2) {

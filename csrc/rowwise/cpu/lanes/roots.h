@@ -15,8 +15,8 @@ Floats lowest_thresholds(Mapping const& mapping) {
   return Floats{} + static_cast<float>(mapping.below(mapping.lowest_threshold()));
 }
 
-// Does what estimate_root() does for rows that lie one to a lane, over their entries or over some
-// of them, in so many passes at most. Thresholds are relative to the maxima.
+// Estimates the thresholds of rows that lie one to a lane, relative to their maxima, as
+// estimate_root() does, over their entries or over some of them, in so many passes at most.
 template <class Mapping>
 [[gnu::noinline]] Floats estimate_roots(Mapping const& mapping, Floats const* columns, int count,
                                         Floats maxima, Floats starts, int passes) {
@@ -35,7 +35,21 @@ template <class Mapping>
     Floats const step = larger(c - last, last - c);
     if (!any_lane(step > c * mappings::kLastStep)) break;
   }
-  return (c + root_estimate_error(int64_t{count} * kLanes<float>)) / -b;
+  return c / -b;
+}
+
+// Returns thresholds that are not above those of rows that hold these entries.
+template <class Mapping>
+Floats thresholds_below(Mapping const& mapping, Floats const* columns, int count, Floats maxima,
+                        int passes) {
+  Floats const lowest = lowest_thresholds(mapping);
+  if constexpr (!Mapping::kHasReach) {
+    return lowest;
+  } else {
+    float const error = root_estimate_error(int64_t{count} * kLanes<float>);
+    return estimate_roots(mapping, columns, count, maxima, lowest, passes) -
+           error / static_cast<float>(mapping.b());
+  }
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

@@ -44,7 +44,7 @@ template <class Mapping, class Scalar>
     c = mappings::next_estimate(c, sum_of_lanes<float>(weights), sum_of_lanes<float>(slopes), b);
     if (std::abs(c - last) <= c * mappings::kLastStep) break;
   }
-  return {-(c + root_estimate_error(entries.count)) / b, count};
+  return {-(c + root_estimate_error(entries.count)) / b, count, -c / b};
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

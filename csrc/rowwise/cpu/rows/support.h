@@ -28,6 +28,16 @@ Estimate estimate_support(Mapping const& mapping, Entries<Scalar> const& entries
   }
 }
 
+// Returns the estimate as a threshold that is not above that of the entries.
+template <class Mapping>
+typename Mapping::Threshold threshold_below(Mapping const& mapping, Estimate const& estimate) {
+  if constexpr (kHasSearch<Mapping>) {
+    return mapping.threshold_below(estimate.threshold, estimate.nearest);
+  } else {
+    return mapping.threshold_below(estimate.threshold);
+  }
+}
+
 // Finds the support of entries that are not above the mapping's maximum. `threshold` must not be
 // above theirs; the nearer it is, the fewer passes there may be.
 template <class Mapping, class Scalar>

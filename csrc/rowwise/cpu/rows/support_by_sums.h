@@ -75,6 +75,7 @@ inline float estimate_error(int64_t count) {
 struct Estimate {
   float threshold;  // relative to the maximum
   int64_t count;    // about how many entries are above it
+  float nearest;    // threshold, which may be above that of the entries
 };
 
 // Estimates the threshold of the entries, relative to the maximum, by Michelot's iteration in
@@ -103,7 +104,7 @@ inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const
                            : Mapping::estimated_threshold(sum_of_lanes<float>(sums),
                                                           static_cast<float>(count));
   }
-  return {threshold - estimate_error(entries.count), count};
+  return {threshold - estimate_error(entries.count), count, threshold};
 }
 
 // Leaves the k largest entries in a support that has more, and finds their threshold.
