@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from benchmarks.cases import SPARSE_SOFTMAX, Case, Pass, limits, shape_of_length
+from benchmarks.cases import SPARSE_SOFTMAX, Case, Pass, shape_of_length
 from benchmarks.cpu_cases import WORKING_SET
 from benchmarks.inputs import NORMAL
 
@@ -24,8 +24,7 @@ def _family(quick: bool) -> Iterator[Case]:
         for operator, ks in (
             ("topk_softmax", (3, 32)),
             ("entmax15", (32, length)),
-            # Where most entries of long rows have a weight, a call takes many seconds.
-            ("entmax 1.25", limits(length, (32,), whole=length == 1024)),
+            ("entmax 1.25", (32, length)),
         ):
             for k in ks:
                 yield Case("family", shape, k, dtype, family, comparisons, operator=operator)
