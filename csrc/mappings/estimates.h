@@ -12,6 +12,7 @@ namespace detail {
 template <class Floats>
 struct IntegersOf {
   typedef int32_t type __attribute__((vector_size(sizeof(Floats))));
+  typedef uint32_t bits __attribute__((vector_size(sizeof(Floats))));
 };
 
 // Returns the logarithm to base 2 of a positive normal number, off by 2^-18 at most. The
@@ -31,15 +32,15 @@ Floats estimated_logarithm(Floats const& x) {
 // Returns 2^x for x <= 0, off by a factor of 1 + 2^-18 at most, and 2^-126 for lower x.
 template <class Floats>
 Floats estimated_power_of_two(Floats const& x) {
-  using Integers = typename IntegersOf<Floats>::type;
+  using Bits = typename IntegersOf<Floats>::bits;
   Floats const exponent = x > -126.0F ? x : Floats{} - 126.0F;
   Floats const shifted = exponent + 0x1.8p23F;  // its last bits hold the nearest integer
   Floats const f = exponent - (shifted - 0x1.8p23F);
   Floats const f2 = f * f;
   Floats const power =
       (0.99999926F + 0.69312181F * f) + ((0.24024745F + 0.05591786F * f) + 0.0095701F * f2) * f2;
-  return reinterpret_cast<Floats>(reinterpret_cast<Integers>(power) +
-                                  (reinterpret_cast<Integers>(shifted) << 23));
+  return reinterpret_cast<Floats>(reinterpret_cast<Bits>(power) +
+                                  (reinterpret_cast<Bits>(shifted) << 23));
 }
 
 }  // namespace detail

@@ -99,15 +99,15 @@ ZETA_HOST_DEVICE constexpr Real bound_below(Real maximum, double c, double b) {
   return static_cast<Real>(static_cast<double>(maximum) - (reach + margin));
 }
 
-// Finds c, given the sum at one c after the other. The first is `start`; the nearer above c it is,
-// the fewer follow.
+// Finds c, given the sum at one c after the other. The first is `start`; the nearer to c it is, the
+// fewer follow.
 class RootSearch {
  public:
   ZETA_HOST_DEVICE constexpr RootSearch(FixedPoint<float> const& fixed, double b, double start = 1)
       : one_(fixed.one()),
         unit_(fixed.unit()),
         b_(b),
-        next_(static_cast<int64_t>(start / kRootUnit)) {}
+        next_(0 < start && start < 1 ? static_cast<int64_t>(start / kRootUnit) : high_) {}
 
   // Where the sum is to be taken next.
   ZETA_HOST_DEVICE constexpr double point() const { return static_cast<double>(next_) * kRootUnit; }
@@ -123,10 +123,11 @@ class RootSearch {
     if (missing(sum) <= 0) {
       high_ = next_;
       at_high_ = sum;
+      has_high_ = true;
       auto step = static_cast<int64_t>(-newton);
       if (step < least_step_down_) {
         step = least_step_down_;
-        least_step_down_ *= 2;
+        if (step < high_) least_step_down_ *= 2;
       }
       next_ = high_ - step;
     } else {
@@ -134,15 +135,15 @@ class RootSearch {
       auto step = static_cast<int64_t>(newton < kMostUnits ? newton : kMostUnits);
       if (step < least_step_up_) {
         step = least_step_up_;
-        least_step_up_ *= 2;
+        if (step < high_) least_step_up_ *= 2;
       }
       next_ = low_ + step;
     }
     if (next_ <= low_ || next_ >= high_) next_ = low_ + (high_ - low_) / 2;
     if (high_ - low_ > 1) return false;
-    bool const is_known = at_high_.weights != 0 || low_ == high_;
-    if (!is_known) next_ = high_;
-    return is_known;
+    bool const is_over = has_high_ || low_ == high_;
+    if (!is_over) next_ = high_;
+    return is_over;
   }
 
   // After the search: c, and what the last step of Newton's method would take off. If the sum at 1
@@ -167,11 +168,12 @@ class RootSearch {
   int64_t one_;
   double unit_;
   double b_;
-  int64_t next_;
   int64_t low_ = 0;                                  // here the sum is too small
   int64_t high_ = static_cast<int64_t>(kMostUnits);  // here it is not: the maximum has weight 1
+  int64_t next_;
   int64_t least_step_down_ = 1;
   int64_t least_step_up_ = 1;
+  bool has_high_ = false;  // whether the sum at high_ was taken
   RootSum at_high_;
 };
 

@@ -44,7 +44,7 @@ constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
 at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
                          c10::SymInt length);
 
-// Entmax with an alpha of its own for each row, see check_alphas() in ops/row_arguments.h.
+// Entmax with an alpha of its own for each row, see check_of_alphas() in ops/row_arguments.h.
 inline constexpr char const* kOfAlphasName = "entmax.tensor_alpha";
 inline constexpr char const* kOfAlphasOutName = "entmax.tensor_alpha_out";
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,

@@ -158,6 +158,7 @@ std::vector<Scalar> rows_of_each_kind(int64_t length, int64_t repeats) {
     add([&](int64_t) { return static_cast<double>(random() % 4) / 8; });
     add([&](int64_t) { return random() % 2 == 0 ? 0.0 : -0.0; });
     add([&](int64_t) { return 0.3; });
+    add([&](int64_t) { return -5.0; });
     add([&](int64_t i) { return 2 * relative(i); });
     add([&](int64_t i) { return -2 * relative(i); });
     add([&](int64_t) { return mask(normal(random)); });

@@ -106,6 +106,15 @@ TEST(RootSearch, TakesFewSums) {
   }
 }
 
+// Where every weight rounds to 0, rests alone make up the sum.
+TEST(RootSearch, EndsForMoreEqualEntriesThan32BitsCount) {
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {(int64_t{1} << 31) + 1, int64_t{1} << 33}) {
+      EXPECT_LE(sums_of_search(alpha, length, {{0, length}}), 200) << alpha << " " << length;
+    }
+  }
+}
+
 // The root is a property of the row, not of the way to it.
 TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
   std::mt19937_64 generator(5);
@@ -129,8 +138,9 @@ TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
             return mapping.threshold(search);
           };
           auto const expected = found(mapping.search());
-          for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, expected.root, expected.root * 1.001,
-                                 expected.root * 0.999}) {
+          for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, 0.0, -0.3, 7.0, 1e300,
+                                 std::numeric_limits<double>::quiet_NaN(), expected.root,
+                                 expected.root * 1.001, expected.root * 0.999}) {
             auto const threshold =
                 mapping.threshold_below(-1 / mapping.b(), -std::min(c, 1.0) / mapping.b());
             auto const result = found(mapping.search(threshold));
@@ -145,10 +155,13 @@ TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
 
 TEST(RootSearch, WithoutTheMaximumItsRootIsOne) {
   mappings::Entmax15<float> const mapping(0, mappings::FixedPoint<float>(8));
-  auto search = mapping.search();
-  EXPECT_TRUE(search.advance({}));
-  EXPECT_EQ(search.root(), 1);
-  EXPECT_EQ(mapping.threshold(search).c, 1);
+  for (double const start : {1.0, 0.4, 0.0}) {
+    auto search = mapping.search({start, start});
+    int sums = 1;
+    for (; !search.advance({}); ++sums) ASSERT_LT(sums, 200) << start;
+    EXPECT_EQ(search.root(), 1) << start;
+    EXPECT_EQ(mapping.threshold(search).c, 1) << start;
+  }
 }
 
 TYPED_TEST(Entmax, PartsAndStridesChangeNoBit) {

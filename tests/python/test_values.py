@@ -8,8 +8,6 @@ from operator_table import SPARSE_SOFTMAX
 
 import zeta
 
-pytestmark = pytest.mark.engine
-
 
 def assert_weights(operator, z, k):
     weights = operator.function(z, k)
@@ -46,6 +44,7 @@ def test_short_and_middle_rows(operator, device, dtype, family):
             assert_gradients(operator, assert_weights(operator, z, k))
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("length", LONG_LENGTHS)
 @pytest.mark.parametrize("family", FAMILIES)
 def test_long_rows(operator, device, family, length):
@@ -54,6 +53,7 @@ def test_long_rows(operator, device, family, length):
         assert_gradients(operator, assert_weights(operator, z, k))
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("k", [3, 131073])
 def test_long_rows_of_other_dtypes(operator, device, dtype, k):
     for family in ("normal", "very narrow", "ties at the limit"):
@@ -61,11 +61,13 @@ def test_long_rows_of_other_dtypes(operator, device, dtype, k):
         assert_gradients(operator, assert_weights(operator, z, k))
 
 
+@pytest.mark.engine
 def test_many_rows(operator, device, dtype):
     z = torch.randn(70000, 9, dtype=torch.float64).to(device, dtype)
     assert_gradients(operator, assert_weights(operator, z, 3))
 
 
+@pytest.mark.engine
 def test_references_agree():
     for length in range(1, 9):
         for k in range(1, length + 1):
@@ -104,6 +106,7 @@ def test_defaults_of_the_operators(device):
     assert torch.equal(zeta.nn.Entmax15()(z), zeta.ops.entmax15(z))
 
 
+@pytest.mark.engine
 def test_half_rows_whose_weights_all_round_to_zero(operator, device):
     z = torch.zeros(1, 2**25 + 2**24, device=device, dtype=torch.float16)
     weights = operator.function(z, z.shape[-1])

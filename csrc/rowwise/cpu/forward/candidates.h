@@ -118,7 +118,7 @@ class Candidates {
   int64_t const* columns() const { return columns_.data(); }
 
  private:
-  // With fewer entries, passes that are exact are as fast.
+  // With no more entries, exact passes are as fast as an estimate, but for those of a search.
   static constexpr int64_t kEstimated = kHasSearch<Mapping> ? 0 : 4 * kLanes<Real>;
 
   // Whether room is made without a search.
@@ -142,8 +142,7 @@ class Candidates {
       auto const entries = padded_entries();
       auto const threshold = lowest_threshold(entries);
       auto const [largest, is_limited] = largest_above(mapping_, entries, k_, threshold);
-      int64_t const ties = largest.ties > 0 ? largest.ties : k_;
-      return keep({threshold, largest.smallest, ties, k_, is_limited});
+      return keep({threshold, largest.smallest, largest.kept_ties(k_), k_, is_limited});
     } else {
       return reduce_to_support();
     }

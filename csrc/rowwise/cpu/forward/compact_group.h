@@ -56,7 +56,8 @@ class CompactGroup {
   void weigh() {
     int const count = largest_.count();
     if constexpr (kHasSearch<Mapping>) {
-      weigh_by_search<Mapping>(fixed_, largest_.entries(), count, largest_.maxima(),
+      // The first entries are the maxima, but for rows that are left out.
+      weigh_by_search<Mapping>(fixed_, largest_.entries(), count, largest_.entries()[0],
                                lowest_thresholds(Mapping(0, fixed_)), weights_.data());
     } else {
       Floats weights[GroupLargest<Scalar>::kMostLargest];

@@ -136,7 +136,7 @@ class GroupForward {
       return write_lines(logits, weights);
     }
     if (streams_) return stream_rows(logits, weights);
-    // Up to here a vector that extends beyond its row ends within the group.
+    // From this row on, a vector that extends beyond the row may extend beyond the group.
     int const last = rows_.whole() > 0 ? kRows - 1 : 0;
     for (int row = 0; row < kRows; ++row) {
       Scalar* const to = weights + row * length_;

@@ -102,8 +102,8 @@ class GroupBounds {
   using Numbers = typename RowVectors<Scalar>::Numbers;
   using Element = typename Numbers::Element;
   static constexpr int kCount = kLanes<Element>;  // entries in a vector
-  // Vectors that do not wait for each other. More of them make more delegates, which pays where k
-  // alone may bound a row.
+  // Vectors that do not wait for each other. Where the threshold is searched for they make 64
+  // delegates, if 8 vectors hold as many: a longer list of candidates costs more there.
   static constexpr int kAbreast = kHasSearch<Mapping> ? std::min(8, 64 / kRows) : 4;
   static constexpr int kDelegates = kAbreast * kRows;
   // How many objects take turns to see all rows: the sums of floats take longer than minima of

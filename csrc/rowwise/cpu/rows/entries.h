@@ -37,12 +37,20 @@ inline key_t<Real> key_after(Real x) {
   return key_of(x + Real{0}) + 1;
 }
 
+// Lanes of 32 bits may hold counts whose sum they could not.
+template <class Integer>
+inline int64_t count_of_lanes(Vector<Integer> const& counts) {
+  int64_t count = 0;
+  for (int lane = 0; lane < kLanes<Integer>; ++lane) count += counts[lane];
+  return count;
+}
+
 template <class Scalar>
 inline int64_t count_at_least(Entries<Scalar> const& entries, widened_t<Scalar> bound) {
   using Real = widened_t<Scalar>;
   Vector<key_t<Real>> counts = {};
   entries.for_each_vector([&](Vector<Real> z) { counts -= z >= bound; });
-  return sum_of_lanes<key_t<Real>>(counts);
+  return count_of_lanes<key_t<Real>>(counts);
 }
 
 // The entries above `smallest`, and the first `ties` of those equal to it.

@@ -39,7 +39,7 @@ template <class Mapping, class Scalar>
       slopes += level.slopes;
       counts -= level.is_above;
     });
-    count = sum_of_lanes<int32_t>(counts);
+    count = count_of_lanes<int32_t>(counts);
     float const last = c;
     c = mappings::next_estimate(c, sum_of_lanes<float>(weights), sum_of_lanes<float>(slopes), b);
     if (std::abs(c - last) <= c * mappings::kLastStep) break;

@@ -26,6 +26,9 @@ struct LargestEntries {
   Real smallest;
   Real bound;
   int64_t ties;
+
+  // How many of the entries that equal `smallest` may be among the k.
+  int64_t kept_ties(int64_t k) const { return ties > 0 ? ties : k; }
 };
 
 // Finds the k largest of at least k entries. `count` entries reach `smallest`.

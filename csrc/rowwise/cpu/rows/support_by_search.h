@@ -105,13 +105,14 @@ CountAndSmallest<widened_t<Scalar>> count_above(Mapping const& mapping,
           static_cast<widened_t<Scalar>>(smallest_of_lanes<double>(smallest))};
 }
 
-// Whether entries reach `bound` that are more than k, and then which of them are the k largest.
+// The entries that a bound and k leave, and whether k leaves out some that reach the bound.
 template <class Real>
 struct Limited {
   LargestEntries<Real> largest;
   bool is_limited;
 };
 
+// The bound is that of the lowest threshold.
 template <class Mapping, class Scalar>
 Limited<widened_t<Scalar>> largest_above(Mapping const& mapping, Entries<Scalar> const& entries,
                                          int64_t k, typename Mapping::Threshold const& lowest) {
@@ -124,7 +125,7 @@ Limited<widened_t<Scalar>> largest_above(Mapping const& mapping, Entries<Scalar>
     counts -= is_above;
     smallest = smaller(smallest, is_above ? z : broadcast(std::numeric_limits<Real>::infinity()));
   });
-  int64_t const count = sum_of_lanes<key_t<Real>>(counts);
+  int64_t const count = count_of_lanes<key_t<Real>>(counts);
   if (count <= k) return {{bound, bound, 0}, false};
   return {find_largest(entries, k, mapping.maximum(), smallest_of_lanes<Real>(smallest), count),
           true};
@@ -140,7 +141,7 @@ template <class Mapping, class Scalar>
   auto const threshold = search_threshold(mapping, entries, largest, lowest);
   auto const above = count_above(mapping, entries, threshold);
   if (above.count <= k) return {threshold, above.smallest, above.count, above.count, false};
-  return {threshold, largest.smallest, largest.ties > 0 ? largest.ties : k, k, true};
+  return {threshold, largest.smallest, largest.kept_ties(k), k, true};
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

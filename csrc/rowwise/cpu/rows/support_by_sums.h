@@ -97,7 +97,7 @@ inline Estimate estimate_threshold(Mapping const& mapping, Entries<Scalar> const
       counts -= is_above;
     });
     int64_t const previous = count;
-    count = sum_of_lanes<int32_t>(counts);
+    count = count_of_lanes<int32_t>(counts);
     if (pass > 0 && count == previous) break;
     // The maximum alone has the threshold -1.
     threshold = count == 0 ? -1
@@ -117,7 +117,7 @@ void keep_largest(Mapping const& mapping, Entries<Scalar> const& entries, int64_
   if (largest.ties > 0) sum.add(mapping.term(largest.smallest), largest.ties);
   support.threshold = mapping.threshold(sum);
   support.smallest = largest.smallest;
-  support.ties = largest.ties > 0 ? largest.ties : k;
+  support.ties = largest.kept_ties(k);
   support.count = k;
 }
 
