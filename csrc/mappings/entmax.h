@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "mappings/estimates.h"
@@ -86,7 +85,7 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
 
   // See estimates.h.
   template <class Floats, class Points>
-  RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
+  ZETA_HOST_DEVICE RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
     auto const b = static_cast<float>(this->b());
     Floats const power = b * terms + c;  // of which a weight is the b-th root
     auto const is_above = power > 0x1p-126F;
@@ -94,12 +93,14 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     Floats const weights = is_above ? estimated_power(base, 1 / b) : Floats{};
     return {weights, weights / base, is_above};
   }
-  // A threshold relative to the maximum is -c / b. A search begins at the nearest one.
-  Threshold threshold_below(double x, double nearest) const {
-    double const c = std::min(-nearest * b(), 1.0);
-    return {std::min(-x * b(), 1.0), c, logarithm(c)};
+  // A search begins at the nearest one.
+  ZETA_HOST_DEVICE Threshold threshold_below(double x, double nearest) const {
+    double const c = c_of(nearest, b());
+    return {c_of(x, b()), c, logarithm(c)};
   }
-  constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
+  ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {
+    return -threshold.root / b();
+  }
 
   // See weighted_mean.h.
   class Slope {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 
@@ -72,17 +71,19 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
 
   // See estimates.h.
   template <class Floats, class Points>
-  RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
+  ZETA_HOST_DEVICE RootLevel<Floats> estimated_level(Floats const& terms, Points const& c) const {
     Floats const root = 0.5F * terms + c;
     auto const is_above = root > 0.0F;
     Floats const slopes = is_above ? root : Floats{};
     return {slopes * slopes, slopes, is_above};
   }
-  // A threshold relative to the maximum is -c / b. A search begins at the nearest one.
-  constexpr Threshold threshold_below(double x, double nearest) const {
-    return {std::min(-x * b(), 1.0), std::min(-nearest * b(), 1.0)};
+  // A search begins at the nearest one.
+  ZETA_HOST_DEVICE constexpr Threshold threshold_below(double x, double nearest) const {
+    return {c_of(x, b()), c_of(nearest, b())};
   }
-  constexpr double below(Threshold const& threshold) const { return -threshold.root / b(); }
+  ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {
+    return -threshold.root / b();
+  }
 
   // See weighted_mean.h.
   struct Slope {

@@ -2,6 +2,8 @@
 
 #include <cstdint>
 
+#include "mappings/host_device.h"
+
 // The search for the threshold of entmax in float. It is cheap, and tells where the search of
 // root_search.h should begin, which no result depends on. Numbers are floats in the lanes of
 // vectors.
@@ -18,7 +20,7 @@ struct IntegersOf {
 // Returns the logarithm to base 2 of a positive normal number, off by 2^-18 at most. The
 // coefficients here and below are those with the least maximum of the error.
 template <class Floats>
-Floats estimated_logarithm(Floats const& x) {
+ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
   using Integers = typename IntegersOf<Floats>::type;
   constexpr int32_t kBitsOfLeastMantissa = 0x3f3504f3;  // of the square root of 1/2
   auto const n = (reinterpret_cast<Integers>(x) - kBitsOfLeastMantissa) >> 23;
@@ -31,7 +33,7 @@ Floats estimated_logarithm(Floats const& x) {
 
 // Returns 2^x for x <= 0, off by a factor of 1 + 2^-18 at most, and 2^-126 for lower x.
 template <class Floats>
-Floats estimated_power_of_two(Floats const& x) {
+ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
   using Bits = typename IntegersOf<Floats>::bits;
   Floats const exponent = x > -126.0F ? x : Floats{} - 126.0F;
   Floats const shifted = exponent + 0x1.8p23F;  // its last bits hold the nearest integer
@@ -47,7 +49,7 @@ Floats estimated_power_of_two(Floats const& x) {
 
 // Returns x^exponent for positive x of at most 1.
 template <class Floats>
-Floats estimated_power(Floats const& x, float exponent) {
+ZETA_HOST_DEVICE Floats estimated_power(Floats const& x, float exponent) {
   return detail::estimated_power_of_two<Floats>(exponent * detail::estimated_logarithm(x));
 }
 
@@ -61,7 +63,8 @@ inline constexpr float kLastStep = 0x1p-11F;
 // Returns the next c of Newton's method, given sums of weights and slopes at c. Since their sum is
 // convex in c, no step from either side ends below the root.
 template <class Floats>
-Floats next_estimate(Floats const& c, Floats const& weights, Floats const& slopes, float b) {
+ZETA_HOST_DEVICE Floats next_estimate(Floats const& c, Floats const& weights, Floats const& slopes,
+                                      float b) {
   Floats const next = c - (weights - 1.0F) * b / slopes;
   return next < 1.0F ? next : Floats{} + 1.0F;  // also where no term was above the threshold
 }

@@ -23,7 +23,9 @@ inline constexpr double kRootUnit = 0x1p-50;
 
 // Whether the threshold of a mapping is searched for, rather than following from one sum of terms.
 template <class Mapping>
-inline constexpr bool kHasSearch = requires(Mapping const& mapping) { mapping.search(); };
+inline constexpr bool kHasSearch = requires(Mapping const& mapping) {
+  mapping.search();
+};
 
 // The sum over some entries at one c, as integers in the unit of FixedPoint<float>. The slope of a
 // weight is p^(2 - alpha); its derivative by c is the slope divided by b.
@@ -88,6 +90,12 @@ class SearchedMapping {
   Fixed fixed_;
   Real maximum_;
 };
+
+// Returns the c of a threshold that is relative to the maximum, and at most 1.
+ZETA_HOST_DEVICE constexpr double c_of(double threshold, double b) {
+  double const c = -threshold * b;
+  return c < 1 ? c : 1;
+}
 
 // Returns a safe bound for pruning: no entry below it is in the row's support, even if the maximum
 // and c were found from some of the row's entries. More entries never lower the threshold, which is

@@ -39,8 +39,10 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return -static_cast<Real>(INFINITY); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const&) const { return lower_bound(); }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1}; }
-  constexpr Threshold threshold_below(double, double) const { return lowest_threshold(); }
-  constexpr double below(Threshold const&) const { return -INFINITY; }
+  ZETA_HOST_DEVICE constexpr Threshold threshold_below(double, double) const {
+    return lowest_threshold();
+  }
+  ZETA_HOST_DEVICE constexpr double below(Threshold const&) const { return -INFINITY; }
 
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const&) const {
