@@ -65,24 +65,23 @@ inline std::vector<long double> softmax(std::vector<long double> const& logits) 
   return weights;
 }
 
-// By bisection.
+// By Newton's method from above. The sum of the weights is convex in c, so that no step leads below
+// the root.
 inline std::vector<long double> entmax(std::vector<long double> const& logits, double alpha) {
   long double const b = alpha - 1.0L;
-  auto const weights_at = [&](long double c) {
-    std::vector<long double> weights;
-    for (long double const logit : logits) {
-      long double const base = c + b * logit;
-      weights.push_back(base > 0 ? std::pow(base, 1 / b) : 0);
+  std::vector<long double> weights(logits.size());
+  long double previous = 2;
+  for (long double c = 1; c < previous;) {
+    long double slopes = 0;
+    for (size_t i = 0; i < logits.size(); ++i) {
+      long double const base = c + b * logits[i];
+      weights[i] = base > 0 ? std::pow(base, 1 / b) : 0;
+      if (base > 0) slopes += weights[i] / base;
     }
-    return weights;
-  };
-  long double low = 0;
-  long double high = 1;
-  for (int step = 0; step < 70; ++step) {
-    long double const middle = (low + high) / 2;
-    (sum(weights_at(middle)) < 1 ? low : high) = middle;
+    previous = c;
+    c -= (sum(weights) - 1) * b / slopes;
   }
-  return weights_at(high);
+  return weights;
 }
 
 }  // namespace detail
@@ -110,23 +109,40 @@ inline std::vector<long double> forward_row(std::vector<double> const& logits, i
   return weights;
 }
 
+// The columns of a row's compact form, given its weights: those of the largest ones, and -1 in
+// place of what has the weight 0. If the weights are NaN, those of the largest logits.
+inline std::vector<int64_t> compact_columns(std::vector<double> const& logits,
+                                            std::vector<double> const& weights, size_t places) {
+  bool const is_nan = std::isnan(weights[0]);
+  auto const order = descending_columns(is_nan ? logits : weights);
+  std::vector<int64_t> columns;
+  for (size_t i = 0; i < places; ++i) {
+    columns.push_back(weights[order[i]] == 0 ? -1 : static_cast<int64_t>(order[i]));
+  }
+  return columns;
+}
+
+// The derivatives of the weights by their logits, but for what the weights' sum of 1 takes off.
+inline std::vector<long double> slopes_of(std::vector<double> const& weights, double alpha) {
+  std::vector<long double> slopes;
+  for (long double const weight : weights) {
+    slopes.push_back(weight == 0 ? 0 : std::pow(weight, 2 - alpha));
+  }
+  return slopes;
+}
+
 inline std::vector<long double> backward_row(std::vector<double> const& grad_weights,
                                              std::vector<double> const& weights, double alpha = 2) {
   if (std::isnan(weights[0])) return nan_row(weights.size());
-  auto const slope = [&](double weight) {
-    return alpha == 2 ? 1 : std::pow(static_cast<long double>(weight), 2 - alpha);
-  };
+  auto const slopes = slopes_of(weights, alpha);
   long double sum = 0;
-  long double total = 0;
   for (size_t column = 0; column < weights.size(); ++column) {
-    if (weights[column] == 0) continue;
-    sum += slope(weights[column]) * grad_weights[column];
-    total += slope(weights[column]);
+    if (weights[column] != 0) sum += slopes[column] * grad_weights[column];
   }
+  long double const mean = sum / detail::sum(slopes);
   std::vector<long double> result(weights.size());
   for (size_t column = 0; column < weights.size(); ++column) {
-    if (weights[column] == 0) continue;
-    result[column] = slope(weights[column]) * (grad_weights[column] - sum / total);
+    if (weights[column] != 0) result[column] = slopes[column] * (grad_weights[column] - mean);
   }
   return result;
 }

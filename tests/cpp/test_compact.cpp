@@ -36,17 +36,17 @@ Scalar nan_of() {
   return narrow<Scalar>(std::numeric_limits<double>::quiet_NaN());
 }
 
-// What a row is defined to give: its largest weights, or the indices of its largest logits.
+// Adds what a row is defined to give.
 template <class Scalar>
 void add_expected_row(std::vector<Scalar> const& logits, std::vector<Scalar> const& weights,
                       size_t places, CompactRows<Scalar>& rows) {
+  auto const columns = reference::compact_columns(widened(logits), widened(weights), places);
   bool const is_nan = std::isnan(widen(weights[0]));
-  auto const order = reference::descending_columns(widened(is_nan ? logits : weights));
-  for (size_t i = 0; i < places; ++i) {
-    Scalar const weight = weights[order[i]];
-    bool const is_in_support = is_nan || widen(weight) != 0;
-    rows.values.push_back(is_nan ? nan_of<Scalar>() : weight);
-    rows.indices.push_back(is_in_support ? static_cast<int64_t>(order[i]) : -1);
+  for (int64_t const column : columns) {
+    rows.values.push_back(is_nan       ? nan_of<Scalar>()
+                          : column < 0 ? Scalar{}
+                                       : weights[static_cast<size_t>(column)]);
+    rows.indices.push_back(column);
   }
 }
 
