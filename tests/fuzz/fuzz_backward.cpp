@@ -21,24 +21,22 @@ using Kernels = rowwise::cpu::Kernels<Scalar>;
 
 template <class Scalar>
 struct Case {
+  double alpha;
   Shape shape;
   int64_t full_length;
   std::vector<Scalar> grads;
   std::vector<Scalar> weights;
   std::vector<Scalar> results;
-
-  double relative_tolerance() const {
-    return 4 * kPrecision<Scalar>.half_ulp_of_one + 2 * rounding_of_sums<Scalar>(full_length);
-  }
 };
 
 template <class Scalar>
-std::vector<Scalar> weights_of_rows(std::vector<Scalar> const& logits, Shape const& shape,
-                                    int64_t k) {
+std::vector<Scalar> weights_of_rows(double alpha, std::vector<Scalar> const& logits,
+                                    Shape const& shape, int64_t k) {
   auto const dense = dense_layout(shape);
   std::vector<Scalar> weights(logits.size());
-  baseline_kernels<Scalar>().forward(kAlpha, geometry_of<2>(shape, {dense, dense}, shape.length),
-                                     weights.data(), logits.data(), k, 0, shape.rows());
+  baseline_kernels<Scalar>(alpha).forward(alpha,
+                                          geometry_of<2>(shape, {dense, dense}, shape.length),
+                                          weights.data(), logits.data(), k, 0, shape.rows());
   return weights;
 }
 
@@ -50,12 +48,12 @@ void find_results(Case<Scalar>& of) {
     auto const grads = row_of(of.grads, row, shape.length);
     auto const weights = row_of(of.weights, row, shape.length);
     std::vector<Scalar> results(grads.size(), unwritten<Scalar>());
-    baseline_kernels<Scalar>().backward(
-        kAlpha, geometry_of<3>(shape, {dense, dense, dense}, of.full_length), results.data(),
+    baseline_kernels<Scalar>(of.alpha).backward(
+        of.alpha, geometry_of<3>(shape, {dense, dense, dense}, of.full_length), results.data(),
         grads.data(), weights.data(), 0, 1);
     check_gradient(widened_row(grads, 0, shape.length), widened_row(weights, 0, shape.length),
-                   widened_row(results, 0, shape.length), kPrecision<Scalar>,
-                   of.relative_tolerance());
+                   widened_row(results, 0, shape.length), kPrecision<Scalar>, of.full_length,
+                   of.alpha);
     of.results.insert(of.results.end(), results.begin(), results.end());
   }
 }
@@ -67,8 +65,8 @@ void check_layout(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   Operand<Scalar> results(of.shape, layout, unwritten<Scalar>());
   auto const geometry =
       geometry_of<3>(of.shape, {layout, grads.layout(), weights.layout()}, of.full_length);
-  kernels.backward(kAlpha, geometry, results.data(), grads.data(), weights.data(), 0, first_part);
-  kernels.backward(kAlpha, geometry, results.data(), grads.data(), weights.data(), first_part,
+  kernels.backward(of.alpha, geometry, results.data(), grads.data(), weights.data(), 0, first_part);
+  kernels.backward(of.alpha, geometry, results.data(), grads.data(), weights.data(), first_part,
                    of.shape.rows());
   check_same_bits("rows together", results.gather(), of.results);
   results.check_gaps();
@@ -76,18 +74,19 @@ void check_layout(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
 
 // Where rows of the result are not contiguous, zeros are there already.
 template <class Scalar>
-std::vector<Scalar> support_results(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
-                                    Operand<Scalar> const& grads, Operand<int32_t> const& support,
-                                    int64_t capacity, Layout const& layout) {
+void check_from_support(char const* what, Kernels<Scalar> const& kernels, Case<Scalar> const& of,
+                        Operand<Scalar> const& grads, Operand<Scalar> const& weights,
+                        Operand<int32_t> const& support, int64_t capacity, Layout const& layout) {
   bool const is_contiguous = layout.strides[1] == 1;
   Operand<Scalar> results(of.shape, layout, unwritten<Scalar>());
   if (!is_contiguous) results.scatter(std::vector<Scalar>(of.grads.size()));
   auto const geometry = geometry_of<4>(
-      of.shape, {layout, grads.layout(), grads.layout(), support.layout()}, of.shape.length);
-  kernels.support_backward(kAlpha, geometry, results.data(), grads.data(), nullptr, support.data(),
-                           capacity, 0, of.shape.rows());
+      of.shape, {layout, grads.layout(), weights.layout(), support.layout()}, of.shape.length);
+  kernels.support_backward(of.alpha, geometry, results.data(), grads.data(),
+                           of.alpha == 2 ? nullptr : weights.data(), support.data(), capacity, 0,
+                           of.shape.rows());
   results.check_gaps();
-  return results.gather();
+  check_same_bits(what, results.gather(), of.results);
 }
 
 template <class Scalar>
@@ -113,23 +112,46 @@ std::vector<int32_t> any_supports(std::vector<double> const& numbers, Shape cons
   return supports;
 }
 
+// The case of the same gradients, and of those weights alone that are in these supports. A weight
+// of 0 or NaN, which no support lists, is 1 there, and so is any for alpha = 2, which reads none.
 template <class Scalar>
-void check_any_support(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
-                       Operand<Scalar> const& grads, Operand<int32_t> const& support,
-                       int64_t capacity, Layout const& layout) {
-  auto const results = support_results(kernels, of, grads, support, capacity, layout);
-  auto const supports = support.gather();
+Case<Scalar> case_of_supports(Case<Scalar> const& of, std::vector<int32_t> const& supports) {
+  Case<Scalar> result = {of.alpha, of.shape, of.shape.length, of.grads, {}, {}};
+  auto const support_size = static_cast<int64_t>(supports.size()) / of.shape.rows();
   for (int64_t row = 0; row < of.shape.rows(); ++row) {
-    auto const weights = weights_of(row_of(supports, row, 1 + capacity), of.shape.length);
-    check_gradient(widened_row(of.grads, row, of.shape.length), weights,
-                   widened_row(results, row, of.shape.length), kPrecision<Scalar>,
-                   of.relative_tolerance());
+    auto weights = widened_row(of.weights, row, of.shape.length);
+    for (double& weight : weights) {
+      if (of.alpha == 2 || weight == 0 || std::isnan(weight)) weight = 1;
+    }
+    for (double const weight : weights_in(row_of(supports, row, support_size), weights)) {
+      result.weights.push_back(rowwise::narrow<Scalar>(weight));
+    }
   }
+  return result;
 }
 
 template <class Scalar>
-void check_backward(Input& input) {
+void check_any_support(Case<Scalar> const& of, Operand<Scalar> const& grads,
+                       Operand<int32_t> const& support, int64_t capacity, Layout const& layout) {
+  auto of_supports = case_of_supports(of, support.gather());
+  find_results(of_supports);
+  // Other weights are not read.
+  auto listed = of_supports.weights;
+  for (Scalar& weight : listed) {
+    if (rowwise::widen(weight) == 0) weight = not_a_number<Scalar>();
+  }
+  Operand<Scalar> weights(of.shape, layout, not_a_number<Scalar>());
+  weights.scatter(listed);
+  for_each_capability<Scalar>(of.alpha, [&](Kernels<Scalar> const& kernels) {
+    check_from_support("by any support", kernels, of_supports, grads, weights, support, capacity,
+                       layout);
+  });
+}
+
+template <class Scalar>
+void check_backward(Input& input, double alpha) {
   Case<Scalar> of;
+  of.alpha = alpha;
   of.shape = any_shape(input);
   int64_t const k = input.ConsumeIntegralInRange<int64_t>(1, of.shape.length);
   int64_t const any_capacity = input.ConsumeIntegralInRange<int64_t>(0, 40);
@@ -149,7 +171,7 @@ void check_backward(Input& input) {
   int64_t const first_part = input.ConsumeIntegralInRange<int64_t>(0, of.shape.rows());
 
   auto const logits = any_rows<Scalar>(input, of.shape);
-  weights.scatter(is_of_forward ? weights_of_rows(logits, of.shape, k) : logits);
+  weights.scatter(is_of_forward ? weights_of_rows(alpha, logits, of.shape, k) : logits);
   of.weights = weights.gather();
   grads.scatter(any_rows<Scalar>(input, of.shape));
   of.grads = grads.gather();
@@ -160,14 +182,12 @@ void check_backward(Input& input) {
         find_results(of);
         bool const has_support = is_of_forward && of.full_length == of.shape.length;
         if (has_support) support.scatter(supports_of(of, k));
-        for_each_capability<Scalar>([&](Kernels<Scalar> const& kernels) {
+        for_each_capability<Scalar>(alpha, [&](Kernels<Scalar> const& kernels) {
           check_layout(kernels, of, grads, weights, layout, first_part);
-          if (has_support) {
-            check_same_bits("by the support",
-                            support_results(kernels, of, grads, support, k, layout), of.results);
-          }
-          check_any_support(kernels, of, grads, any_support, any_capacity, layout);
+          if (!has_support) return;
+          check_from_support("by the support", kernels, of, grads, weights, support, k, layout);
         });
+        check_any_support(of, grads, any_support, any_capacity, layout);
       },
       "k = ", k, ", full length = ", of.full_length, ", ", of.shape);
 }
@@ -177,8 +197,9 @@ void check_backward(Input& input) {
 
 extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   zeta::fuzz::Input input(data, size);
-  zeta::fuzz::with_any_scalar(input, [&](auto zero, char const* dtype) {
-    zeta::fuzz::in_context([&] { zeta::fuzz::check_backward<decltype(zero)>(input); }, dtype);
+  zeta::fuzz::with_any_scalar_and_alpha(input, [&](auto zero, char const* dtype, double alpha) {
+    zeta::fuzz::in_context([&] { zeta::fuzz::check_backward<decltype(zero)>(input, alpha); }, dtype,
+                           ", alpha = ", alpha);
   });
   return 0;
 }

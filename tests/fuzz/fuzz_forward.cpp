@@ -18,6 +18,7 @@ namespace {
 
 template <class Scalar>
 struct Case {
+  double alpha;
   Shape shape;
   int64_t k;
   int64_t full_length;
@@ -31,13 +32,13 @@ template <class Scalar>
 using Kernels = rowwise::cpu::Kernels<Scalar>;
 
 template <class Scalar>
-std::vector<Scalar> weights_of_row(std::vector<Scalar> const& logits, int64_t k,
-                                   int64_t full_length) {
+std::vector<Scalar> weights_of_row(Case<Scalar> const& of, std::vector<Scalar> const& logits) {
   Shape const shape{1, static_cast<int64_t>(logits.size()), 1};
   auto const dense = dense_layout(shape);
   std::vector<Scalar> weights(logits.size(), unwritten<Scalar>());
-  baseline_kernels<Scalar>().forward(kAlpha, geometry_of<2>(shape, {dense, dense}, full_length),
-                                     weights.data(), logits.data(), k, 0, 1);
+  baseline_kernels<Scalar>(of.alpha).forward(of.alpha,
+                                             geometry_of<2>(shape, {dense, dense}, of.full_length),
+                                             weights.data(), logits.data(), of.k, 0, 1);
   return weights;
 }
 
@@ -45,10 +46,10 @@ template <class Scalar>
 void find_weights(Case<Scalar>& of) {
   for (int64_t row = 0; row < of.shape.rows(); ++row) {
     auto const logits = row_of(of.logits, row, of.shape.length);
-    auto const weights = weights_of_row(logits, of.k, of.full_length);
+    auto const weights = weights_of_row(of, logits);
     check_weights(widened_row(logits, 0, of.shape.length), of.k,
-                  widened_row(weights, 0, of.shape.length), kPrecision<Scalar>,
-                  rounding_of_sums<Scalar>(of.full_length));
+                  widened_row(weights, 0, of.shape.length), kPrecision<Scalar>, of.full_length,
+                  of.alpha);
     of.weights.insert(of.weights.end(), weights.begin(), weights.end());
   }
 }
@@ -65,8 +66,8 @@ void check_layout(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
       streams ? prepend_rows(geometry, int64_t{sizeof(Scalar)}, offsets) : int64_t{0};
   Scalar* const destination = weights.data() + offsets[0];
   Scalar const* const source = logits.data() + offsets[1];
-  kernels.forward(kAlpha, geometry, destination, source, of.k, first, first + first_part);
-  kernels.forward(kAlpha, geometry, destination, source, of.k, first + first_part,
+  kernels.forward(of.alpha, geometry, destination, source, of.k, first, first + first_part);
+  kernels.forward(of.alpha, geometry, destination, source, of.k, first + first_part,
                   first + of.shape.rows());
   check_same_bits("rows together", weights.gather(), of.weights);
   weights.check_gaps();
@@ -80,7 +81,7 @@ void check_parts(Kernels<Scalar> const& kernels, Case<Scalar> const& of, int64_t
   for (int64_t row = 0; row < of.shape.rows(); ++row) {
     auto const logits = row_of(of.logits, row, of.shape.length);
     std::vector<Scalar> weights(logits.size(), unwritten<Scalar>());
-    kernels.forward_split(kAlpha, weights.data(), logits.data(), of.shape.length, of.k, parts,
+    kernels.forward_split(of.alpha, weights.data(), logits.data(), of.shape.length, of.k, parts,
                           in_order);
     check_same_bits("a row in parts", weights, row_of(of.weights, row, of.shape.length));
   }
@@ -94,7 +95,7 @@ void check_with_support(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   Operand<int32_t> support(support_shape, dense_layout(support_shape), -7);
   auto const geometry =
       geometry_of<3>(of.shape, {layout, logits.layout(), support.layout()}, of.shape.length);
-  kernels.forward_with_support(kAlpha, geometry, weights.data(), logits.data(), support.data(),
+  kernels.forward_with_support(of.alpha, geometry, weights.data(), logits.data(), support.data(),
                                of.k, 0, of.shape.rows());
   check_same_bits("rows with their support", weights.gather(), of.weights);
   weights.check_gaps();
@@ -129,7 +130,7 @@ void check_candidates(Case<Scalar> const& of, int64_t parts, int64_t row) {
       expected.push_back(weights[static_cast<size_t>(first + column)]);
     }
   }
-  check_same_bits("candidates", weights_of_row(candidates, of.k, of.full_length), expected);
+  check_same_bits("candidates", weights_of_row(of, candidates), expected);
 }
 
 template <class Scalar>
@@ -139,7 +140,7 @@ void check_ways(Case<Scalar>& of, Operand<Scalar> const& logits, Layout const& l
   dense_logits.scatter(of.logits);
   find_weights(of);
   check_candidates(of, parts, first_part % of.shape.rows());
-  for_each_capability<Scalar>([&](Kernels<Scalar> const& kernels) {
+  for_each_capability<Scalar>(of.alpha, [&](Kernels<Scalar> const& kernels) {
     check_layout(kernels, of, logits, layout, first_part, streams);
     check_layout(kernels, of, dense_logits, dense_layout(of.shape), first_part, streams);
     if (of.full_length != of.shape.length) return;
@@ -149,8 +150,9 @@ void check_ways(Case<Scalar>& of, Operand<Scalar> const& logits, Layout const& l
 }
 
 template <class Scalar>
-void check_forward(Input& input) {
+void check_forward(Input& input, double alpha) {
   Case<Scalar> of;
+  of.alpha = alpha;
   of.shape = any_shape(input);
   bool const is_small = input.ConsumeIntegralInRange(0, 7) != 0;
   of.k = input.ConsumeIntegralInRange<int64_t>(1, is_small ? of.shape.length + 1 : INT64_MAX);
@@ -173,8 +175,9 @@ void check_forward(Input& input) {
 
 extern "C" int LLVMFuzzerTestOneInput(uint8_t const* data, size_t size) {
   zeta::fuzz::Input input(data, size);
-  zeta::fuzz::with_any_scalar(input, [&](auto zero, char const* dtype) {
-    zeta::fuzz::in_context([&] { zeta::fuzz::check_forward<decltype(zero)>(input); }, dtype);
+  zeta::fuzz::with_any_scalar_and_alpha(input, [&](auto zero, char const* dtype, double alpha) {
+    zeta::fuzz::in_context([&] { zeta::fuzz::check_forward<decltype(zero)>(input, alpha); }, dtype,
+                           ", alpha = ", alpha);
   });
   return 0;
 }

@@ -13,18 +13,22 @@ namespace zeta::fuzz {
 
 using Input = FuzzedDataProvider;
 
-// Calls visit(zero, name of the dtype).
+// Calls visit(zero, name of the dtype, alpha). One byte chooses the dtype and the member of the
+// family.
 template <class Visit>
-void with_any_scalar(Input& input, Visit const& visit) {
-  switch (input.ConsumeIntegralInRange(0, 3)) {
+void with_any_scalar_and_alpha(Input& input, Visit const& visit) {
+  constexpr double kAlphas[] = {2, 1.5, 1, 1.25, 1.01, 1.75, 1.99, 2};
+  int const choice = input.ConsumeIntegralInRange(0, 31);
+  double const alpha = kAlphas[choice / 4];
+  switch (choice % 4) {
     case 0:
-      return visit(float{}, "float32");
+      return visit(float{}, "float32", alpha);
     case 1:
-      return visit(double{}, "float64");
+      return visit(double{}, "float64", alpha);
     case 2:
-      return visit(rowwise::Float16{}, "float16");
+      return visit(rowwise::Float16{}, "float16", alpha);
     default:
-      return visit(rowwise::BFloat16{}, "bfloat16");
+      return visit(rowwise::BFloat16{}, "bfloat16", alpha);
   }
 }
 
