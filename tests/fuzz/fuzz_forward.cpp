@@ -24,6 +24,8 @@ struct Case {
   int64_t full_length;
   std::vector<Scalar> logits;
   std::vector<Scalar> weights;
+  std::vector<Scalar> compact_weights;
+  std::vector<int64_t> compact_columns;
 
   int64_t capacity() const { return std::min(k, shape.length); }
 };
@@ -51,6 +53,20 @@ void find_weights(Case<Scalar>& of) {
                   widened_row(weights, 0, of.shape.length), kPrecision<Scalar>, of.full_length,
                   of.alpha);
     of.weights.insert(of.weights.end(), weights.begin(), weights.end());
+  }
+}
+
+template <class Scalar>
+void find_compact(Case<Scalar>& of) {
+  for (int64_t row = 0; row < of.shape.rows(); ++row) {
+    auto const weights = row_of(of.weights, row, of.shape.length);
+    auto const columns = reference::compact_columns(widened_row(of.logits, row, of.shape.length),
+                                                    widened_row(weights, 0, of.shape.length),
+                                                    static_cast<size_t>(of.capacity()));
+    for (int64_t const column : columns) {
+      of.compact_columns.push_back(column);
+      of.compact_weights.push_back(column < 0 ? Scalar{} : weights[static_cast<size_t>(column)]);
+    }
   }
 }
 
@@ -106,6 +122,24 @@ void check_with_support(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   }
 }
 
+// What is written of a row without the zeros.
+template <class Scalar>
+void check_compact(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
+                   Operand<Scalar> const& logits, Layout const& layout, int64_t first_part) {
+  Shape const shape{of.shape.outer, of.capacity(), of.shape.inner};
+  Operand<Scalar> values(shape, layout, unwritten<Scalar>());
+  Operand<int64_t> indices(shape, layout, -7);
+  auto const geometry = geometry_of<3>(of.shape, {layout, logits.layout(), layout}, of.full_length);
+  kernels.forward_compact(of.alpha, geometry, values.data(), logits.data(), indices.data(), of.k, 0,
+                          first_part);
+  kernels.forward_compact(of.alpha, geometry, values.data(), logits.data(), indices.data(), of.k,
+                          first_part, of.shape.rows());
+  values.check_gaps();
+  indices.check_gaps();
+  if (indices.gather() != of.compact_columns) fail("the indices of the compact form");
+  check_same_bits("compact rows", values.gather(), of.compact_weights);
+}
+
 // The k largest entries of each part of a row, as several processes exchange them, have the weights
 // that they have in the row.
 template <class Scalar>
@@ -139,10 +173,13 @@ void check_ways(Case<Scalar>& of, Operand<Scalar> const& logits, Layout const& l
   Operand<Scalar> dense_logits(of.shape, dense_layout(of.shape), not_a_number<Scalar>());
   dense_logits.scatter(of.logits);
   find_weights(of);
+  find_compact(of);
   check_candidates(of, parts, first_part % of.shape.rows());
   for_each_capability<Scalar>(of.alpha, [&](Kernels<Scalar> const& kernels) {
     check_layout(kernels, of, logits, layout, first_part, streams);
     check_layout(kernels, of, dense_logits, dense_layout(of.shape), first_part, streams);
+    check_compact(kernels, of, logits, layout, first_part);
+    check_compact(kernels, of, dense_logits, dense_layout(of.shape), first_part);
     if (of.full_length != of.shape.length) return;
     check_with_support(kernels, of, logits, layout);
     if (of.shape.length >= 64 * parts) check_parts(kernels, of, parts);

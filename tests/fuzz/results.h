@@ -182,8 +182,8 @@ inline void check_results(c10::FunctionSchema const& schema, Stack const& argume
   if (name == "_entmax_support_backward" || name == "_sparse_softmax_support_backward") {
     if (first.numel() == 0) return;
     auto const weights =
-        weights_in_supports(argument("support")->toTensor(), argument("output").value_or({}), dim,
-                            first.size(dim), alpha);
+        weights_in_supports(argument("support")->toTensor(),
+                            argument("output").value_or(at::IValue()), dim, first.size(dim), alpha);
     return check_backward(first, weights, dim, argument("input_dtype")->toScalarType(), result,
                           alpha);
   }
