@@ -153,24 +153,22 @@ def second_derivative(shape, dim, k):
     assert_same_sharded(result, distribute(expected, mesh, placements))
 
 
-def second_derivative_of_split_rows():
-    """What it says where there is none, and whether whole rows have one."""
+def second_derivative_where_slopes_vary(alpha):
     mesh, placements = mesh_of("rows split", 1)
     whole = logits((8, 96), 1, torch.float64, "wide")
+    directions = torch.randn(2, *whole.shape, dtype=torch.float64)
 
-    def second(function, z):
+    def second(function, z, directions):
         z.requires_grad_()
-        weights = function(z, k=5)
-        [first] = torch.autograd.grad(weights.square().sum(), z, create_graph=True)
-        return torch.autograd.grad(first.square().sum(), z)[0]
+        weights = function(z, alpha, 5)
+        [first] = torch.autograd.grad(weights, z, directions[0], create_graph=True)
+        return torch.autograd.grad(first, z, directions[1])[0]
 
-    expected = second(zeta.ops.topk_softmax, whole.clone())
-    rows = distribute(whole, mesh, [Shard(0)])
-    torch.testing.assert_close(second(zeta.distributed.topk_softmax, rows).full_tensor(), expected)
-    try:
-        second(zeta.distributed.topk_softmax, distribute(whole, mesh, placements))
-    except NotImplementedError as raised:
-        return str(raised)
+    expected = second(zeta.ops.entmax, whole.clone(), directions)
+    for place in (Shard(0), *placements):
+        z, *parts = (distribute(tensor, mesh, [place]) for tensor in (whole, *directions))
+        result = second(zeta.distributed.entmax, z, parts)
+        torch.testing.assert_close(result.full_tensor(), expected)
 
 
 def compact(shape, dim, k):

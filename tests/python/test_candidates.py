@@ -7,7 +7,9 @@ import pytest
 import reference
 import torch
 from bits import assert_same_bits
+from torch.autograd import gradcheck, gradgradcheck
 from torch.library import opcheck
+from torch.nn.functional import pad
 
 import zeta
 
@@ -71,7 +73,7 @@ def test_candidates_have_the_bits_of_the_row(device, dtype, alpha, scale, k):
 @MEMBERS
 def test_padding_changes_no_bit(device, dtype, alpha):
     z = torch.randn(5, 40, device=device, dtype=dtype)
-    padded = torch.nn.functional.pad(z, (0, 9), value=-math.inf)
+    padded = pad(z, (0, 9), value=-math.inf)
     result = of_candidates(padded, alpha, 6, 1, 40)
     assert_same_bits(result[:, :40], zeta.ops.entmax(z, alpha, 6))
     assert (result[:, 40:] == 0).all()
@@ -87,11 +89,28 @@ def test_opcheck(device, dtype, layout, dim):
     opcheck(backward, (torch.randn_like(z), weights, ALPHA, dim, dtype), {"length": 9})
 
 
-def test_derivatives_are_left_to_the_caller(device):
-    z = torch.randn(5, 8, device=device, requires_grad=True)
-    assert not largest(z, 3, 1).requires_grad
-    with pytest.raises(RuntimeError, match="derivative for zeta::_entmax_of_candidates"):
-        of_candidates(z, ALPHA, 3, 1, 8).sum().backward()
+@MEMBERS
+def test_derivatives_have_the_bits_of_the_row(device, dtype, alpha):
+    z = torch.randn(5, 4000, device=device, dtype=dtype, requires_grad=True)
+    columns = largest(z, 6, 1)
+    assert not columns.requires_grad
+    grad = torch.randn_like(z)
+    weights = of_candidates(z.gather(1, columns), alpha, 6, 1, z.shape[1])
+    [result] = torch.autograd.grad(weights, z, grad.gather(1, columns))
+    [expected] = torch.autograd.grad(zeta.ops.entmax(z, alpha, 6), z, grad)
+    assert_same_bits(result, expected)
+
+
+@MEMBERS
+def test_derivatives_of_any_order(device, alpha):
+    z = torch.linspace(-1, 1, 6, dtype=torch.float64, device=device)[torch.randperm(6)]
+    z.requires_grad_()
+
+    def weights(z):
+        return of_candidates(pad(z, (0, 1), value=-math.inf), alpha, 4, 0, 50)
+
+    assert gradcheck(weights, z, check_forward_ad=True)
+    assert gradgradcheck(weights, z)
 
 
 @pytest.mark.parametrize("device", ["cpu", "meta"])

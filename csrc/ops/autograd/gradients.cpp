@@ -238,6 +238,17 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, dou
   return grad_input;
 }
 
+at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
+                         c10::SymInt length) {
+  at::Tensor weights;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    weights = family::of_candidates(candidates, alpha, std::move(k), dim, length);
+  }
+  set_derivatives<SavedOutput>(weights, weights, candidates, alpha, dim, std::move(length));
+  return weights;
+}
+
 // Refuses tensors of an out= form, `out` among them, that have or ask for derivatives.
 template <class... Tensors>
 void check_no_derivatives(char const* name, Tensors const&... tensors) {
@@ -278,10 +289,9 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);
-  // The gradient of the first is in zeta.distributed. The second returns integers.
-  for (char const* name : {family::kOfCandidatesName, family::kLargestName}) {
-    library.impl(name, torch::autograd::autogradNotImplementedFallback());
-  }
+  library.impl(family::kOfCandidatesName, &of_candidates);
+  // It returns integers.
+  library.impl(family::kLargestName, torch::autograd::autogradNotImplementedFallback());
 }
 
 ZETA_LIBRARY_IMPL(ADInplaceOrView, library) {

@@ -1,5 +1,6 @@
 """Maps rows that are split over ranks, and their gradients."""
 
+import math
 from typing import Any, Protocol
 
 import torch
@@ -7,7 +8,6 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
-from zeta._operators import BACKWARD
 from zeta.distributed._split_rows import SplitRows
 
 
@@ -42,53 +42,51 @@ def split_forward(
     if Shard(dim) not in placements:
         weights: DTensor = member(logits, k, dim)
         return weights
-    k = z.shape[dim] if k is None else k
-    rows = SplitRows(z.device_mesh, placements, z.shape, dim, most=k)
-    part: DTensor = logits.clone() if z.numel() == 0 else _Forward.apply(logits, alpha, k, rows)
+    if z.numel() == 0:
+        nothing: DTensor = logits.clone()
+        return nothing
+    return _of_split_rows(logits, alpha, z.shape[dim] if k is None else k, dim)
+
+
+def _of_split_rows(logits: Any, alpha: float, k: int, dim: int) -> DTensor:
+    rows = SplitRows.of(logits, dim, most=k)
+    indices = torch.ops.zeta._largest(logits.detach().to_local(), rows.count, dim)
+    candidates = _Gathered.apply(logits, indices, rows, -math.inf)
+    weights = torch.ops.zeta._entmax_of_candidates(candidates, alpha, k, dim, rows.length)
+    part: DTensor = _Spread.apply(weights, indices, rows)
     return part
 
 
-class _Forward(Function):
-    @staticmethod
-    def forward(ctx: Any, logits: DTensor, alpha: float, k: int, rows: SplitRows) -> DTensor:
-        part = logits.to_local()
-        indices = torch.ops.zeta._largest(part, rows.count, rows.dim)
-        candidates = rows.gather(part.gather(rows.dim, indices))
-        weights = torch.ops.zeta._entmax_of_candidates(candidates, alpha, k, rows.dim, rows.length)
-        ctx.alpha, ctx.rows = alpha, rows
-        ctx.save_for_backward(indices, weights)
-        return rows.spread(weights, indices, _is_nan(weights, rows), logits)
-
-    @staticmethod
-    def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None, None]:
-        return _Gradient.apply(grad, *ctx.saved_tensors, ctx.alpha, ctx.rows), None, None, None
+# These two are linear, and each is the other's derivative: on every rank, the gradient of what all
+# ranks have is what all of them have.
 
 
-class _Gradient(Function):
-    """The gradient of the forward. It is linear in ``grad`` and symmetric on the support, so it is
-    its own derivative. For alpha = 2 it depends on nothing else."""
+class _Gathered(Function):
+    """What all ranks have at the indices that each has chosen."""
 
     @staticmethod
     def forward(
-        ctx: Any, grad: DTensor, indices: Tensor, weights: Tensor, alpha: float, rows: SplitRows
-    ) -> DTensor:
-        grad = grad.redistribute(placements=rows.placements)
-        gathered = rows.gather(grad.to_local().gather(rows.dim, indices))
-        grads = BACKWARD(gathered, weights, alpha, rows.dim, weights.dtype, length=rows.length)
-        ctx.alpha, ctx.rows = alpha, rows
-        ctx.save_for_backward(indices, weights)
-        return rows.spread(grads, indices, _is_nan(weights, rows), grad)
+        ctx: Any, whole: DTensor, indices: Tensor, rows: SplitRows, padding: float
+    ) -> Tensor:
+        ctx.rows = rows
+        ctx.save_for_backward(indices)
+        part = whole.redistribute(placements=rows.placements).to_local()
+        return rows.gather(part.gather(rows.dim, indices), padding)
 
     @staticmethod
-    def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None, None, None, None]:
-        if ctx.alpha != 2:
-            raise NotImplementedError(
-                f"expected alpha to be 2 for second derivatives of split rows, but got {ctx.alpha}; "
-                "redistribute z, so that each row lies on one rank"
-            )
-        grad = _Gradient.apply(grad, *ctx.saved_tensors, ctx.alpha, ctx.rows)
-        return grad, None, None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[DTensor, None, None, None]:
+        return _Spread.apply(grad, *ctx.saved_tensors, ctx.rows), None, None, None
 
 
-def _is_nan(weights: Tensor, rows: SplitRows) -> Tensor:
-    return weights.narrow(rows.dim, 0, 1).isnan()
+class _Spread(Function):
+    """A tensor that has these values at the indices."""
+
+    @staticmethod
+    def forward(ctx: Any, gathered: Tensor, indices: Tensor, rows: SplitRows) -> DTensor:
+        ctx.rows = rows
+        ctx.save_for_backward(indices)
+        return rows.spread(gathered, indices)
+
+    @staticmethod
+    def backward(ctx: Any, grad: DTensor) -> tuple[Tensor, None, None]:
+        return _Gathered.apply(grad, *ctx.saved_tensors, ctx.rows, 0.0), None, None

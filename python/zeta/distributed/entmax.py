@@ -18,9 +18,8 @@ def entmax(
 ) -> DTensor:
     """Compute :func:`zeta.ops.entmax` without gathering rows sharded along ``dim``.
 
-    All else is as for :func:`zeta.distributed.sparse_softmax`, but that rows sharded along ``dim``
-    have no second derivative if ``alpha`` is not 2. Without ``k`` each rank sends its whole part of
-    a row.
+    All else is as for :func:`zeta.distributed.sparse_softmax`. Without ``k`` each rank sends its
+    whole part of a row.
     """
 
     def member(z: Tensor, k: int | None, dim: int, *, dtype: torch.dtype | None = None) -> Any:

@@ -11,7 +11,6 @@ def topk_softmax(
 ) -> DTensor:
     """Compute :func:`zeta.ops.topk_softmax` without gathering rows sharded along ``dim``.
 
-    All else is as for :func:`zeta.distributed.sparse_softmax`, but that rows sharded along ``dim``
-    have no second derivative.
+    All else is as for :func:`zeta.distributed.sparse_softmax`.
     """
     return split_forward("topk_softmax", torch.ops.zeta.topk_softmax, 1.0, z, k, dim, dtype)
