@@ -69,8 +69,8 @@ class DeviceKernels {
     auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    launch_forward_of_alphas(weights, converted(z, arguments.dtype), converted(alpha, at::kDouble),
-                             known(call.k), arguments.dim);
+    launch_forward_of_alphas(members::Entmax::kName, weights, converted(z, arguments.dtype),
+                             converted(alpha, at::kDouble), known(call.k), arguments.dim);
     return weights;
   }
 
@@ -86,7 +86,7 @@ class DeviceKernels {
     // The alphas are few, so that they are copied where `out` may lie over them.
     at::Tensor const alphas =
         alpha.to(at::kDouble, /*non_blocking=*/false, /*copy=*/alpha.is_alias_of(out));
-    launch_forward_of_alphas(out, converted(z, arguments.dtype), alphas, known(call.k),
+    launch_forward_of_alphas(name, out, converted(z, arguments.dtype), alphas, known(call.k),
                              arguments.dim);
     return out;
   }
@@ -94,17 +94,34 @@ class DeviceKernels {
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());
-    at::Tensor values = empty_largest(z, call.k, arguments.dim, arguments.dtype);
-    at::Tensor indices = empty_largest(z, call.k, arguments.dim, at::kLong);
+    auto const [values, indices] = empty_compact(z, call.k, arguments.dim, arguments.dtype);
     if (values.numel() == 0) return {values, indices};
     at::Tensor const logits = converted(z, arguments.dtype);
-    auto geometry = row_geometry<3>({values, logits, indices}, arguments.dim);
-    geometry.length = z.dim() == 0 ? 1 : z.size(arguments.dim);
-    geometry.full_length = geometry.length;
+    auto const geometry = compact_geometry<3>({values, logits, indices}, arguments.dim);
     dispatch(arguments.dtype, [&]<class Scalar>() {
       Launches::compact(member.name, call.alpha, geometry, mutable_data_of<Scalar>(values),
                         data_of<Scalar>(logits), indices.mutable_data_ptr<int64_t>(),
                         known(call.k));
+    });
+    return {values, indices};
+  }
+
+  static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                   std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::ScalarType> dtype) {
+    constexpr auto* name = members::Entmax::kName;
+    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas(name, z, alpha, call);
+    c10::DeviceGuard const guard(z.device());
+    auto const [values, indices] = empty_compact(z, call.k, arguments.dim, arguments.dtype);
+    if (values.numel() == 0) return {values, indices};
+    at::Tensor const logits = converted(z, arguments.dtype);
+    at::Tensor const alphas = converted(alpha, at::kDouble).expand(values.sizes());
+    auto const geometry = compact_geometry<4>({values, logits, indices, alphas}, arguments.dim);
+    dispatch(arguments.dtype, [&]<class Scalar>() {
+      Launches::compact_of_alphas(name, geometry, mutable_data_of<Scalar>(values),
+                                  data_of<Scalar>(logits), indices.mutable_data_ptr<int64_t>(),
+                                  alphas.const_data_ptr<double>(), known(call.k));
     });
     return {values, indices};
   }
@@ -136,6 +153,18 @@ class DeviceKernels {
     c10::DeviceGuard const guard(candidates.device());
     at::Tensor weights = fresh_like(candidates, arguments.dtype);
     launch_forward(name, alpha, weights, candidates, known(k), arguments.dim, known(length));
+    return weights;
+  }
+
+  static at::Tensor candidates_of_alphas(at::Tensor const& candidates, at::Tensor const& alpha,
+                                         c10::SymInt k, int64_t dim, c10::SymInt length) {
+    constexpr auto* name = family::kOfCandidatesName;
+    auto const arguments = check_candidates_of_alphas(name, candidates, alpha,
+                                                      call_of_alphas(k, dim, std::nullopt), length);
+    c10::DeviceGuard const guard(candidates.device());
+    at::Tensor weights = fresh_like(candidates, arguments.dtype);
+    launch_forward_of_alphas(name, weights, candidates, converted(alpha, at::kDouble), known(k),
+                             arguments.dim, known(length));
     return weights;
   }
 
@@ -218,16 +247,29 @@ class DeviceKernels {
     });
   }
 
-  static void launch_forward_of_alphas(at::Tensor const& weights, at::Tensor const& logits,
-                                       at::Tensor const& alphas, int64_t k, int64_t dim) {
+  static void launch_forward_of_alphas(char const* name, at::Tensor const& weights,
+                                       at::Tensor const& logits, at::Tensor const& alphas,
+                                       int64_t k, int64_t dim,
+                                       std::optional<int64_t> full_length = std::nullopt) {
     if (weights.numel() == 0) return;
     at::Tensor const of_entries = alphas.expand(logits.sizes());
-    auto const geometry = row_geometry<3>({weights, logits, of_entries}, dim);
+    auto geometry = row_geometry<3>({weights, logits, of_entries}, dim);
+    geometry.full_length = full_length.value_or(geometry.length);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
-      Launches::forward_of_alphas(members::Entmax::kName, geometry,
-                                  mutable_data_of<Scalar>(weights), data_of<Scalar>(logits),
-                                  alphas.const_data_ptr<double>(), k);
+      Launches::forward_of_alphas(name, geometry, mutable_data_of<Scalar>(weights),
+                                  data_of<Scalar>(logits), alphas.const_data_ptr<double>(), k);
     });
+  }
+
+  // The rows of the logits, the second operand, are longer than those of the others.
+  template <size_t Operands>
+  static auto compact_geometry(
+      std::array<std::reference_wrapper<at::Tensor const>, Operands> const& operands, int64_t dim) {
+    at::Tensor const& logits = operands[1];
+    auto geometry = row_geometry<Operands>(operands, dim);
+    geometry.length = logits.dim() == 0 ? 1 : logits.size(dim);
+    geometry.full_length = geometry.length;
+    return geometry;
   }
 };
 

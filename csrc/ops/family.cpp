@@ -31,7 +31,8 @@ at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& sup
 
 at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
                          c10::SymInt length) {
-  static auto const handle = find_operator<decltype(of_candidates)>(kOfCandidatesName);
+  using Signature = at::Tensor(at::Tensor const&, double, c10::SymInt, int64_t, c10::SymInt);
+  static auto const handle = find_operator<Signature>(kOfCandidatesName);
   return handle.call(candidates, alpha, std::move(k), dim, std::move(length));
 }
 
@@ -49,6 +50,22 @@ at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
   static auto const handle =
       find_operator<decltype(forward_of_alphas_out)>(members::Entmax::kName, "tensor_alpha_out");
   return handle.call(z, alpha, std::move(k), dim, dtype, out);
+}
+
+std::tuple<at::Tensor, at::Tensor> compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                                     std::optional<c10::SymInt> k, int64_t dim,
+                                                     std::optional<at::ScalarType> dtype) {
+  static auto const handle =
+      find_operator<decltype(compact_of_alphas)>(members::Entmax::kName, "tensor_alpha_compact");
+  return handle.call(z, alpha, std::move(k), dim, dtype);
+}
+
+at::Tensor of_candidates(at::Tensor const& candidates, at::Tensor const& alpha, c10::SymInt k,
+                         int64_t dim, c10::SymInt length) {
+  using Signature =
+      at::Tensor(at::Tensor const&, at::Tensor const&, c10::SymInt, int64_t, c10::SymInt);
+  static auto const handle = find_operator<Signature>(kOfCandidatesName, "tensor_alpha");
+  return handle.call(candidates, alpha, std::move(k), dim, std::move(length));
 }
 
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {

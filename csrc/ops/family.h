@@ -14,10 +14,12 @@ inline constexpr char const* kBackwardName = "_entmax_backward";
 inline constexpr char const* kWithSupportName = "_entmax_with_support";
 inline constexpr char const* kSupportBackwardName = "_entmax_support_backward";
 inline constexpr char const* kOfCandidatesName = "_entmax_of_candidates";
+inline constexpr char const* kCandidatesOfAlphasName = "_entmax_of_candidates.tensor_alpha";
 inline constexpr char const* kLargestName = "_largest";
 
-inline constexpr char const* kNames[] = {kBackwardName, kWithSupportName, kSupportBackwardName,
-                                         kOfCandidatesName, kLargestName};
+inline constexpr char const* kNames[] = {kBackwardName,           kWithSupportName,
+                                         kSupportBackwardName,    kOfCandidatesName,
+                                         kCandidatesOfAlphasName, kLargestName};
 
 // The gradient, from the weights that the forward returned. If both hold only some entries of rows
 // of `length` entries, those of the support among them, it has the bits of the full rows'.
@@ -43,16 +45,24 @@ constexpr bool has_constant_slopes(double alpha) { return alpha == 2; }
 // among them the k largest. They have the bits of the full rows'.
 at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k, int64_t dim,
                          c10::SymInt length);
+at::Tensor of_candidates(at::Tensor const& candidates, at::Tensor const& alpha, c10::SymInt k,
+                         int64_t dim, c10::SymInt length);
 
 // Entmax with an alpha of its own for each row, see check_of_alphas() in ops/row_arguments.h.
 inline constexpr char const* kOfAlphasName = "entmax.tensor_alpha";
 inline constexpr char const* kOfAlphasOutName = "entmax.tensor_alpha_out";
+inline constexpr char const* kOfAlphasCompactName = "entmax.tensor_alpha_compact";
+inline constexpr char const* kNamesOfAlphas[] = {kOfAlphasName, kOfAlphasOutName,
+                                                 kOfAlphasCompactName};
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
                              std::optional<at::ScalarType> dtype);
 at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                   std::optional<c10::SymInt> k, int64_t dim,
                                   std::optional<at::ScalarType> dtype, at::Tensor& out);
+std::tuple<at::Tensor, at::Tensor> compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                                     std::optional<c10::SymInt> k, int64_t dim,
+                                                     std::optional<at::ScalarType> dtype);
 
 // The indices of the k largest entries of each row, in increasing order.
 at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim);

@@ -67,5 +67,9 @@ Tensor& entmax_out(Tensor& out, Tensor const& z, Tensor const& alpha, optional<i
                    int64_t dim, optional<ScalarType> dtype) {
   return ops::family::forward_of_alphas_out(z, alpha, limit(k), dim, dtype, out);
 }
+std::tuple<Tensor, Tensor> entmax_compact(Tensor const& z, Tensor const& alpha, optional<int64_t> k,
+                                          int64_t dim, optional<ScalarType> dtype) {
+  return ops::family::compact_of_alphas(z, alpha, limit(k), dim, dtype);
+}
 
 }  // namespace zeta

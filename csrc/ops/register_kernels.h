@@ -18,6 +18,8 @@ void register_kernels(torch::Library& library) {
   });
   library.impl(family::kOfAlphasName, &Kernels::forward_of_alphas);
   library.impl(family::kOfAlphasOutName, &Kernels::forward_of_alphas_out);
+  library.impl(family::kOfAlphasCompactName, &Kernels::compact_of_alphas);
+  library.impl(family::kCandidatesOfAlphasName, &Kernels::candidates_of_alphas);
   library.impl(family::kBackwardName, &Kernels::backward);
   library.impl(family::kWithSupportName, &Kernels::forward_with_support);
   library.impl(family::kSupportBackwardName, &Kernels::support_backward);

@@ -38,4 +38,9 @@ at::Tensor empty_largest(at::Tensor const& z, c10::SymInt const& k, int64_t dim,
   return at::empty_symint(sizes, z.options().dtype(dtype));
 }
 
+std::tuple<at::Tensor, at::Tensor> empty_compact(at::Tensor const& z, c10::SymInt const& k,
+                                                 int64_t dim, at::ScalarType dtype) {
+  return {empty_largest(z, k, dim, dtype), empty_largest(z, k, dim, at::kLong)};
+}
+
 }  // namespace zeta::ops

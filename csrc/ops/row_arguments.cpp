@@ -201,6 +201,13 @@ RowArguments check_of_candidates(char const* name, at::Tensor const& candidates,
   return check_forward(name, candidates, call);
 }
 
+RowArguments check_candidates_of_alphas(char const* name, at::Tensor const& candidates,
+                                        at::Tensor const& alpha, Call const& call,
+                                        c10::SymInt const& length) {
+  check_length(name, length);
+  return check_of_alphas(name, candidates, alpha, call);
+}
+
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
   TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
   check_k(name, k);

@@ -58,9 +58,13 @@ int64_t check_support_backward(char const* name, at::Tensor const& grad_output,
                                at::Tensor const& support, std::optional<at::Tensor> const& output,
                                double alpha, int64_t dim, at::ScalarType input_dtype);
 
-// Checks the same as check_forward, for some entries of rows of `length` entries.
+// Check the same as check_forward and check_of_alphas, for some entries of rows of `length`
+// entries.
 RowArguments check_of_candidates(char const* name, at::Tensor const& candidates, Call const& call,
                                  c10::SymInt const& length);
+RowArguments check_candidates_of_alphas(char const* name, at::Tensor const& candidates,
+                                        at::Tensor const& alpha, Call const& call,
+                                        c10::SymInt const& length);
 
 // Returns the dim, not negative.
 int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);

@@ -29,10 +29,16 @@ void define_members(torch::Library& library) {
 void define_of_alphas(torch::Library& library) {
   std::string const name = family::kOfAlphasName;
   std::string const out_name = family::kOfAlphasOutName;
+  std::string const compact_name = family::kOfAlphasCompactName;
   std::string const arguments =
       "(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, ScalarType? dtype=None";
   library.def((name + arguments + ") -> Tensor").c_str(), kTags);
   library.def((out_name + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(), kOutTags);
+  library.def((compact_name + arguments + ") -> (Tensor values, Tensor indices)").c_str(), kTags);
+  library.def(
+      "_entmax_of_candidates.tensor_alpha(Tensor candidates, Tensor alpha, SymInt k, int dim, "
+      "SymInt length) -> Tensor",
+      kTags);
 }
 
 void define_internal_operators(torch::Library& library) {

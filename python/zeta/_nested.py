@@ -16,6 +16,7 @@ from torch.nested._internal.nested_tensor import NestedTensor
 
 from zeta._operators import (
     BACKWARD,
+    COMPACT_OF_ALPHAS,
     MEMBERS,
     OF_ALPHAS,
     SUPPORT_BACKWARD,
@@ -27,7 +28,7 @@ from zeta._operators import (
 # Rows are padded with entries that change neither the weights nor the gradients of the others.
 PADDING = {member.default: -math.inf for member in MEMBERS} | {BACKWARD: 0.0}
 OPERATORS = (*PADDING, WITH_SUPPORT, SUPPORT_BACKWARD)
-WITHOUT_RULE = (*(member.compact for member in MEMBERS), OF_ALPHAS)
+WITHOUT_RULE = (*(member.compact for member in MEMBERS), OF_ALPHAS, COMPACT_OF_ALPHAS)
 
 
 def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:

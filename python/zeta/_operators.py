@@ -9,6 +9,7 @@ MEMBERS = (torch.ops.zeta.sparse_softmax, torch.ops.zeta.topk_softmax, torch.ops
 
 OF_ALPHAS = torch.ops.zeta.entmax.tensor_alpha
 """Entmax with an alpha for each row."""
+COMPACT_OF_ALPHAS = torch.ops.zeta.entmax.tensor_alpha_compact
 
 BACKWARD = torch.ops.zeta._entmax_backward.default
 WITH_SUPPORT = torch.ops.zeta._entmax_with_support.default

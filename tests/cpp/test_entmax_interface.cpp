@@ -44,6 +44,9 @@ TEST(Entmax, TakesAnAlphaForEachRow) {
   auto out = torch::empty({0}, torch::kDouble);
   EXPECT_TRUE(
       torch::equal(zeta::entmax_out(out, logits().repeat({2, 1}), alpha.detach()), weights));
+  auto const [values, indices] = zeta::entmax_compact(logits().repeat({2, 1}), alpha);
+  EXPECT_TRUE(torch::equal(values, weights));  // the logits descend
+  EXPECT_TRUE(torch::equal(indices[1], torch::tensor({0, -1, -1, -1})));
   weights.select(1, 0).sum().backward();
   EXPECT_GT(alpha.grad()[0].item<double>(), 0);  // a larger alpha is nearer to the maximum
 }

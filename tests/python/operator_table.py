@@ -149,3 +149,25 @@ ENTMAX125 = Operator(
     takes_alpha=True,
 )
 OPERATORS = (SPARSE_SOFTMAX, TOPK_SOFTMAX, ENTMAX15, ENTMAX125)
+
+
+class OfAlphas:
+    """Entmax of a tensor of alphas, called as the operators of the table are."""
+
+    name = "entmax"
+    label = "entmax of alphas"
+
+    def function(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
+        return zeta.ops.entmax(z, self.alphas(z), k, dim, **kwargs)
+
+    def compact(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> tuple[Tensor, Tensor]:
+        return zeta.ops.entmax_compact(z, self.alphas(z), k, dim, **kwargs)
+
+    def out(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
+        return torch.ops.zeta.entmax.tensor_alpha_out(z, self.alphas(z), k, dim, **kwargs)
+
+    def alphas(self, z: Tensor) -> Tensor:
+        return torch.full((1,) if z.dim() > 0 else (), 1.25, device=z.device)
+
+
+OF_ALPHAS = OfAlphas()

@@ -5,6 +5,7 @@ import re
 import pytest
 import torch
 from bits import assert_same_bits
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.func import vmap
 from torch.library import opcheck
@@ -14,6 +15,7 @@ import zeta
 ALPHAS = (1.0, 1.01, 1.25, 1.5, 1.75, 2.0)
 of_alphas = torch.ops.zeta.entmax.tensor_alpha
 of_alphas_out = torch.ops.zeta.entmax.tensor_alpha_out
+compact_of_alphas = torch.ops.zeta.entmax.tensor_alpha_compact
 
 
 def spaced_rows(*shape):
@@ -28,9 +30,14 @@ def spaced_rows(*shape):
 @pytest.mark.parametrize("length", [1, 5, 40, 3000])
 def test_rows_have_the_bits_of_their_alpha(dtype, length, k):
     z = torch.randn(len(ALPHAS), 4, length, dtype=torch.float64).to(dtype)
-    weights = of_alphas(z, torch.tensor(ALPHAS, dtype=torch.float64).view(-1, 1, 1), k)
+    alphas = torch.tensor(ALPHAS, dtype=torch.float64).view(-1, 1, 1)
+    weights = of_alphas(z, alphas, k)
+    values, indices = compact_of_alphas(z, alphas, k)
     for i, alpha in enumerate(ALPHAS):
         assert_same_bits(weights[i], zeta.ops.entmax(z[i], alpha, k))
+        expected_values, expected_indices = zeta.ops.entmax_compact(z[i], alpha, k)
+        assert_same_bits(values[i], expected_values)
+        assert torch.equal(indices[i], expected_indices)
 
 
 def test_any_dim_and_strides(dtype):
@@ -51,6 +58,10 @@ def test_any_dim_and_strides(dtype):
                 ]
             )
             assert torch.equal(weights.movedim(dim, -1).reshape(rows.shape), expected)
+            values, indices = compact_of_alphas(view, alpha, 3, dim)
+            spread = torch.zeros_like(weights).scatter_add(dim, indices.clamp_min(0), values)
+            assert torch.equal(spread, weights)
+            assert (values == values.sort(dim, descending=True).values).all()
 
 
 def test_a_tensor_reaches_its_gradient():
@@ -61,6 +72,10 @@ def test_a_tensor_reaches_its_gradient():
         for function in (zeta.ops.entmax, torch.ops.zeta.entmax):
             [grad] = torch.autograd.grad(function(z, alpha)[:, 0].sum(), alpha)
             assert grad.shape == shape and (grad != 0).any()
+        values, indices = zeta.ops.entmax_compact(z, alpha)
+        dense = torch.zeros(3, 8).scatter_add(1, indices.clamp_min(0), values)
+        [of_compact] = torch.autograd.grad(dense[:, 0].sum(), alpha)
+        torch.testing.assert_close(of_compact, grad)
 
 
 def test_values_of_shapes():
@@ -124,9 +139,13 @@ def test_gradients(k):
     def of_both(z, alpha):
         return of_alphas(z, alpha, k)
 
+    def values_of_both(z, alpha):
+        return compact_of_alphas(z, alpha, k)[0]
+
     tolerances = {"atol": 1e-4, "rtol": 1e-3}
-    assert gradcheck(of_both, tensors, check_forward_ad=True, **tolerances)
-    assert gradgradcheck(of_both, tensors, check_fwd_over_rev=True, **tolerances)
+    for function in (of_both, values_of_both):
+        assert gradcheck(function, tensors, check_forward_ad=True, **tolerances)
+        assert gradgradcheck(function, tensors, check_fwd_over_rev=True, **tolerances)
 
 
 def test_gradient_of_alpha_at_one():
@@ -188,18 +207,23 @@ def test_tangents():
 def test_vmap(shape, alpha_shape, in_dims):
     z, alpha = torch.randn(shape), 1.01 + 0.9 * torch.rand(alpha_shape)
     result = vmap(of_alphas, in_dims)(z, alpha)
+    values, indices = vmap(compact_of_alphas, in_dims)(z, alpha)
     for i in range(4):
         of_sample = z if in_dims[0] is None else z.select(in_dims[0], i)
         alpha_of_sample = alpha if in_dims[1] is None else alpha.select(in_dims[1], i)
         assert torch.equal(result[i], of_alphas(of_sample, alpha_of_sample))
+        expected_values, expected_indices = compact_of_alphas(of_sample, alpha_of_sample)
+        assert torch.equal(values[i], expected_values)
+        assert torch.equal(indices[i], expected_indices)
 
 
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_opcheck(dtype, requires_grad):
     z = torch.randn(4, 6, dtype=dtype, requires_grad=requires_grad)
     alpha = torch.full((4, 1), 1.5, requires_grad=requires_grad)
-    opcheck(of_alphas, (z, alpha, 3, 1))
-    opcheck(of_alphas, (z, alpha.view(1, 4)[:, :1], None, -1), {"dtype": torch.float32})
+    for form in (of_alphas, compact_of_alphas):
+        opcheck(form, (z, alpha, 3, 1))
+        opcheck(form, (z, alpha.view(1, 4)[:, :1], None, -1), {"dtype": torch.float32})
     opcheck(
         of_alphas_out, (z.detach(), alpha.detach(), 3, 1), {"out": torch.empty_like(z.detach())}
     )
@@ -223,6 +247,21 @@ def test_compiles_and_learns():
         zeta.nn.Entmax(alpha=2, learnable=True)
 
 
+def test_autocast_on_a_gpu_that_is_not_there():
+    with FakeTensorMode():
+        z = torch.randn(4, 6, device="cuda", dtype=torch.float16)
+        alpha = torch.full((4, 1), 1.5, device="cuda")
+        enabled = torch.is_autocast_enabled("cuda")
+        torch.set_autocast_enabled("cuda", True)
+        try:
+            assert of_alphas(z, alpha).dtype == torch.float32
+            values, indices = compact_of_alphas(z, alpha, 3)
+        finally:
+            torch.set_autocast_enabled("cuda", enabled)
+    assert (values.dtype, indices.dtype) == (torch.float32, torch.int64)
+    assert values.shape == indices.shape == (4, 3)
+
+
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_errors(device):
     z = torch.empty(3, 8, device=device)
@@ -241,6 +280,8 @@ def test_errors(device):
             of_alphas(z, tensor)
         with pytest.raises(RuntimeError, match=re.escape(message)):
             of_alphas_out(z, tensor, out=torch.empty_like(z))
+        with pytest.raises(RuntimeError, match=re.escape(message)):
+            compact_of_alphas(z, tensor)
     with pytest.raises(RuntimeError, match="^entmax: expected k to be at least 1"):
         of_alphas(z, alpha(1), 0)
 
@@ -253,6 +294,10 @@ def test_other_alphas(number):
         RuntimeError, match="^entmax: expected alpha to be 1 or from 1.01 to 2, but"
     ):
         of_alphas(torch.randn(3, 8), alpha)
+    with pytest.raises(
+        RuntimeError, match="^entmax: expected alpha to be 1 or from 1.01 to 2, but"
+    ):
+        compact_of_alphas(torch.randn(3, 8), alpha)
     with pytest.raises(
         RuntimeError, match="^entmax: expected alpha to be 1 or from 1.01 to 2, but"
     ):

@@ -15,6 +15,7 @@ import zeta
 
 largest = torch.ops.zeta._largest.default
 of_candidates = torch.ops.zeta._entmax_of_candidates.default
+of_candidates_of_alphas = torch.ops.zeta._entmax_of_candidates.tensor_alpha
 backward = torch.ops.zeta._entmax_backward.default
 
 # Of the members of the family.
@@ -64,6 +65,10 @@ def test_candidates_have_the_bits_of_the_row(device, dtype, alpha, scale, k):
     weights = zeta.ops.entmax(z, alpha, k)
     result = of_candidates(z.gather(1, columns), alpha, k, 1, z.shape[1])
     assert_same_bits(result, weights.gather(1, columns))
+    of_alphas = of_candidates_of_alphas(
+        z.gather(1, columns), torch.tensor([alpha], device=device), k, 1, z.shape[1]
+    )
+    assert_same_bits(of_alphas, result)
     grad = torch.randn_like(z)
     expected = backward(grad, weights, alpha, 1, dtype)
     grads = backward(grad.gather(1, columns), result, alpha, 1, dtype, length=z.shape[1])
@@ -85,6 +90,8 @@ def test_opcheck(device, dtype, layout, dim):
     z = LAYOUTS[layout](torch.randn(5, 8, device=device, dtype=dtype))
     opcheck(largest, (z, 3, dim))
     opcheck(of_candidates, (z, ALPHA, 3, dim, 100))
+    alphas = torch.full((5, 1) if dim == 1 else (8,), 1.25, device=device)
+    opcheck(of_candidates_of_alphas, (z, alphas, 3, dim, 100))
     weights = of_candidates(z, ALPHA, 3, dim, 9)
     opcheck(backward, (torch.randn_like(z), weights, ALPHA, dim, dtype), {"length": 9})
 
@@ -113,6 +120,19 @@ def test_derivatives_of_any_order(device, alpha):
     assert gradgradcheck(weights, z)
 
 
+def test_derivatives_by_alphas_of_any_order(device):
+    z = torch.linspace(-1, 1, 18, dtype=torch.float64, device=device)[torch.randperm(18)]
+    z = z.view(3, 6).requires_grad_()
+    alpha = torch.tensor([[1.1], [1.4], [1.75]], dtype=torch.float64, device=device)
+
+    def weights(z, alpha):
+        return of_candidates_of_alphas(pad(z, (0, 1), value=-math.inf), alpha, 4, 1, 50)
+
+    inputs = (z, alpha.requires_grad_())
+    assert gradcheck(weights, inputs, check_forward_ad=True)
+    assert gradgradcheck(weights, inputs)
+
+
 @pytest.mark.parametrize("device", ["cpu", "meta"])
 def test_errors(device):
     z = torch.randn(5, 8, device=device)
@@ -127,5 +147,10 @@ def test_errors(device):
         of_candidates(z, ALPHA, 3, 1, 0)
     with pytest.raises(RuntimeError, match=f"^{name}: expected k to be at least 1"):
         of_candidates(z, ALPHA, 0, 1, 8)
+    alpha = torch.full((8,), 1.5, device=device)
+    with pytest.raises(RuntimeError, match=f"^{name}: expected length to be at least 1, but got 0"):
+        of_candidates_of_alphas(z, alpha[:1], 3, 1, 0)
+    with pytest.raises(RuntimeError, match=f"^{name}: expected alpha to have size 1 along dim 1"):
+        of_candidates_of_alphas(z, alpha, 3, 1, 8)
     with pytest.raises(RuntimeError, match="^_entmax_backward: expected length to be at least 1"):
         backward(z, z, ALPHA, 1, z.dtype, length=0)

@@ -8,11 +8,20 @@ import reference
 import torch
 from bits import assert_same_bits
 from inputs import FAMILIES, away_from_kinks
+from operator_table import OF_ALPHAS, OPERATORS
 from torch._dynamo.testing import CompileCounterWithBackend
 from torch.autograd import forward_ad, gradcheck, gradgradcheck
 from torch.library import opcheck
 
 import zeta
+
+
+@pytest.fixture(params=[*OPERATORS, OF_ALPHAS], ids=lambda operator: operator.label)
+def operator(request):
+    return request.param
+
+
+OF_A_NUMBER = pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.label)
 
 
 def expected(operator, z, k, dim):
@@ -130,6 +139,7 @@ def test_gradients_of_any_order(operator, device, shape, k, dim):
     )
 
 
+@OF_A_NUMBER
 @pytest.mark.parametrize("length", [7, 64, 5000])
 def test_gradients_have_the_bits_of_the_dense_form(operator, device, dtype, length):
     z = torch.randn(3, length, device=device).to(dtype).requires_grad_()
@@ -179,6 +189,7 @@ def test_vmap(operator, in_dim, dim):
     assert torch.equal(values, torch.ones(6)) and torch.equal(indices, torch.zeros(6).long())
 
 
+@OF_A_NUMBER
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_opcheck(operator, device, dtype, requires_grad):
     z = torch.randn(4, 6, device=device, dtype=dtype).requires_grad_(requires_grad)

@@ -19,6 +19,7 @@ backward = SPARSE_SOFTMAX.backward
 with_support = SPARSE_SOFTMAX.with_support
 support_backward = SPARSE_SOFTMAX.support_backward
 of_alphas = torch.ops.zeta.entmax.tensor_alpha
+compact_of_alphas = torch.ops.zeta.entmax.tensor_alpha_compact
 
 # For each way in which kernels treat rows, shapes that an H100 gives it to, for some k and type.
 REGIMES = {
@@ -99,6 +100,10 @@ def test_rows_with_alphas_have_the_bits_of_the_cpu(shape, dtype):
         torch.ops.zeta.entmax.tensor_alpha_out(z.cuda(), alpha.cuda(), k, out=out)
         assert_same_as_cpu(out, expected)
         assert_same_bits(of_alphas(z.T.cuda(), alpha.T.cuda(), k, 0), expected.T)
+        values, indices = compact_of_alphas(z.cuda(), alpha.cuda(), k)
+        expected_values, expected_indices = compact_of_alphas(z, alpha, k)
+        assert_same_bits(values, expected_values)
+        assert torch.equal(indices.cpu(), expected_indices)
 
 
 def test_rows_whose_alpha_is_refused_on_the_cpu_are_nan():
@@ -109,7 +114,9 @@ def test_rows_whose_alpha_is_refused_on_the_cpu_are_nan():
     alpha = alpha.cuda().requires_grad_()
     weights = of_alphas(z, alpha)
     grads = torch.autograd.grad(weights[:, 0].sum(), (z, alpha))
-    for tensor in (weights, *grads):
+    values, indices = compact_of_alphas(z, alpha, 4)
+    assert (indices[3:8] == z[3:8].topk(4).indices).all()
+    for tensor in (weights, values, *grads):
         assert tensor[3:8].isnan().all()
         assert not torch.cat([tensor[:3], tensor[8:]]).isnan().any()
 
@@ -125,7 +132,9 @@ def test_gradients_of_alphas_are_those_of_the_cpu(dtype):
         ]
         rows, alpha, shared = inputs
         weights = of_alphas(rows, alpha, 40), of_alphas(rows, shared)
-        grads = torch.autograd.grad(weights, inputs, (grad.to(device), grad.to(device)))
+        values, _ = compact_of_alphas(rows, alpha, 40)
+        directions = [tensor.to(device) for tensor in (grad, grad, grad[:, :40])]
+        grads = torch.autograd.grad((*weights, values), inputs, directions)
         results.append([tensor.cpu() for tensor in grads])
     torch.testing.assert_close(results[1], results[0])
 

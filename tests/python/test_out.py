@@ -1,32 +1,11 @@
 """The out= form."""
 
-from typing import Any
-
 import pytest
 import torch
-from operator_table import OPERATORS
-from torch import Tensor
-
-import zeta
+from operator_table import OF_ALPHAS, OPERATORS
 
 
-class OfAlphas:
-    """Entmax of a tensor of alphas, called as the operators of the table are."""
-
-    name = "entmax"
-    label = "entmax of alphas"
-
-    def function(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
-        return zeta.ops.entmax(z, self.alphas(z), k, dim, **kwargs)
-
-    def out(self, z: Tensor, k: int = 3, dim: int = -1, **kwargs: Any) -> Tensor:
-        return torch.ops.zeta.entmax.tensor_alpha_out(z, self.alphas(z), k, dim, **kwargs)
-
-    def alphas(self, z: Tensor) -> Tensor:
-        return torch.full((1,), 1.25, device=z.device)
-
-
-@pytest.fixture(params=[*OPERATORS, OfAlphas()], ids=lambda operator: operator.label)
+@pytest.fixture(params=[*OPERATORS, OF_ALPHAS], ids=lambda operator: operator.label)
 def operator(request):
     return request.param
 

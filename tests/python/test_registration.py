@@ -26,6 +26,10 @@ SCHEMAS = {
         "zeta::entmax.tensor_alpha_out(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
         "ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"
     ),
+    "entmax.tensor_alpha_compact": (
+        "zeta::entmax.tensor_alpha_compact(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
+        "ScalarType? dtype=None) -> (Tensor values, Tensor indices)"
+    ),
     "_entmax_backward": (
         "zeta::_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
         "ScalarType input_dtype, *, SymInt? length=None) -> Tensor"
@@ -41,6 +45,10 @@ SCHEMAS = {
     "_entmax_of_candidates": (
         "zeta::_entmax_of_candidates(Tensor candidates, float alpha, SymInt k, int dim, "
         "SymInt length) -> Tensor"
+    ),
+    "_entmax_of_candidates.tensor_alpha": (
+        "zeta::_entmax_of_candidates.tensor_alpha(Tensor candidates, Tensor alpha, SymInt k, "
+        "int dim, SymInt length) -> Tensor"
     ),
     "_largest": "zeta::_largest(Tensor z, SymInt k, int dim) -> Tensor",
 }

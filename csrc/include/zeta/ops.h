@@ -80,9 +80,9 @@ ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
     at::Tensor const& z, double alpha = 1.5, std::optional<int64_t> k = std::nullopt,
     int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt);
 
-/// Returns entmax with an alpha for each row. `alpha` has size 1 along `dim`, is broadcast to `z`,
-/// and has a gradient, too. Numbers for which there is no entmax are an error on the CPU. On CUDA
-/// their rows are NaN, since the host does not wait for the GPU to see them.
+/// Returns entmax, or its compact form, with an alpha for each row. `alpha` has size 1 along `dim`,
+/// is broadcast to `z`, and has a gradient, too. Numbers for which there is no entmax are an error
+/// on the CPU. On CUDA their rows are NaN, since the host does not wait for the GPU to see them.
 ///
 /// Correia, Niculae, Martins: Adaptively sparse transformers, EMNLP 2019.
 ZETA_API at::Tensor entmax(at::Tensor const& z, at::Tensor const& alpha,
@@ -91,6 +91,9 @@ ZETA_API at::Tensor entmax(at::Tensor const& z, at::Tensor const& alpha,
 ZETA_API at::Tensor& entmax_out(at::Tensor& out, at::Tensor const& z, at::Tensor const& alpha,
                                 std::optional<int64_t> k = std::nullopt, int64_t dim = -1,
                                 std::optional<at::ScalarType> dtype = std::nullopt);
+ZETA_API std::tuple<at::Tensor, at::Tensor> entmax_compact(
+    at::Tensor const& z, at::Tensor const& alpha, std::optional<int64_t> k = std::nullopt,
+    int64_t dim = -1, std::optional<at::ScalarType> dtype = std::nullopt);
 
 /// entmax and entmax_compact with alpha = 1.5.
 inline at::Tensor entmax15(at::Tensor const& z, std::optional<int64_t> k = std::nullopt,

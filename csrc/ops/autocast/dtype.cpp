@@ -22,6 +22,9 @@ ZETA_LIBRARY_IMPL(AutocastCUDA, library) {
   library.impl(
       family::kOfAlphasName,
       &InFloat32<decltype(family::forward_of_alphas), &family::forward_of_alphas>::type::call);
+  library.impl(
+      family::kOfAlphasCompactName,
+      &InFloat32<decltype(family::compact_of_alphas), &family::compact_of_alphas>::type::call);
 }
 
 }  // namespace zeta::ops

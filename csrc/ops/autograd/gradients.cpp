@@ -134,7 +134,12 @@ at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
   return output;
 }
 
-// The values derive from the chosen entries of z, and these from z as torch.gather's result does.
+// The values of the compact form derive from these entries of z, and these from z as torch.gather's
+// result does.
+at::Tensor chosen_entries(at::Tensor const& z, at::Tensor const& indices, int64_t dim) {
+  return z.gather(dim, indices.clamp_min(0));
+}
+
 Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
   Compact result;
   {
@@ -143,9 +148,25 @@ Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& c
   }
   if (!torch::autograd::compute_requires_grad(z) && !has_tangent(z)) return result;
   auto const& [values, indices] = result;
-  at::Tensor const chosen = z.gather(call.dim, indices.clamp_min(0));
+  at::Tensor const chosen = chosen_entries(z, indices, call.dim);
   auto const length = z.dim() == 0 ? c10::SymInt(1) : z.sym_size(call.dim).max(1);
   set_derivatives<SavedOutput>(values, values, chosen, call.alpha, call.dim, length);
+  return result;
+}
+
+Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                          std::optional<c10::SymInt> k, int64_t dim,
+                          std::optional<at::ScalarType> dtype) {
+  Compact result;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    result = family::compact_of_alphas(z, alpha, std::move(k), dim, dtype);
+  }
+  bool const is_constant =
+      !torch::autograd::compute_requires_grad(z, alpha) && !has_tangent(z) && !has_tangent(alpha);
+  if (is_constant) return result;
+  auto const& [values, indices] = result;
+  set_derivatives_of_alphas(values, chosen_entries(z, indices, dim), alpha, dim);
   return result;
 }
 
@@ -249,6 +270,17 @@ at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt
   return weights;
 }
 
+at::Tensor candidates_of_alphas(at::Tensor const& candidates, at::Tensor const& alpha,
+                                c10::SymInt k, int64_t dim, c10::SymInt length) {
+  at::Tensor weights;
+  {
+    at::AutoDispatchBelowADInplaceOrView const below_autograd;
+    weights = family::of_candidates(candidates, alpha, std::move(k), dim, std::move(length));
+  }
+  set_derivatives_of_alphas(weights, candidates, alpha, dim);
+  return weights;
+}
+
 // Refuses tensors of an out= form, `out` among them, that have or ask for derivatives.
 template <class... Tensors>
 void check_no_derivatives(char const* name, Tensors const&... tensors) {
@@ -286,10 +318,12 @@ ZETA_LIBRARY_IMPL(Autograd, library) {
   });
   library.impl(family::kOfAlphasName, &forward_of_alphas);
   library.impl(family::kOfAlphasOutName, &forward_of_alphas_out);
+  library.impl(family::kOfAlphasCompactName, &compact_of_alphas);
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);
   library.impl(family::kOfCandidatesName, &of_candidates);
+  library.impl(family::kCandidatesOfAlphasName, &candidates_of_alphas);
   // It returns integers.
   library.impl(family::kLargestName, torch::autograd::autogradNotImplementedFallback());
 }

@@ -60,25 +60,44 @@ struct CpuLaunches {
     });
   }
 
-  // Rows that follow each other and have one alpha are taken together.
-  template <class Scalar>
-  static void forward_of_alphas(char const* name, RowGeometry<3> const& geometry, Scalar* weights,
-                                Scalar const* logits, double const* alphas, int64_t k) {
+  // Calls function(alpha, first, last) for rows that follow each other and have one alpha. The
+  // alphas are the last operand of the geometry.
+  template <int Operands, class Function>
+  static void for_each_alpha(char const* name, RowGeometry<Operands> const& geometry,
+                             double const* alphas, Function const& function) {
     auto const alpha_of = [&](int64_t row) {
-      int64_t offsets[3];
+      int64_t offsets[Operands];
       geometry.offsets(row, offsets);
-      return alphas[offsets[2]];
+      return alphas[offsets[Operands - 1]];
     };
-    auto const rows = rowwise::with_operands<2>(geometry);
     for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
       while (first < last) {
         double const alpha = alpha_of(first);
         check_alpha(name, alpha);
         int64_t end = first + 1;
         while (end < last && alpha_of(end) == alpha) ++end;
-        engine::entmax(alpha, rows, weights, logits, k, first, end);
+        function(alpha, first, end);
         first = end;
       }
+    });
+  }
+
+  template <class Scalar>
+  static void forward_of_alphas(char const* name, RowGeometry<3> const& geometry, Scalar* weights,
+                                Scalar const* logits, double const* alphas, int64_t k) {
+    auto const rows = rowwise::with_operands<2>(geometry);
+    for_each_alpha(name, geometry, alphas, [&](double alpha, int64_t first, int64_t last) {
+      engine::entmax(alpha, rows, weights, logits, k, first, last);
+    });
+  }
+
+  template <class Scalar>
+  static void compact_of_alphas(char const* name, RowGeometry<4> const& geometry, Scalar* values,
+                                Scalar const* logits, int64_t* indices, double const* alphas,
+                                int64_t k) {
+    auto const rows = rowwise::with_operands<3>(geometry);
+    for_each_alpha(name, geometry, alphas, [&](double alpha, int64_t first, int64_t last) {
+      engine::entmax_compact(alpha, rows, values, logits, indices, k, first, last);
     });
   }
 

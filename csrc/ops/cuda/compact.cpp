@@ -8,7 +8,9 @@
 
 namespace zeta::ops {
 
-Compact compact_of_largest(at::Tensor const& z, double alpha, c10::SymInt const& k, int64_t dim) {
+template <class Alpha>
+Compact compact_of_largest(at::Tensor const& z, Alpha const& alpha, c10::SymInt const& k,
+                           int64_t dim) {
   if (z.dim() == 0) {
     auto const [values, indices] = compact_of_largest(z.unsqueeze(0), alpha, k, 0);
     return {values.squeeze(0), indices.squeeze(0)};
@@ -24,5 +26,9 @@ Compact compact_of_largest(at::Tensor const& z, double alpha, c10::SymInt const&
   at::Tensor const values = weights.gather(dim, order);
   return {values, columns.gather(dim, order).masked_fill_(values == 0, -1)};
 }
+
+template Compact compact_of_largest(at::Tensor const&, double const&, c10::SymInt const&, int64_t);
+template Compact compact_of_largest(at::Tensor const&, at::Tensor const&, c10::SymInt const&,
+                                    int64_t);
 
 }  // namespace zeta::ops

@@ -7,7 +7,15 @@
 namespace zeta::ops {
 
 // Computes the compact form with the operators for candidates and those of torch, so nothing of the
-// size of z is written. `dim` is not negative.
-Compact compact_of_largest(at::Tensor const& z, double alpha, c10::SymInt const& k, int64_t dim);
+// size of z is written. `dim` is not negative. Alpha is a double, or a tensor that has one for each
+// row.
+template <class Alpha>
+Compact compact_of_largest(at::Tensor const& z, Alpha const& alpha, c10::SymInt const& k,
+                           int64_t dim);
+
+extern template Compact compact_of_largest(at::Tensor const&, double const&, c10::SymInt const&,
+                                           int64_t);
+extern template Compact compact_of_largest(at::Tensor const&, at::Tensor const&, c10::SymInt const&,
+                                           int64_t);
 
 }  // namespace zeta::ops

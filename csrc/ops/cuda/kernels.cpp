@@ -105,6 +105,15 @@ struct CudaKernels : DeviceKernels<CudaLaunches> {
     c10::DeviceGuard const guard(z.device());
     return compact_of_largest(converted(z, arguments.dtype), call.alpha, call.k, arguments.dim);
   }
+
+  static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                   std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::ScalarType> dtype) {
+    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
+    c10::DeviceGuard const guard(z.device());
+    return compact_of_largest(converted(z, arguments.dtype), alpha, call.k, arguments.dim);
+  }
 };
 
 }  // namespace

@@ -25,8 +25,7 @@ ZETA_LIBRARY_IMPL(CUDA, library) {
     refuse_all_calls(out_name<Member>().c_str());
     refuse_all_calls(compact_name<Member>().c_str());
   });
-  refuse_all_calls(family::kOfAlphasName);
-  refuse_all_calls(family::kOfAlphasOutName);
+  for (char const* name : family::kNamesOfAlphas) refuse_all_calls(name);
   for (char const* name : family::kNames) refuse_all_calls(name);
 }
 

@@ -43,7 +43,15 @@ struct Shapes {
 
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
     auto const [dim, dtype] = check_forward(member.name, z, call);
-    return {empty_largest(z, call.k, dim, dtype), empty_largest(z, call.k, dim, at::kLong)};
+    return empty_compact(z, call.k, dim, dtype);
+  }
+
+  static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                                   std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::ScalarType> dtype) {
+    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
+    return empty_compact(z, call.k, arguments.dim, arguments.dtype);
   }
 
   static at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, double alpha,
@@ -74,6 +82,13 @@ struct Shapes {
                                   int64_t dim, c10::SymInt length) {
     check_of_candidates(family::kOfCandidatesName, candidates, {alpha, k, dim, std::nullopt},
                         length);
+    return at::empty_like(candidates);
+  }
+
+  static at::Tensor candidates_of_alphas(at::Tensor const& candidates, at::Tensor const& alpha,
+                                         c10::SymInt k, int64_t dim, c10::SymInt length) {
+    check_candidates_of_alphas(family::kOfCandidatesName, candidates, alpha,
+                               call_of_alphas(std::move(k), dim, std::nullopt), length);
     return at::empty_like(candidates);
   }
 

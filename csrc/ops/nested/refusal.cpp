@@ -25,7 +25,7 @@ void register_refusal(torch::Library& library) {
     library.impl(compact_name<Member>().c_str(),
                  torch::CppFunction::makeFromBoxedFunction<&refuse>());
   });
-  for (char const* name : {family::kOfAlphasName, family::kOfAlphasOutName}) {
+  for (char const* name : family::kNamesOfAlphas) {
     library.impl(name, torch::CppFunction::makeFromBoxedFunction<&refuse>());
   }
 }

@@ -2,6 +2,7 @@
 // their arguments alone, and so would run the dense form in its place.
 #include <ATen/core/stack.h>
 
+#include "ops/family.h"
 #include "ops/member_operator.h"
 #include "ops/registration.h"
 
@@ -22,6 +23,7 @@ ZETA_LIBRARY_IMPL(Tracer, library) {
     library.impl(compact_name<Member>().c_str(),
                  torch::CppFunction::makeFromBoxedFunction<&refuse>());
   });
+  library.impl(family::kOfAlphasCompactName, torch::CppFunction::makeFromBoxedFunction<&refuse>());
 }
 
 }  // namespace zeta::ops

@@ -38,6 +38,9 @@ class Level {
     return {batched->value(), batched->bdim()};
   }
 
+  // Whether any vmap batches one of the tensors.
+  bool is_batched() const { return number_ >= 0; }
+
   at::Tensor wrapped(at::Tensor const& tensor, int64_t batch_dim) const {
     return functorch::makeBatched(tensor, batch_dim, number_);
   }
@@ -72,30 +75,48 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call)
   return level.wrapped(output.view_as(value), *batch_dim);
 }
 
-at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
-                             std::optional<c10::SymInt> k, int64_t dim,
-                             std::optional<at::ScalarType> dtype) {
-  Level const level({z, alpha});
+// Returns the samples of z, which the first dimension counts, and their alphas. This vmap may batch
+// one of the two alone.
+std::pair<at::Tensor, at::Tensor> samples_of_alphas(Level const& level, at::Tensor const& z,
+                                                    at::Tensor const& alpha) {
   auto [value, batch_dim] = level.unwrapped(z);
   auto [alphas, alphas_dim] = level.unwrapped(alpha);
   if (batch_dim.has_value()) {
     value = value.movedim(*batch_dim, 0);
-  } else if (alphas_dim.has_value()) {
+  } else {
     auto sizes = value.sym_sizes().vec();
     sizes.insert(sizes.begin(), alphas.sym_size(*alphas_dim));
     value = value.unsqueeze(0).expand_symint(sizes);
-  } else {
-    return family::forward_of_alphas(value, alphas, std::move(k), dim, dtype);
   }
-  Samples const samples(members::Entmax::kName, value, 0, dim);
   if (alphas_dim.has_value()) {
     // Of each sample's alphas the last dimension is at the last of its rows.
     alphas = alphas.movedim(*alphas_dim, 0);
-    while (alphas.dim() < samples.rows.dim()) alphas = alphas.unsqueeze(1);
+    while (alphas.dim() < std::max<int64_t>(value.dim(), 2)) alphas = alphas.unsqueeze(1);
   }
+  return {value, alphas};
+}
+
+at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                             std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::ScalarType> dtype) {
+  Level const level({z, alpha});
+  if (!level.is_batched()) return family::forward_of_alphas(z, alpha, std::move(k), dim, dtype);
+  auto const [value, alphas] = samples_of_alphas(level, z, alpha);
+  Samples const samples(members::Entmax::kName, value, 0, dim);
   at::Tensor const output =
       family::forward_of_alphas(samples.rows, alphas, std::move(k), samples.row_dim, dtype);
   return level.wrapped(output.view_as(value), 0);
+}
+
+// Gives samples that have no dimension results without one.
+Compact wrapped(Level const& level, Compact const& results, at::Tensor const& value,
+                int64_t batch_dim) {
+  auto [values, indices] = results;
+  if (value.dim() == 1) {
+    values = values.squeeze(-1);
+    indices = indices.squeeze(-1);
+  }
+  return {level.wrapped(values, batch_dim), level.wrapped(indices, batch_dim)};
 }
 
 Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
@@ -104,12 +125,19 @@ Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
   if (!batch_dim.has_value()) return member.compact(value, call);
   Samples const samples(member.name, value, *batch_dim, call.dim);
   call.dim = samples.row_dim;
-  auto [values, indices] = member.compact(samples.rows, call);
-  if (value.dim() == 1) {  // samples without a dimension have results without one
-    values = values.squeeze(-1);
-    indices = indices.squeeze(-1);
-  }
-  return {level.wrapped(values, *batch_dim), level.wrapped(indices, *batch_dim)};
+  return wrapped(level, member.compact(samples.rows, call), value, *batch_dim);
+}
+
+Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
+                          std::optional<c10::SymInt> k, int64_t dim,
+                          std::optional<at::ScalarType> dtype) {
+  Level const level({z, alpha});
+  if (!level.is_batched()) return family::compact_of_alphas(z, alpha, std::move(k), dim, dtype);
+  auto const [value, alphas] = samples_of_alphas(level, z, alpha);
+  Samples const samples(members::Entmax::kName, value, 0, dim);
+  Compact const results =
+      family::compact_of_alphas(samples.rows, alphas, std::move(k), samples.row_dim, dtype);
+  return wrapped(level, results, value, 0);
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
@@ -192,6 +220,7 @@ ZETA_LIBRARY_IMPL(FuncTorchBatched, library) {
     library.impl(compact_name<Member>().c_str(), &Calls::template kernel<&compact>);
   });
   library.impl(family::kOfAlphasName, &forward_of_alphas);
+  library.impl(family::kOfAlphasCompactName, &compact_of_alphas);
   library.impl(family::kBackwardName, &backward);
   library.impl(family::kWithSupportName, &forward_with_support);
   library.impl(family::kSupportBackwardName, &support_backward);

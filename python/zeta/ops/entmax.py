@@ -83,17 +83,18 @@ def entmax(
 
 def entmax_compact(
     z: Tensor,
-    alpha: float = 1.5,
+    alpha: float | Tensor = 1.5,
     k: int | None = None,
     dim: int = -1,
     dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the non-zero weights of :func:`entmax` and their indices.
 
-    All else is as for :func:`zeta.ops.sparse_softmax_compact`, but that ``alpha`` is a number.
+    All else is as for :func:`zeta.ops.sparse_softmax_compact`, and ``alpha`` as for :func:`entmax`.
     Without ``k`` both have the size of ``z``.
     """
-    result: tuple[Tensor, Tensor] = _operator.compact(z, alpha, k, dim, dtype=dtype)
+    compact = _operator.tensor_alpha_compact if isinstance(alpha, Tensor) else _operator.compact
+    result: tuple[Tensor, Tensor] = compact(z, alpha, k, dim, dtype=dtype)
     return result
 
 
