@@ -171,6 +171,114 @@ def second_derivative_where_slopes_vary(alpha):
         torch.testing.assert_close(result.full_tensor(), expected)
 
 
+ALPHAS = {
+    "each": lambda shape, dim: [1 if i == dim else size for i, size in enumerate(shape)],
+    "fewer dimensions": lambda shape, dim: [shape[1]] if dim == 0 else [shape[0], 1],
+    "shared": lambda shape, dim: [1],
+    "no dimension": lambda shape, dim: [],
+}
+
+
+def alphas(mesh_name, shape, dim, k, dtype, kind, shard):
+    """Entmax with alphas that are sharded or replicated, and derivatives of both orders."""
+    mesh, placements = mesh_of(mesh_name, dim)
+    sizes = ALPHAS[kind](shape, dim)
+    whole = logits(shape, dim, dtype, "wide")
+    members = torch.tensor([1.25, 1.5, 2.0, 1.0, 1.01], dtype=torch.float64)
+    numbers = members.repeat(math.prod(shape))[: math.prod(sizes)].view(sizes)
+    place = Shard(len(sizes) - 1 - dim) if shard else Replicate()
+    placements_of_alpha = [place] * mesh.ndim
+    directions = torch.randn(3, *shape, dtype=torch.float64)
+    grad, grad_of_z = directions[:2].to(dtype)
+    grad_of_alpha = directions[2].sum_to_size(sizes)
+
+    def derivatives(function, z, alpha, grad, grad_of_z, grad_of_alpha):
+        inputs = z.requires_grad_(), alpha.requires_grad_()
+        weights = function(*inputs, k, dim)
+        first = torch.autograd.grad(weights, inputs, grad, create_graph=True)
+        second = torch.autograd.grad(first, inputs, (grad_of_z, grad_of_alpha))
+        return weights.detach(), *first, *second
+
+    one_rank = (whole, numbers, grad, grad_of_z, grad_of_alpha)
+    expected, *wholes = derivatives(zeta.ops.entmax, *(x.clone() for x in one_rank))
+    for function in (zeta.distributed.entmax, torch.ops.zeta.entmax):
+        parts = [
+            distribute(x, mesh, placements_of_alpha if x.shape == numbers.shape else placements)
+            for x in one_rank
+        ]
+        weights, *results = derivatives(function, *parts)
+        assert_same_bits(weights.full_tensor(), expected)
+        if function is zeta.distributed.entmax:
+            assert weights.placements == tuple(placements)
+        for result, other in zip(results, wholes, strict=True):
+            torch.testing.assert_close(result.full_tensor(), other)
+
+
+def compact_of_alphas(shape, dim, k, shard):
+    mesh, placements = mesh_of("whole rows", dim)
+    whole = logits(shape, dim, torch.float32, "wide")
+    numbers = torch.linspace(1.02, 2, shape[1 - dim]).unsqueeze(dim)
+    alpha = distribute(numbers, mesh, placements if shard else [Replicate()])
+    results = []
+    for inputs in ((whole, numbers), (distribute(whole, mesh, placements), alpha)):
+        leaves = [tensor.clone().requires_grad_() for tensor in inputs]
+        values, indices = zeta.ops.entmax_compact(*leaves, k, dim)
+        grads = torch.autograd.grad(values.square().sum(), leaves)
+        results.append([values.detach(), indices, *grads])
+    expected, (values, indices, *grads) = results
+    assert_same_sharded(values, distribute(expected[0], mesh, placements))
+    assert_same_sharded(indices, distribute(expected[1], mesh, placements))
+    for grad, other in zip(grads, expected[2:], strict=True):
+        torch.testing.assert_close(grad.full_tensor(), other)
+
+
+def sent_for_alphas(shape, dim, k):
+    """The bytes of each collective of the forward."""
+    mesh, placements = mesh_of("rows split", dim)
+    z = distribute(logits(shape, dim, torch.float32, "wide"), mesh, placements)
+    alpha = distribute(torch.full((), 1.25), mesh, [Replicate()])
+    with Sent() as forward:
+        zeta.distributed.entmax(z, alpha, k, dim)
+    return forward.bytes
+
+
+def compiled_of_alphas(shape, k):
+    mesh, placements = mesh_of("rows split", 1)
+    whole = logits(shape, 1, torch.float32, "wide")
+    z = distribute(whole, mesh, placements).requires_grad_()
+    alpha = distribute(torch.full((shape[0], 1), 1.25), mesh, [Replicate()]).requires_grad_()
+    function = torch.compile(
+        lambda z, alpha: zeta.distributed.entmax(z, alpha, k), backend="aot_eager", fullgraph=True
+    )
+    expected = zeta.distributed.entmax(z, alpha, k)
+    weights = function(z, alpha)
+    assert_same_sharded(weights.detach(), expected.detach())
+    direction = distribute(torch.randn(shape), mesh, placements)
+    results, others = (torch.autograd.grad(y, (z, alpha), direction) for y in (weights, expected))
+    for result, other in zip(results, others, strict=True):
+        torch.testing.assert_close(result.full_tensor(), other.full_tensor())
+
+
+def errors_of_alpha():
+    """What bad alphas get, before any rank waits for another."""
+    mesh, placements = mesh_of("rows split", 1)
+    z = distribute(torch.randn(4, 8), mesh, placements)
+    other_mesh = init_device_mesh("cpu", (1, mesh.size()))
+    messages = []
+    for alpha in (
+        torch.tensor(1.5),
+        distribute(torch.full((8,), 1.5), mesh, [Replicate()]),
+        distribute(torch.tensor(1.5), other_mesh, [Replicate()] * 2),
+    ):
+        with Sent() as all_sent:
+            try:
+                zeta.distributed.entmax(z, alpha)
+            except (RuntimeError, TypeError) as raised:
+                messages.append(str(raised))
+        assert not all_sent.bytes
+    return messages
+
+
 def compact(shape, dim, k):
     """The compact form of whole rows, and its gradient."""
     mesh, placements = mesh_of("whole rows", dim)

@@ -107,6 +107,39 @@ def test_second_derivative_where_slopes_vary(ranks, alpha):
     ranks.run(sharded.second_derivative_where_slopes_vary, alpha)
 
 
+@pytest.mark.parametrize("kind", sharded.ALPHAS)
+@pytest.mark.parametrize("mesh", sharded.MESHES)
+@pytest.mark.parametrize("dim", [0, 1])
+def test_alphas(ranks, mesh, dim, kind):
+    shape = (7, 50) if dim == 1 else (50, 7)
+    for shard in (False,) if kind in ("shared", "no dimension") else (False, True):
+        for k in (3, None):
+            ranks.run(sharded.alphas, mesh, shape, dim, k, torch.float64, kind, shard)
+        ranks.run(sharded.alphas, mesh, shape, dim, 40, torch.float32, kind, shard)
+
+
+def test_alphas_are_not_sent(ranks):
+    assert ranks.run(sharded.sent_for_alphas, (6, 1000), 1, 5) == [[6 * 5 * 4]] * ranks.size
+
+
+def test_compiled_of_alphas(ranks):
+    ranks.run(sharded.compiled_of_alphas, (5, 41), 4)
+
+
+@pytest.mark.parametrize("shard", [False, True])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_compact_of_alphas(ranks, dim, shard):
+    ranks.run(sharded.compact_of_alphas, (8, 40) if dim == 1 else (40, 8), dim, 5, shard)
+
+
+def test_errors_of_alpha(ranks):
+    for plain, shape, mesh in ranks.run(sharded.errors_of_alpha):
+        assert plain.startswith("entmax: expected alpha to be a number or a DTensor, but got Tens")
+        assert "distribute_tensor" in plain
+        assert shape.startswith("entmax: expected alpha to have size 1 along dim 1 and be broadc")
+        assert mesh.startswith("entmax: expected alpha to be on the mesh of z, ")
+
+
 @pytest.mark.parametrize("dim", [0, 1])
 def test_compact(ranks, dim):
     ranks.run(sharded.compact, (8, 40) if dim == 1 else (40, 8), dim, 5)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
+from zeta.distributed._alphas import check_alphas, local_alphas
 from zeta.distributed._split_rows import SplitRows
 
 
@@ -22,7 +23,7 @@ class Map(Protocol):
 def split_forward(
     name: str,
     member: Map,
-    alpha: float,
+    alpha: float | DTensor,
     z: DTensor,
     k: int | None,
     dim: int,
@@ -31,9 +32,10 @@ def split_forward(
     """Compute a member of the family on rows that may be split. Errors begin with ``name``."""
     if not isinstance(z, DTensor):
         raise TypeError(f"{name}: expected z to be a DTensor, but got {type(z).__name__}")
+    if isinstance(alpha, Tensor):
+        check_alphas(name, alpha, z)
     # A call on a meta tensor checks the arguments before any rank waits for another.
-    meta = torch.empty(z.shape, dtype=z.dtype, device="meta")
-    dtype = member(meta, k, dim, dtype=dtype).dtype
+    dtype = member(on_meta(z), k, dim, dtype=dtype).dtype
     placements = [place if type(place) is Shard else Replicate() for place in z.placements]
     logits: Any = z.to(dtype)  # type checkers take it for a Tensor
     if placements != list(z.placements):  # redistribute() need not have a second derivative
@@ -48,11 +50,17 @@ def split_forward(
     return _of_split_rows(logits, alpha, z.shape[dim] if k is None else k, dim)
 
 
-def _of_split_rows(logits: Any, alpha: float, k: int, dim: int) -> DTensor:
+def on_meta(tensor: Tensor) -> Tensor:
+    """Return a tensor that has this shape and dtype, and no memory."""
+    return torch.empty(tensor.shape, dtype=tensor.dtype, device="meta")
+
+
+def _of_split_rows(logits: Any, alpha: float | DTensor, k: int, dim: int) -> DTensor:
     rows = SplitRows.of(logits, dim, most=k)
     indices = torch.ops.zeta._largest(logits.detach().to_local(), rows.count, dim)
     candidates = _Gathered.apply(logits, indices, rows, -math.inf)
-    weights = torch.ops.zeta._entmax_of_candidates(candidates, alpha, k, dim, rows.length)
+    of_rows = local_alphas(alpha, rows) if isinstance(alpha, DTensor) else alpha
+    weights = torch.ops.zeta._entmax_of_candidates(candidates, of_rows, k, dim, rows.length)
     part: DTensor = _Spread.apply(weights, indices, rows)
     return part
 

@@ -81,10 +81,17 @@ class SplitRows:
     def _distribute(self, local: Tensor, placements: Sequence[Placement]) -> DTensor:
         sizes = list(self.shape)
         sizes[self.dim] = self.count * math.prod(self._ranks)
-        whole = torch.empty(sizes, device="meta")
-        return DTensor.from_local(
-            local.contiguous(), self.mesh, placements, shape=whole.shape, stride=whole.stride()
-        )
+        return distributed(local, self.mesh, placements, sizes)
+
+
+def distributed(
+    local: Tensor, mesh: DeviceMesh, placements: Sequence[Placement], sizes: Sequence[int]
+) -> DTensor:
+    """Return a contiguous tensor of these sizes that has this part on this rank."""
+    whole = torch.empty(sizes, device="meta")
+    return DTensor.from_local(
+        local.contiguous(), mesh, placements, shape=whole.shape, stride=whole.stride()
+    )
 
 
 def _layout_of(tensor: Tensor) -> tuple[torch.Size, tuple[int, ...]]:
