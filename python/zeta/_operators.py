@@ -10,6 +10,8 @@ MEMBERS = (torch.ops.zeta.sparse_softmax, torch.ops.zeta.topk_softmax, torch.ops
 OF_ALPHAS = torch.ops.zeta.entmax.tensor_alpha
 """Entmax with an alpha for each row."""
 COMPACT_OF_ALPHAS = torch.ops.zeta.entmax.tensor_alpha_compact
+LEAST_ALPHA_ABOVE_1 = 1.01
+"""The family has 1, and what lies between this number, rounded to float32, and 2."""
 
 BACKWARD = torch.ops.zeta._entmax_backward.default
 WITH_SUPPORT = torch.ops.zeta._entmax_with_support.default

@@ -16,6 +16,8 @@ except ImportError as error:
         f"zeta.onnx needs onnxscript ({error}); install it with: pip install onnxscript"
     ) from error
 
+from zeta._operators import LEAST_ALPHA_ABOVE_1
+
 __all__ = ["translations"]
 
 # onnxscript types its operators for functions that it compiles. Here they are called one by one,
@@ -24,6 +26,7 @@ op: Any = onnxscript.opset18
 Value: TypeAlias = Any
 Limit: TypeAlias = int | Value
 Pair: TypeAlias = Any
+Alpha: TypeAlias = float | Value
 Form: TypeAlias = Callable[["_Rows"], Any]
 
 
@@ -39,7 +42,7 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         dictionary, to which more may be added.
 
     All dimensions may be dynamic, and ``k`` may come from a shape; a ``k`` below 1 makes ``TopK``
-    fail when the model runs.
+    fail when the model runs. Where ``alpha`` is a tensor, numbers that are none make rows of NaN.
 
     Rows that are not float64 are sorted in float32. The weights are computed in float64 and rounded
     once, so those of float64 rows may differ from the operator's in the last bits. The compact form
@@ -63,6 +66,8 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
         zeta.topk_softmax.compact: _topk_softmax_compact,
         zeta.entmax.default: _entmax,
         zeta.entmax.compact: _entmax_compact,
+        zeta.entmax.tensor_alpha: _entmax,
+        zeta.entmax.tensor_alpha_compact: _entmax_compact,
     }
 
 
@@ -86,18 +91,18 @@ def _topk_softmax_compact(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int =
 
 
 def _entmax(
-    z: Value, alpha: float = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+    z: Value, alpha: Alpha = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
 ) -> Value:
     return _map(_dense, z, alpha, k, dim, dtype)
 
 
 def _entmax_compact(
-    z: Value, alpha: float = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+    z: Value, alpha: Alpha = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
 ) -> Pair:
     return _map(_compact, z, alpha, k, dim, dtype)
 
 
-def _map(form: Form, z: Value, alpha: float, k: Limit | None, dim: int, dtype: int) -> Any:
+def _map(form: Form, z: Value, alpha: Alpha, k: Limit | None, dim: int, dtype: int) -> Any:
     weight_type = z.dtype if dtype == -1 else ir.DataType(dtype)
     rank = max(len(z.shape), 1)
     logits = op.Cast(z, to=weight_type)
@@ -119,7 +124,7 @@ def _dense(rows: _Rows) -> Value:
 def _compact(rows: _Rows) -> Pair:
     kept, indices, _ = rows.largest_weights()
     # Comparing half precision is not in all opsets.
-    is_zero = op.Equal(op.Cast(kept, to=ir.DataType.DOUBLE), _constant(0.0, ir.DataType.DOUBLE))
+    is_zero = op.Equal(op.Cast(kept, to=ir.DataType.DOUBLE), _double(0.0))
     return kept, op.Where(is_zero, -1, indices)
 
 
@@ -129,7 +134,7 @@ class _Rows:
 
     logits: Value
     weight_type: ir.DataType
-    alpha: float
+    alpha: Alpha
     k: Limit | None
     rank: int
     axis: int
@@ -149,33 +154,53 @@ class _Rows:
         differences = op.Sub(largest, _first(largest, self.axis))
         # This is NaN where the maximum is infinite. It is added, since Relu and TopK may lose NaNs.
         zero = _first(differences, self.axis)
-        kept = op.Add(self._weights(differences), zero)
+        if isinstance(self.alpha, int | float):
+            weights = self._weights(differences, self.alpha)
+        else:
+            alphas = op.Cast(self.alpha, to=ir.DataType.DOUBLE)
+            weights = self._weights_of_alphas(differences, alphas)
+            zero = op.Add(zero, _zero_in_family(alphas))
+        kept = op.Add(weights, zero)
         return op.Cast(kept, to=self.weight_type), indices, zero
 
-    def _weights(self, differences: Value) -> Value:
-        """Return the weights of entries in descending order, given less their maximum."""
-        if self.alpha == 1:
-            powers = op.Exp(differences)
-            return op.Div(powers, self._sum(powers))
-        if self.alpha == 2:
-            return _projection(differences, self.rank, self.axis)
-        return self._searched_weights(differences)
+    # These return the weights of entries in descending order, given less their maximum.
 
-    def _searched_weights(self, differences: Value) -> Value:
+    def _weights(self, differences: Value, alpha: float) -> Value:
+        if alpha == 1:
+            return self._softmax(differences)
+        if alpha == 2:
+            return _projection(differences, self.rank, self.axis)
+        return self._searched_weights(differences, _double(alpha - 1))
+
+    def _weights_of_alphas(self, differences: Value, alphas: Value) -> Value:
+        """For any alpha all three are computed, and one is taken."""
+        is_softmax = op.Equal(alphas, _double(1.0))
+        is_projection = op.Equal(alphas, _double(2.0))
+        b = op.Where(is_softmax, _double(1.0), op.Sub(alphas, _double(1.0)))
+        projection = _projection(differences, self.rank, self.axis)
+        weights = op.Where(is_projection, projection, self._searched_weights(differences, b))
+        return op.Where(is_softmax, self._softmax(differences), weights)
+
+    def _softmax(self, differences: Value) -> Value:
+        powers = op.Exp(differences)
+        return op.Div(powers, self._sum(powers))
+
+    def _searched_weights(self, differences: Value, b: Value) -> Value:
         """Find the τ at which the weights sum to 1 by Newton's method, which approaches it from
-        below, since their sum is convex and falls. On up to 32768 entries 16 steps are enough."""
-        b = self.alpha - 1
-        terms = op.Mul(differences, _constant(b, ir.DataType.DOUBLE))
-        threshold = _constant(-1.0, ir.DataType.DOUBLE)
+        below, since their sum is convex and falls. On up to 32768 entries 16 steps are enough. Of
+        alpha it takes b, which is 1 less."""
+        terms = op.Mul(differences, b)
+        exponent = op.Div(_double(1.0), b)
+        threshold = _double(-1.0)
         for _ in range(20):
             bases = op.Relu(op.Sub(terms, threshold))
-            weights = op.Pow(bases, _constant(1 / b, ir.DataType.DOUBLE))
+            weights = op.Pow(bases, exponent)
             # The slopes are those of the weights, times b.
-            slopes = op.Pow(bases, _constant(1 / b - 1, ir.DataType.DOUBLE))
-            excess = op.Sub(self._sum(weights), _constant(1.0, ir.DataType.DOUBLE))
-            step = op.Mul(op.Div(excess, self._sum(slopes)), _constant(b, ir.DataType.DOUBLE))
+            slopes = op.Pow(bases, op.Sub(exponent, _double(1.0)))
+            excess = op.Sub(self._sum(weights), _double(1.0))
+            step = op.Mul(op.Div(excess, self._sum(slopes)), b)
             threshold = op.Add(threshold, step)
-        return op.Pow(op.Relu(op.Sub(terms, threshold)), _constant(1 / b, ir.DataType.DOUBLE))
+        return op.Pow(op.Relu(op.Sub(terms, threshold)), exponent)
 
     def _sum(self, rows: Value) -> Value:
         return op.ReduceSum(rows, [self.axis], keepdims=1)
@@ -200,7 +225,7 @@ def _largest(
 
 def _projection(differences: Value, rank: int, axis: int) -> Value:
     """Return the weights of entries in descending order, given less their maximum."""
-    excess = op.Sub(op.CumSum(differences, axis), _constant(1.0, ir.DataType.DOUBLE))
+    excess = op.Sub(op.CumSum(differences, axis), _double(1.0))
     thresholds = op.Div(excess, _sizes(differences, rank, axis))
     # An entry belongs to the support if it raises the threshold, so τ is the largest threshold.
     # Entries of -inf come last, so the sums before them stay finite.
@@ -209,6 +234,15 @@ def _projection(differences: Value, rank: int, axis: int) -> Value:
     one = op.Min(1, op.Shape(differences, start=axis, end=axis + 1))
     threshold, _ = op.TopK(thresholds, one, axis=axis)
     return op.Relu(op.Sub(differences, threshold))
+
+
+def _zero_in_family(alphas: Value) -> Value:
+    """Return 0 for each alpha that is one, and NaN for other numbers."""
+    is_softmax = op.Equal(alphas, _double(1.0))
+    least = float(torch.tensor(LEAST_ALPHA_ABOVE_1, dtype=torch.float32))
+    is_above = op.GreaterOrEqual(alphas, _double(least))
+    is_other = op.And(is_above, op.LessOrEqual(alphas, _double(2.0)))
+    return op.Where(op.Or(is_softmax, is_other), _double(0.0), _double(torch.nan))
 
 
 def _sizes(rows: Value, rank: int, axis: int) -> Value:
@@ -220,6 +254,10 @@ def _sizes(rows: Value, rank: int, axis: int) -> Value:
 
 def _first(rows: Value, axis: int) -> Value:
     return op.Slice(rows, [0], [1], [axis])
+
+
+def _double(value: float) -> Value:
+    return _constant(value, ir.DataType.DOUBLE)
 
 
 def _constant(value: float, data_type: ir.DataType) -> Value:

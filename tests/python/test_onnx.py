@@ -12,6 +12,8 @@ from attention import Attention
 from inputs import FAMILIES, limits
 from operator_table import TOLERANCE
 
+import zeta
+
 pytest.importorskip("onnxscript")  # is not on every machine that runs the tests for a GPU
 onnx = pytest.importorskip("onnx")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -82,9 +84,11 @@ def exported(operator, dtype):
     return lambda z, k: run(z.double(), torch.ones(k)).to(dtype)
 
 
-def assert_weights(actual, expected):
-    # Those of float64 rows may differ from the operator's in the last bits.
-    tolerance = TOLERANCE[expected.dtype] * (2 if expected.dtype == torch.float64 else 1)
+def assert_weights(actual, expected, alpha=1.25):
+    # Those of float64 rows may differ from the operator's in the last bits, more of them the nearer
+    # alpha is to 1: the threshold's errors are multiplied by 1 / (alpha - 1).
+    factor = 0.5 / (alpha - 1) if expected.dtype == torch.float64 else 1
+    tolerance = TOLERANCE[expected.dtype] * factor
     torch.testing.assert_close(actual, expected, rtol=0, atol=tolerance, equal_nan=True)
     assert torch.equal(actual != 0, expected != 0)
     assert not torch.signbit(actual.nan_to_num()).any()
@@ -253,3 +257,78 @@ def test_entmax_without_a_limit():
     run = export_function(lambda z: torch.ops.zeta.entmax(z), torch.randn(3, 10))
     z = torch.randn(4, 30)
     assert_weights(run(z), torch.ops.zeta.entmax(z))
+
+
+ALPHAS = torch.tensor([1.0, 1.01, 1.25, 1.5, 1.75, 2.0], dtype=torch.float64)
+
+
+@functools.cache
+def exported_of_alphas(dtype):
+    def weights(z, alpha, one_for_each_kept):
+        return zeta.ops.entmax(z.to(dtype), alpha, one_for_each_kept.size(0)).double()
+
+    z = torch.randn(6, 10, dtype=torch.float64)
+    run = export_function(weights, z, ALPHAS[:, None], torch.ones(4))
+    return lambda z, alpha, k: run(z.double(), alpha, torch.ones(k)).to(dtype)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_alphas_of_rows(dtype, family):
+    run = exported_of_alphas(dtype)
+    for length in (1, 2, 9, 257, 1000):
+        z = FAMILIES[family](6, length).to(dtype)
+        for k in limits(length):
+            weights = run(z, ALPHAS[:, None], k)
+            assert_weights(weights, zeta.ops.entmax(z, ALPHAS[:, None], k), alpha=1.01)
+
+
+def test_unusual_rows_of_alphas(dtype):
+    z = unusual_rows(dtype)
+    for alpha in ALPHAS:
+        alphas = alpha.expand(len(z), 1)
+        expected = zeta.ops.entmax(z, alphas, 3)
+        assert_weights(exported_of_alphas(dtype)(z, alphas, 3), expected, alpha=1.01)
+
+
+def test_numbers_that_are_no_alphas_make_rows_of_nan():
+    numbers = torch.tensor([1.5, 0.5, 1.005, 2.5, torch.nan, 1.01], dtype=torch.float64)
+    z = torch.randn(6, 10)
+    weights = exported_of_alphas(torch.float32)(z, numbers[:, None], 3)
+    assert weights.isnan().all(1).tolist() == [False, True, True, True, True, False]
+    assert_weights(weights[[0, 5]], zeta.ops.entmax(z[[0, 5]], numbers[[0, 5], None], 3))
+
+
+@pytest.mark.parametrize("opset", [15, onnx.defs.onnx_opset_version()])
+@pytest.mark.parametrize("shape", [(), (1,), (5, 1, 1), (4, 1)])
+def test_shapes_of_alphas(shape, opset):
+    run = export_function(
+        lambda z, alpha: zeta.ops.entmax(z, alpha),
+        torch.randn(5, 4, 6),
+        torch.full(shape, 1.25),
+        opset=opset,
+    )
+    z, alpha = torch.randn(5, 4, 9), 1.01 + 0.99 * torch.rand(shape)
+    assert_weights(run(z, alpha), zeta.ops.entmax(z, alpha))
+
+
+def test_alpha_without_dimensions():
+    z, alpha = torch.tensor(3.0), torch.tensor(1.5)
+    assert export_function(lambda z, alpha: zeta.ops.entmax(z, alpha), z, alpha)(z, alpha) == 1
+
+
+def test_compact_form_of_alphas():
+    module = Function(lambda z, alpha: zeta.ops.entmax_compact(z, alpha, 6)).eval()
+    z, alpha = torch.randn(6, 64), ALPHAS.float()[:, None]
+    program = torch.onnx.export(
+        module,
+        (z, alpha),
+        dynamo=True,
+        verbose=False,
+        custom_translation_table=translations(),
+    )
+    names = [value.name for value in program.model_proto.graph.input]
+    inputs = dict(zip(names, (z.numpy(), alpha.numpy()), strict=True))
+    values, indices = map(torch.from_numpy, session(program.model_proto).run(None, inputs))
+    expected_values, expected_indices = zeta.ops.entmax_compact(z, alpha, 6)
+    assert_weights(values, expected_values)
+    assert torch.equal(indices, expected_indices)

@@ -3,10 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from zeta._operators import LEAST_ALPHA_ABOVE_1
 from zeta.ops import entmax
-
-LEAST_LEARNED = 1.01
-"""Of the numbers between which a learned alpha lies. The other is 2."""
 
 
 class Entmax(nn.Module):
@@ -28,12 +26,12 @@ class Entmax(nn.Module):
         self.dim = dim
         self.learnable = learnable
         if learnable:
-            if not LEAST_LEARNED < alpha < 2:
+            if not LEAST_ALPHA_ABOVE_1 < alpha < 2:
                 raise ValueError(
-                    f"Entmax: expected alpha to be between {LEAST_LEARNED} and 2 to be learned, "
+                    f"Entmax: expected alpha to be between {LEAST_ALPHA_ABOVE_1} and 2 to be learned, "
                     f"but got {alpha}"
                 )
-            share = torch.tensor((alpha - LEAST_LEARNED) / (2 - LEAST_LEARNED))
+            share = torch.tensor((alpha - LEAST_ALPHA_ABOVE_1) / (2 - LEAST_ALPHA_ABOVE_1))
             self.logit_of_alpha = nn.Parameter(share.logit())
         else:
             self.fixed_alpha = alpha
@@ -43,7 +41,7 @@ class Entmax(nn.Module):
         """The number, or if it is learned a tensor without dimensions."""
         if not self.learnable:
             return self.fixed_alpha
-        return LEAST_LEARNED + (2 - LEAST_LEARNED) * self.logit_of_alpha.sigmoid()
+        return LEAST_ALPHA_ABOVE_1 + (2 - LEAST_ALPHA_ABOVE_1) * self.logit_of_alpha.sigmoid()
 
     def forward(self, z: Tensor) -> Tensor:
         """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0."""
