@@ -23,9 +23,7 @@ inline constexpr double kRootUnit = 0x1p-50;
 
 // Whether the threshold of a mapping is searched for, rather than following from one sum of terms.
 template <class Mapping>
-inline constexpr bool kHasSearch = requires(Mapping const& mapping) {
-  mapping.search();
-};
+inline constexpr bool kHasSearch = requires(Mapping const& mapping) { mapping.search(); };
 
 // The sum over some entries at one c, as integers in the unit of FixedPoint<float>. The slope of a
 // weight is p^(2 - alpha); its derivative by c is the slope divided by b.
@@ -80,13 +78,18 @@ class SearchedMapping {
   }
 
   // What one term adds to a sum, given its level.
-  ZETA_HOST_DEVICE constexpr Sum sum_of(RootLevel<double> const& level) const {
+  ZETA_HOST_DEVICE Sum sum_of(RootLevel<double> const& level) const {
     if (!level.is_above) return {};
-    return {fixed_.from_double(level.weights).value, fixed_.from_double(level.slopes).value,
-            fixed_.from_double(rests_of(fixed_, level.weights)).value};
+    return {integer_of(level.weights), integer_of(level.slopes),
+            integer_of(rests_of(fixed_, level.weights))};
   }
 
  private:
+  // The same as fixed_.from_double(), without a conversion.
+  ZETA_HOST_DEVICE int64_t integer_of(double x) const {
+    return fixed_.from_displaced(fixed_.displaced(x)).value;
+  }
+
   Fixed fixed_;
   Real maximum_;
 };
