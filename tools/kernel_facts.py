@@ -34,6 +34,7 @@ WORDS = {  # of template arguments
     "OverZerosWide": "any capacity",
     "AmongZerosOfChunks": "values among zeros, k = 3",
     "OverZerosOfChunks": "values over zeros, k = 3",
+    "SearchedMember": "any other alpha",
 }
 SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
 NUMBERS = {  # among them, in order

@@ -73,6 +73,7 @@ enum class Logits {
   kAscending,
   kDescending,
   kMasked,
+  kMostlyMasked,
   kSignedZeros,
   kHuge,
   kHugeMasks,
@@ -104,6 +105,8 @@ inline double logit_of(Logits family, int64_t column, int64_t length, double lar
       return -0.5 * static_cast<double>(column) / static_cast<double>(length);
     case Logits::kMasked:
       return random() % 3 == 0 ? normal(random, 0.1) : -kInfinity;
+    case Logits::kMostlyMasked:
+      return random() % 50 == 0 ? normal(random, 1) : -kInfinity;
     case Logits::kSignedZeros:
       return random() % 2 == 0 ? 0.0 : -0.0;
     case Logits::kHuge:
@@ -124,7 +127,7 @@ std::vector<Scalar> logits_of(Logits family, int64_t length, Random& random) {
     row.push_back(narrow<Scalar>(logit_of(family, column, length, kLargest<Scalar>, random)));
   }
   Scalar& one = row[random() % row.size()];
-  if (family == Logits::kMasked) one = narrow<Scalar>(0);
+  if (family == Logits::kMasked || family == Logits::kMostlyMasked) one = narrow<Scalar>(0);
   if (family == Logits::kOneInfinity) one = narrow<Scalar>(kInfinity);
   if (family == Logits::kOneNaN) one = narrow<Scalar>(std::numeric_limits<double>::quiet_NaN());
   if (family == Logits::kOneNegativeNaN) one = nan_with_sign_bit<Scalar>();

@@ -21,8 +21,8 @@
 #include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 
-// The members of the family that have CUDA kernels by passes alone, and rows that each have an
-// alpha, run on the CPU.
+// The members of the family whose threshold is searched for, and rows that each have an alpha: CUDA
+// kernels run on the CPU.
 namespace zeta::rowwise {
 namespace {
 
@@ -30,11 +30,12 @@ using cuda::Regime;
 using namespace cuda_rows;
 
 constexpr cuda::Device kDevice = {4, 100 << 10};
+constexpr cuda::Device kSmallDevice = {1, 228 << 10};  // its warps take several stages each
 constexpr double kAlphas[] = {1, 1.25, 1.5, 1.9};
 
 // Calls visit.operator()<MappingOf>() as mappings::with_mapping() does, but for no other member.
 template <class Visit>
-cudaError_t with_mapping_of_passes(double alpha, Visit const& visit) {
+cudaError_t with_searched_mapping(double alpha, Visit const& visit) {
   return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
     if constexpr (cuda::kHasOnlyPasses<MappingOf<float>>) {
       return visit.template operator()<MappingOf>();
@@ -49,10 +50,15 @@ std::string text_of(double alpha, Case const& one) {
 }
 
 Layout logits_layout_of(Case const& one) {
-  return one.seed % 4 == 0 ? contiguous(one.length) : with_gaps(one.length);
+  bool const has_gaps = one.regime == Regime::kPasses && one.seed % 4 != 0;
+  return has_gaps ? with_gaps(one.length) : contiguous(one.length);
 }
+// Regimes of contiguous rows meet rows that the two operands align differently.
 Layout weights_layout_of(Case const& one) {
-  return one.seed % 3 == 0 ? side_by_side(one.rows) : logits_layout_of(one);
+  if (one.seed % 3 != 0) return logits_layout_of(one);
+  if (one.regime == Regime::kPasses) return side_by_side(one.rows);
+  int64_t const gap = one.regime == Regime::kHeld ? static_cast<int64_t>(one.seed % 4) : 0;
+  return {1, one.length + gap, static_cast<int64_t>(one.seed % 5)};
 }
 
 // Rows of one warp, a few lanes to each, which go through the search together.
@@ -99,15 +105,16 @@ void check_forward(double alpha, Case const& one, int64_t full_length,
   geometry.full_length = full_length;
   auto shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
   shape.has_only_passes = cuda::has_only_passes(alpha);
-  auto const plan = cuda::plan_for(shape, kDevice);
-  ASSERT_EQ(plan.regime, Regime::kPasses);
+  auto const& device = one.seed % 2 == 0 ? kDevice : kSmallDevice;
+  ASSERT_TRUE(cuda::is_possible(one.regime, shape, device)) << one.text();
+  auto const plan = cuda::plan_for(one.regime, shape, device);
   ASSERT_EQ(cuda::workspace_bytes<Scalar>(geometry, one.k, plan), 0);
 
   bool const wants_support = one.seed % 2 == 0;
   cuda::ForwardOperands<Scalar> const operands = {
       weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
   simt::Stream const stream = one.stream();
-  auto const error = with_mapping_of_passes(alpha, [&]<template <class> class MappingOf>() {
+  auto const error = with_searched_mapping(alpha, [&]<template <class> class MappingOf>() {
     return launch_forward<MappingOf>(groups, alpha, geometry, operands, plan, &stream);
   });
   ASSERT_EQ(error, cudaSuccess);
@@ -169,7 +176,7 @@ void check_backward(BackwardRegime regime, BackwardCase const& one) {
   ASSERT_TRUE(cuda::is_possible_from_weights(regime, shape));
   auto const plan = cuda::backward_plan_for(regime, shape, kDevice);
   simt::Stream const stream = one.stream();
-  auto const error = with_mapping_of_passes(one.alpha, [&]<template <class> class MappingOf>() {
+  auto const error = with_searched_mapping(one.alpha, [&]<template <class> class MappingOf>() {
     return cuda::launch_backward<MappingOf>(
         one.alpha, geometry, result.data(), static_cast<Scalar const*>(given.grads.data()),
         static_cast<Scalar const*>(given.weights.data()), plan, &stream);
@@ -183,6 +190,7 @@ template <class Scalar>
 class CudaEntmax : public testing::Test {};
 using Scalars = testing::Types<float, double, Float16, BFloat16>;
 TYPED_TEST_SUITE(CudaEntmax, Scalars);
+using ScalarsOfFew = testing::Types<float, Float16, BFloat16>;
 
 TYPED_TEST(CudaEntmax, ForwardEqualsTheCpu) {
   uint64_t seed = 0;
@@ -237,6 +245,104 @@ TYPED_TEST(CudaEntmax, ForwardSumsAsInTheRowThatTheEntriesAreOf) {
       if (this->HasFatalFailure()) return;
     }
   }
+}
+
+// The lengths straddle chunks and what a lane holds; some rows begin with a chunk, others do not.
+template <class Scalar>
+std::vector<int64_t> lengths_of_few() {
+  std::vector<int64_t> lengths = {1, 2, 3, 5, 9, 17, 33, 63, 65, 197};
+  for (int64_t const chunks : {1, 2, 3, 4, 5, 8, 9, 16, 17, 64, 100, 127, 128}) {
+    lengths.push_back(chunks * cuda::kChunkBytes / static_cast<int64_t>(sizeof(Scalar)));
+  }
+  lengths.push_back((cuda::kMostSearchedBytes - 30) / static_cast<int64_t>(sizeof(Scalar)));
+  return lengths;
+}
+
+template <class Scalar>
+class CudaEntmaxOfFew : public testing::Test {};
+TYPED_TEST_SUITE(CudaEntmaxOfFew, ScalarsOfFew);
+
+TYPED_TEST(CudaEntmaxOfFew, EqualsTheCpu) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : lengths_of_few<TypeParam>()) {
+      // Several stages, the last one not full.
+      int64_t const rows = (length <= 32 ? 20 : length <= 256 ? 6 : 1) * kFamilies + 3;
+      for (int64_t const k : {1, 3, 4, 5, 8}) {
+        check_forward<TypeParam>(alpha, {Regime::kFew, rows, length, k, ++seed}, length);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+    check_forward<TypeParam>(alpha, {Regime::kFew, 100, 8, INT64_MAX, ++seed}, 8);
+  }
+}
+
+TYPED_TEST(CudaEntmaxOfFew, GivesTheSameOnEverySchedule) {
+  for (double const alpha : kAlphas) {
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      int64_t const k = seed % 3 == 0 ? 8 : 3;
+      check_forward<TypeParam>(alpha, {Regime::kFew, 20, 104, k, seed}, 104);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmaxOfFew, SumsAsInTheRowThatTheEntriesAreOf) {
+  for (double const alpha : kAlphas) {
+    check_forward<TypeParam>(alpha, {Regime::kFew, 35, 104, 8, 1}, int64_t{1} << 40);
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfHeldRowsEqualsTheCpu) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  constexpr int64_t kMost = cuda::kMostHeldBytes / sizeof(TypeParam);
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {int64_t{1}, int64_t{7}, int64_t{31}, int64_t{33}, int64_t{100},
+                                 int64_t{511}, int64_t{513}, int64_t{1024}, kMost - 1, kMost}) {
+      int64_t const rows = (length <= 200 ? 6 : 1) * kFamilies + 3;
+      for (int64_t const k : {1, 3, 4, 8, 17, 32}) {
+        check_forward<TypeParam>(alpha, {Regime::kHeld, rows, length, k, ++seed}, length);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+    check_forward<TypeParam>(alpha, {Regime::kHeld, 100, 32, INT64_MAX, ++seed}, 32);
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfHeldRowsGivesTheSameOnEverySchedule) {
+  for (double const alpha : kAlphas) {
+    for (uint64_t seed = 0; seed < 10; ++seed) {
+      int64_t const k = seed % 3 == 0 ? 32 : 3;
+      check_forward<TypeParam>(alpha, {Regime::kHeld, 20, 104, k, seed}, 104);
+      if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfHeldRowsSumsAsInTheRowThatTheEntriesAreOf) {
+  for (double const alpha : kAlphas) {
+    check_forward<TypeParam>(alpha, {Regime::kHeld, 35, 104, 32, 2}, int64_t{1} << 40);
+  }
+}
+
+TYPED_TEST(CudaEntmax, HeldKernelsRefuseMoreThanALaneHolds) {
+  Case const one = {Regime::kHeld, 2, 100, 33, 1};
+  Operand<TypeParam> logits(one.rows, one.length, contiguous(one.length));
+  Operand<TypeParam> weights(one.rows, one.length, contiguous(one.length));
+  Supports const support(one.rows, one.k);
+  auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
+  auto shape = cuda::shape_of<3, TypeParam>(geometry, {weights.data(), logits.data()}, one.k);
+  shape.has_only_passes = true;
+  EXPECT_FALSE(cuda::is_possible(Regime::kHeld, shape, kDevice));
+  auto const plan = cuda::plan_for(Regime::kHeld, shape, kDevice);
+  cuda::ForwardOperands<TypeParam> const operands = {weights.data(), logits.data(), nullptr, one.k};
+  simt::Stream const stream = one.stream();
+  auto const error = with_searched_mapping(1.5, [&]<template <class> class MappingOf>() {
+    return cuda::launch_forward<MappingOf>(1.5, geometry, operands, plan, nullptr, &stream);
+  });
+  EXPECT_EQ(error, cudaErrorInvalidValue);
 }
 
 TYPED_TEST(CudaEntmax, ForwardOfAlphasEqualsTheCpu) {
@@ -326,7 +432,7 @@ TYPED_TEST(CudaEntmax, BackwardSumsAsInTheRowThatTheEntriesAreOf) {
 }
 
 TYPED_TEST(CudaEntmax, BackwardFromTheSupportIsRefused) {
-  auto const error = with_mapping_of_passes(1.5, []<template <class> class MappingOf>() {
+  auto const error = with_searched_mapping(1.5, []<template <class> class MappingOf>() {
     return cuda::launch_support_backward<MappingOf, TypeParam>({}, nullptr, nullptr, nullptr, 1, {},
                                                                nullptr);
   });

@@ -4,7 +4,7 @@ stream."""
 import pytest
 import torch
 from bits import assert_same_bits
-from operator_table import SPARSE_SOFTMAX
+from operator_table import OPERATORS, SPARSE_SOFTMAX
 from torch import Tensor
 
 import zeta
@@ -81,6 +81,19 @@ def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
         assert_same_as_cpu(found, weights)
         assert_same_bits(support, with_support(z, k, dim)[1])
         assert_same_as_cpu(support_backward(grad_on_gpu, support, dim, dtype), expected)
+
+
+@pytest.mark.parametrize("regime", ["few", "many", "held", "passes"])
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.label)
+def test_every_member_has_the_bits_of_the_cpu(operator, regime, dtype):
+    for shape in REGIMES[regime]:
+        z = rows_of(regime, shape, dtype)
+        on_gpu = with_gaps(z.cuda()) if regime == "passes" else z.cuda()
+        for k in (1, 3, 4, 8, 32, 300):
+            weights, support = operator.with_support(z, k, -1)
+            found, found_support = operator.with_support(on_gpu, k, -1)
+            assert_same_bits(found, weights)
+            assert_same_bits(found_support, support)
 
 
 def alphas_of_rows(rows: int, dtype: torch.dtype = torch.float64) -> Tensor:

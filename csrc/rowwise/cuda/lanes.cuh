@@ -63,6 +63,16 @@ __device__ inline int32_t largest_of_lanes(int32_t number) {
 #endif
 }
 
+// A thread that finds the threshold of a list by itself.
+class SingleThread {
+ public:
+  template <class Value>
+  __device__ Value reduce(Value const& value) const {
+    return value;
+  }
+  __device__ bool any(bool flag) const { return flag; }
+};
+
 // A power of two of neighbouring lanes of a warp. The groups of a warp share its barriers, so they
 // go through loops together.
 class Lanes {

@@ -5,8 +5,9 @@
 
 namespace zeta::rowwise::cuda {
 
-// Whether a mapping has kernels by passes alone, forward and backward. All others are for a
-// threshold that follows from one sum of terms, and a slope that is 1 on the support.
+// Whether a mapping has kernels by passes alone, but for forwards of few non-zeros, see
+// forward/plan.cpp. All others are for a threshold that follows from one sum of terms, and a slope
+// that is 1 on the support.
 template <class Mapping>
 inline constexpr bool kHasOnlyPasses =
     mappings::kHasSearch<Mapping> || !Mapping::Slope::kIsConstant;

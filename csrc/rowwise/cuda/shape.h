@@ -25,7 +25,7 @@ struct Shape {
   bool is_side_by_side;          // consecutive rows are neighbours in memory, in every operand
   int64_t neighbours = 1;        // this many rows in turn: the innermost batch dimension
   bool is_paired = false;        // two such rows can be read as one word of 4 bytes
-  bool has_only_passes = false;  // no other kernels take the mapping, see only_passes.h
+  bool has_only_passes = false;  // few other kernels take the mapping, see only_passes.h
 };
 
 // Returns the shared memory of a multiprocessor that one block can use.

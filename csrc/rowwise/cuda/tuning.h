@@ -79,6 +79,11 @@ inline constexpr int kLeastPartChunks = 128;
 // first size is for the default k = 3, which has the fewest instructions.
 inline constexpr int kFewSizes[] = {3, 4, 8};
 
+// Where the threshold of a row is searched for, each lane of such a kernel searches by itself, so
+// it takes fewer instructions than a warp that holds a row only if several rows share the warp. It
+// keeps a list of the largest size, which costs less than the search.
+inline constexpr int kMostSearchedBytes = 2 << 10;
+
 // For larger k, a warp first raises its lower bound by the maxima of chunks. It goes on with all
 // entries only if some lane is left with more than 1 / kEntriesPerFewCandidates of its entries as
 // candidates. It begins with all entries if a lane has no more than kMostEntriesAtOnce of them,

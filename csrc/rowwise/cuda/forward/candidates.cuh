@@ -163,7 +163,7 @@ class WarpCandidates {
 // order. The sum over a lane and those before it tells whether the lane's candidate is in the
 // support.
 template <class Mapping, class Scalar>
-__device__ inline Scalar weight_of(Candidate<Scalar> candidate, Mapping const& mapping) {
+__device__ inline Scalar weight_by_sums(Candidate<Scalar> candidate, Mapping const& mapping) {
   using Sum = typename Mapping::Sum;
   using Threshold = typename Mapping::Threshold;
   int const lane = static_cast<int>(threadIdx.x) % kWarpThreads;

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mappings/root_search.h"
+#include "rowwise/cuda/forward/first_weights.cuh"
 #include "rowwise/cuda/forward/rows_of_blocks.cuh"
 #include "rowwise/cuda/forward/short_rows.cuh"
 #include "rowwise/cuda/lanes.cuh"
@@ -34,8 +36,7 @@ class FewWeights {
     float weights[K];
 #pragma unroll
     for (int i = 0; i < K; ++i) values[i] = number(largest[i], 0);
-    support_ = Mapping::template weights_of_few<kDigits<Scalar>>(values, k, fixed, weights,
-                                                                 narrowed_to_float<Scalar>);
+    support_ = weigh_numbers<Mapping, Scalar>(values, k, fixed, weights);
     is_ordinary_ = is_finite(values[0]);
     is_limited_ = is_ordinary_ && support_ == k;
     last_ = largest[0];
@@ -88,11 +89,16 @@ __device__ inline bool weigh_few(Rows const& rows, Chunk* row, int k,
                                  typename Mapping::Fixed const& fixed) {
   using Word = word_t<Scalar>;
   Word const fill = repeated(narrow<Scalar>(-INFINITY));
-  RowWords<Scalar, Chunks> const words(rows, row, fill);
+  RowWords<Scalar, Chunks> words(rows, row, fill);
   LargestWords<K, Word> largest(words, fill);
   merge_over_row(rows, largest, fill);
   if constexpr (kPerWord<Scalar> == 2) largest.merge_halves();
   FewWeights<Mapping, Scalar, K> const weights(largest, k, fixed);
+  if constexpr (mappings::kHasSearch<Mapping>) {
+    // The search leaves no registers for the words meanwhile.
+    __syncwarp();
+    words = RowWords<Scalar, Chunks>(rows, row, fill);
+  }
 
   int equal = 0;
   if (__any_sync(kAllLanes, weights.is_limited())) equal = words.count_equal(rows, weights.last());

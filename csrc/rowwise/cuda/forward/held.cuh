@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/first_weights.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/passes/operands.cuh"
@@ -40,7 +41,7 @@ template <class Mapping, class Scalar>
 __device__ inline void weigh_first(HeldWeights<Scalar> const& weights, Mapping const& mapping,
                                    widened_t<Scalar> lane_maximum, int k,
                                    CandidateArray<Scalar>& array) {
-  auto const bound = bound_by_kth(mapping, lane_maximum, k);
+  auto const bound = bound_by_kth<Scalar>(mapping, lane_maximum, k);
   WarpCandidates<Scalar> list(array, k, selection_key(narrow<Scalar>(bound)));
   weights.logits.list_into(list, lane_maximum, bound);
   auto const candidate = list.keep_first();

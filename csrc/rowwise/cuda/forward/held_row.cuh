@@ -250,13 +250,24 @@ struct NumberOfLane {
 
 }  // namespace detail
 
+// Returns a number that no entry of the support is below. One of -inf has no weight.
+template <class Scalar, class Mapping>
+__device__ inline widened_t<Scalar> least_of_support(Mapping const& mapping) {
+  if constexpr (Mapping::kHasReach) {
+    return mapping.lower_bound();
+  } else {
+    return widen(least_finite<Scalar>());
+  }
+}
+
 // Two lower bounds of a row's support that follow from the lanes' maxima. The first one, for k <=
 // 32, is a number that k of the maxima reach. The second one is what the maxima imply as entries of
 // the row.
-template <class Mapping, class Real>
+template <class Scalar, class Mapping, class Real>
 __device__ inline Real bound_by_kth(Mapping const& mapping, Real lane_maximum, int k) {
   auto const kth = scalar_of<Real>(kth_of_lanes(selection_key(lane_maximum), k));
-  return kth > mapping.lower_bound() ? kth : mapping.lower_bound();
+  Real const least = least_of_support<Scalar>(mapping);
+  return kth > least ? kth : least;
 }
 
 template <class Mapping, class Real>

@@ -7,6 +7,8 @@
 #include <iterator>
 #include <type_traits>
 
+#include "mappings/root_search.h"
+#include "mappings/searched_member.h"
 #include "rowwise/cuda/forward/columns.cuh"
 #include "rowwise/cuda/forward/few.cuh"
 #include "rowwise/cuda/forward/held.cuh"
@@ -22,7 +24,6 @@
 #include "rowwise/cuda/forward/segments_of_blocks.cuh"
 #include "rowwise/cuda/forward/segments_workspace.cuh"
 #include "rowwise/cuda/launch_kernel.cuh"
-#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/tuning.h"
 
 // Launches the kernels of a plan.
@@ -90,7 +91,10 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
                         operands.weights, operands.logits, support, support.capacity, fixed);
   };
   auto const with_chunks = [&]<int K>() {
-    if (plan.warps_per_row > 1) return launch_of_blocks.template operator()<K>();
+    // Blocks are for mappings by sums: each thread would search.
+    if constexpr (!mappings::kHasSearch<MappingOf<float>>) {
+      if (plan.warps_per_row > 1) return launch_of_blocks.template operator()<K>();
+    }
     constexpr bool kMayBeOneChunk = kChunkBytes / sizeof(Scalar) >= K;
     if constexpr (kMayBeOneChunk) {
       if (plan.chunks_per_lane == 1) return launch.template operator()<1, K>();
@@ -100,8 +104,10 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
     return launch.template operator()<kChunksPerLane, K>();
   };
   static_assert(std::size(kFewSizes) == 3);
-  if (plan.list_size == kFewSizes[0]) return with_chunks.template operator()<kFewSizes[0]>();
-  if (plan.list_size == kFewSizes[1]) return with_chunks.template operator()<kFewSizes[1]>();
+  if constexpr (!mappings::kHasSearch<MappingOf<float>>) {
+    if (plan.list_size == kFewSizes[0]) return with_chunks.template operator()<kFewSizes[0]>();
+    if (plan.list_size == kFewSizes[1]) return with_chunks.template operator()<kFewSizes[1]>();
+  }
   return with_chunks.template operator()<kFewSizes[2]>();
 }
 
@@ -139,12 +145,19 @@ template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                         Plan const& plan, Fixed const& fixed, cudaStream_t stream) {
   auto const stages = held_stages(geometry, operands, plan);
-  auto const launch = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>) {
+  auto const launch = [&]<bool HasSmallK>(std::bool_constant<HasSmallK>, auto const& limited) {
     return launch_pipes(held_kernel<MappingOf, Scalar, HasSmallK>, plan, 1,
-                        plan.chunks_per_stage * kChunkBytes, stream, geometry, operands, stages,
+                        plan.chunks_per_stage * kChunkBytes, stream, geometry, limited, stages,
                         fixed);
   };
-  return operands.k <= kWarpThreads ? launch(std::true_type()) : launch(std::false_type());
+  if constexpr (mappings::kHasSearch<MappingOf<float>>) {
+    auto limited = operands;
+    limited.k = std::min(operands.k, geometry.length);
+    return limited.k <= kWarpThreads ? launch(std::true_type(), limited) : cudaErrorInvalidValue;
+  } else {
+    return operands.k <= kWarpThreads ? launch(std::true_type(), operands)
+                                      : launch(std::false_type(), operands);
+  }
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
@@ -240,28 +253,34 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
 }
 
 // Launches the kernels of a regime other than passes.
-template <template <class> class MappingOf, class Scalar, class Fixed>
-cudaError_t launch_by_regime(RowGeometry<3> const& geometry,
+template <template <class> class MappingOf, class Scalar>
+cudaError_t launch_by_regime(double alpha, RowGeometry<3> const& geometry,
                              ForwardOperands<Scalar> const& operands, Plan const& plan,
-                             void* workspace, Fixed const& fixed, cudaStream_t stream) {
+                             void* workspace, cudaStream_t stream) {
+  using Mapping = MappingOf<widened_t<Scalar>>;
+  auto const fixed = Mapping::fixed(geometry.full_length, alpha);
   if constexpr (!std::is_same_v<Scalar, double>) {
     if (plan.regime == Regime::kFew) {
       return launch_few<MappingOf>(geometry, operands, plan, fixed, stream);
     }
-    if (plan.regime == Regime::kMany) {
-      return launch_many<MappingOf>(geometry, operands, plan, fixed, stream);
+    if constexpr (!mappings::kHasSearch<Mapping>) {
+      if (plan.regime == Regime::kMany) {
+        return launch_many<MappingOf>(geometry, operands, plan, fixed, stream);
+      }
     }
   }
-  switch (plan.regime) {
-    case Regime::kHeld:
-      return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
-    case Regime::kSegments:
-      return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
-    case Regime::kColumns:
-      return launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
-    default:
-      return cudaErrorInvalidValue;
+  if (plan.regime == Regime::kHeld) {
+    return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
   }
+  if constexpr (!mappings::kHasSearch<Mapping>) {
+    if (plan.regime == Regime::kSegments) {
+      return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
+    }
+    if (plan.regime == Regime::kColumns) {
+      return launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
+    }
+  }
+  return cudaErrorInvalidValue;
 }
 
 }  // namespace detail
@@ -278,16 +297,18 @@ cudaError_t launch_forward(double alpha, RowGeometry<3> const& geometry,
                            ForwardOperands<Scalar> const& operands, Plan const& plan,
                            void* workspace, cudaStream_t stream) {
   using Mapping = MappingOf<widened_t<Scalar>>;
-  auto const fixed = Mapping::fixed(geometry.full_length, alpha);
-  if constexpr (!kHasOnlyPasses<Mapping>) {
-    if (plan.regime != Regime::kPasses) {
-      return detail::launch_by_regime<MappingOf>(geometry, operands, plan, workspace, fixed,
-                                                 stream);
-    }
+  if (plan.regime == Regime::kPasses) {
+    return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
+                          detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream, geometry,
+                          operands, Mapping::fixed(geometry.full_length, alpha));
   }
-  return detail::launch(forward_passes_kernel<MappingOf, Scalar>,
-                        detail::blocks_for(geometry.rows, 1), kThreadsPerBlock, stream, geometry,
-                        operands, fixed);
+  // Of the kernels below, those that search are compiled once for all members that do.
+  if constexpr (mappings::kHasSearch<Mapping>) {
+    return detail::launch_by_regime<mappings::SearchedMember>(alpha, geometry, operands, plan,
+                                                              workspace, stream);
+  } else {
+    return detail::launch_by_regime<MappingOf>(alpha, geometry, operands, plan, workspace, stream);
+  }
 }
 
 }  // namespace zeta::rowwise::cuda

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/first_weights.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/passes/operands.cuh"

@@ -51,12 +51,24 @@ std::optional<Regime> regime_of_environment() {
   return static_cast<Regime>(found - kRegimeNames.begin());
 }
 
+// Whether the kernels that a regime has for such shapes take every mapping.
+bool is_for_every_mapping(Regime regime, Shape const& shape) {
+  switch (regime) {
+    case Regime::kFew:
+      return row_bytes(shape) <= kMostSearchedBytes;
+    case Regime::kHeld:
+      return most_non_zeros(shape) <= kWarpThreads;
+    default:
+      return regime == Regime::kPasses;
+  }
+}
+
 FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 
 }  // namespace
 
 bool is_possible(Regime regime, Shape const& shape, Device const& device) {
-  if (shape.has_only_passes) return regime == Regime::kPasses;
+  if (shape.has_only_passes && !is_for_every_mapping(regime, shape)) return false;
   switch (regime) {
     case Regime::kFew:
       return is_possible_for_few(shape, device);
@@ -77,8 +89,9 @@ Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
   Plan plan = {.regime = regime};
   switch (regime) {
     case Regime::kFew:
-      share_stages(shape, device, plan);
-      plan.list_size = list_size(most_non_zeros(shape));
+      plan.list_size = shape.has_only_passes ? kFewSizes[std::size(kFewSizes) - 1]
+                                             : list_size(most_non_zeros(shape));
+      share_stages(shape, device, plan, chunks_that_hold(plan.list_size, shape.element_bytes));
       break;
     case Regime::kMany:
       share_stages(shape, device, plan, fewest_chunks_of_many(shape.element_bytes));

@@ -46,11 +46,16 @@ constexpr bool is_possible_for_few(Shape const& shape, Device const& device) {
   return is_possible_for_many(shape, device) && list_size(most_non_zeros(shape)) != 0;
 }
 
-// Returns the chunks of the shortest rows for which kFew is not possible, rounded up to a power of
-// two. Shorter rows take as many, too.
-constexpr int fewest_chunks_of_many(int element_bytes) {
-  int const bytes = (kFewSizes[std::size(kFewSizes) - 1] + 1) * element_bytes;
+// Returns the least power of two of chunks that holds so many entries.
+constexpr int chunks_that_hold(int entries, int element_bytes) {
+  int const bytes = entries * element_bytes;
   return static_cast<int>(std::bit_ceil(static_cast<unsigned>((bytes - 1) / kChunkBytes + 1)));
+}
+
+// Returns the chunks of the shortest rows for which kFew is not possible. Shorter rows take as
+// many, too.
+constexpr int fewest_chunks_of_many(int element_bytes) {
+  return chunks_that_hold(kFewSizes[std::size(kFewSizes) - 1] + 1, element_bytes);
 }
 
 // Assigns rows to blocks, in parts of about the same length.
@@ -63,7 +68,7 @@ constexpr void share_blocks(Shape const& shape, Device const& device, Plan& plan
 
 // Assigns rows to stages, stages to warps, and warps to the device.
 constexpr void share_stages(Shape const& shape, Device const& device, Plan& plan,
-                            int fewest_chunks = 1) {
+                            int fewest_chunks) {
   if (!fits_stages(shape)) return share_blocks(shape, device, plan);
   auto const chunks = static_cast<unsigned>((row_bytes(shape) - 1) / kChunkBytes + 1);
   plan.chunks_per_lane =

@@ -66,7 +66,7 @@ __device__ inline void list_first(HeldRow<Scalar> const& logits,
   Candidate<Scalar> own;
   if (find_maximum(lane_maximum, maximum)) {
     Mapping const mapping(maximum, fixed);
-    auto const bound = bound_by_kth(mapping, lane_maximum, k);
+    auto const bound = bound_by_kth<Scalar>(mapping, lane_maximum, k);
     WarpCandidates<Scalar> list(array, k, selection_key(narrow<Scalar>(bound)));
     logits.list_into(list, lane_maximum, bound);
     own = list.keep_first();
