@@ -1,12 +1,13 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 
 #include "mappings/host_device.h"
 
 // The search for the threshold of entmax in float. It is cheap, and tells where the search of
-// root_search.h should begin, which no result depends on. Numbers are floats in the lanes of
-// vectors.
+// root_search.h should begin, which no result depends on. Numbers are floats, or floats in the
+// lanes of vectors.
 namespace zeta::mappings {
 
 namespace detail {
@@ -51,6 +52,15 @@ ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_power(Floats const& x, float exponent) {
   return detail::estimated_power_of_two<Floats>(exponent * detail::estimated_logarithm(x));
+}
+
+// Does the same for one number, by the instructions that a GPU has for it.
+ZETA_HOST_DEVICE float estimated_power(float x, float exponent) {
+#ifdef __CUDA_ARCH__
+  return exp2f(exponent * __log2f(x));
+#else
+  return std::exp2(exponent * std::log2(x));
+#endif
 }
 
 // An upper limit for how far the estimates of c may be off, besides what sums of more than a few

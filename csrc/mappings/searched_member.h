@@ -27,6 +27,8 @@ class SearchedMember : public Entmax<Real> {
 
   static constexpr bool kHasReach = false;  // not for alpha = 1
 
+  ZETA_HOST_DEVICE constexpr bool has_reach() const { return this->b() > 0; }
+
   ZETA_HOST_DEVICE RootLevel<double> level(double term, double c) const {
     if (is_softmax()) return softmax().level(term, c);
     if (is_entmax15()) return entmax15().level(term, c);

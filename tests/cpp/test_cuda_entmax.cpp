@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <iterator>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "cuda_gradients.h"
 #include "cuda_rows.h"
 #include "mappings/family.h"
+#include "mappings/searched_member.h"
 #include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/backward/plan.h"
@@ -243,6 +245,30 @@ TYPED_TEST(CudaEntmax, ForwardSumsAsInTheRowThatTheEntriesAreOf) {
     for (int64_t const k : {3, 100}) {
       check_forward<TypeParam>(alpha, {Regime::kPasses, 5, 104, k, 2}, int64_t{1} << 40);
       if (this->HasFatalFailure()) return;
+    }
+  }
+}
+
+// What no result depends on, but how long a search takes.
+TEST(CudaEntmaxEstimate, IsNearTheRoot) {
+  constexpr int kCount = 8;
+  Random random(1);
+  for (double const alpha : {1.01, 1.25, 1.5, 1.99}) {
+    for (double const scale : {0.0, 0.1, 1.0, 5.0, 1e30}) {
+      float numbers[kCount];
+      for (float& number : numbers) number = static_cast<float>(normal(random, scale));
+      std::sort(numbers, numbers + kCount, std::greater<>());
+      using Mapping = mappings::SearchedMember<float>;
+      Mapping const mapping(numbers[0], Mapping::fixed(kCount, alpha));
+      for (int k = 1; k <= kCount; ++k) {
+        cuda::detail::FirstNumbers<kCount> const first = {numbers, k};
+        cuda::SingleThread const thread;
+        auto const start = cuda::estimate_root<Mapping, float>(thread, mapping, first);
+        auto const threshold =
+            cuda::search_threshold<Mapping, float>(thread, mapping, first, start);
+        EXPECT_NEAR(start.root, threshold.root, 0x1p-10)
+            << "alpha " << alpha << ", scale " << scale << ", k " << k;
+      }
     }
   }
 }

@@ -90,7 +90,8 @@ __device__ inline int weights_by_search(float const (&logits)[K], int k,
   Mapping const mapping(logits[0], fixed);
   detail::FirstNumbers<K> const first = {logits, k};
   SingleThread const thread;
-  auto const threshold = search_threshold<Mapping, float>(thread, mapping, first);
+  auto const start = estimate_root<Mapping, float>(thread, mapping, first);
+  auto const threshold = search_threshold<Mapping, float>(thread, mapping, first, start);
   int count = 0;
   first.map(weights, [&](float logit) {
     auto const term = mapping.term(logit);
@@ -119,7 +120,8 @@ template <class Mapping, class Scalar>
 __device__ inline Scalar weight_by_search(Candidate<Scalar> candidate, Mapping const& mapping) {
   Lanes const warp(kWarpThreads);
   detail::CandidateOfLane<Scalar> const own = {candidate};
-  auto const threshold = search_threshold<Mapping, Scalar>(warp, mapping, own);
+  auto const start = estimate_root<Mapping, Scalar>(warp, mapping, own);
+  auto const threshold = search_threshold<Mapping, Scalar>(warp, mapping, own, start);
   if (!candidate.exists()) return narrow<Scalar>(0);
   return narrow<Scalar>(mapping.weights(mapping.term(widen(candidate.entry())), threshold));
 }

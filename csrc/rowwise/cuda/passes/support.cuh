@@ -232,7 +232,9 @@ __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping con
   auto const selection = select_candidates(group, mapping, entries, largest, k, length);
   detail::Selected<Scalar, Entries> const selected = {entries, selection};
   if constexpr (mappings::kHasSearch<Mapping>) {
-    return {mapping, search_threshold<Mapping, Scalar>(group, mapping, selected), selection};
+    return {mapping,
+            search_threshold<Mapping, Scalar>(group, mapping, selected, mapping.lowest_threshold()),
+            selection};
   } else {
     auto start = mapping.lowest_threshold();
     if constexpr (HasMany) {
