@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cuda_gradients.h"
+#include "cuda_plans.h"
 #include "cuda_rows.h"
 #include "mappings/family.h"
 #include "mappings/searched_member.h"
@@ -51,15 +52,11 @@ std::string text_of(double alpha, Case const& one) {
   return "alpha " + std::to_string(alpha) + ", " + one.text();
 }
 
-Layout logits_layout_of(Case const& one) {
-  bool const has_gaps = one.regime == Regime::kPasses && one.seed % 4 != 0;
-  return has_gaps ? with_gaps(one.length) : contiguous(one.length);
-}
 // Regimes of contiguous rows meet rows that the two operands align differently.
 Layout weights_layout_of(Case const& one) {
-  if (one.seed % 3 != 0) return logits_layout_of(one);
+  if (one.seed % 3 != 0) return layout_of(one);
   if (one.regime == Regime::kPasses) return side_by_side(one.rows);
-  int64_t const gap = one.regime == Regime::kHeld ? static_cast<int64_t>(one.seed % 4) : 0;
+  int64_t const gap = one.regime == Regime::kFew ? 0 : static_cast<int64_t>(one.seed % 4);
   return {1, one.length + gap, static_cast<int64_t>(one.seed % 5)};
 }
 
@@ -81,21 +78,21 @@ enum class Groups { kAsPlanned, kFewLanes };
 template <template <class> class MappingOf, class Scalar>
 cudaError_t launch_forward(Groups groups, double alpha, RowGeometry<3> const& geometry,
                            cuda::ForwardOperands<Scalar> const& operands, cuda::Plan const& plan,
-                           simt::Stream const* stream) {
+                           void* workspace, simt::Stream const* stream) {
   if (groups == Groups::kAsPlanned) {
-    return cuda::launch_forward<MappingOf>(alpha, geometry, operands, plan, /*workspace=*/nullptr,
-                                           stream);
+    return cuda::launch_forward<MappingOf>(alpha, geometry, operands, plan, workspace, stream);
   }
   auto const fixed = MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha);
   return cuda::detail::launch(few_lanes_kernel<MappingOf, Scalar>, 1, cuda::kWarpThreads, stream,
                               geometry, operands, fixed);
 }
 
-// `full_length` is that of the rows that these are some entries of.
+// `full_length` is that of the rows that these are some entries of. Segments have so many chunks
+// at most, or as the plan has them.
 template <class Scalar>
 void check_forward(double alpha, Case const& one, int64_t full_length,
-                   Groups groups = Groups::kAsPlanned) {
-  Operand<Scalar> logits(one.rows, one.length, logits_layout_of(one));
+                   Groups groups = Groups::kAsPlanned, int chunks_per_segment = 0) {
+  Operand<Scalar> logits(one.rows, one.length, layout_of(one));
   Random random(one.seed);
   fill_logits(logits, one, random);
   Operand<Scalar> weights(one.rows, one.length, weights_layout_of(one));
@@ -109,15 +106,18 @@ void check_forward(double alpha, Case const& one, int64_t full_length,
   shape.has_only_passes = cuda::has_only_passes(alpha);
   auto const& device = one.seed % 2 == 0 ? kDevice : kSmallDevice;
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device)) << one.text();
-  auto const plan = cuda::plan_for(one.regime, shape, device);
-  ASSERT_EQ(cuda::workspace_bytes<Scalar>(geometry, one.k, plan), 0);
+  auto plan = cuda::plan_for(one.regime, shape, device);
+  if (chunks_per_segment > 0) cut_finely(chunks_per_segment, shape, device, plan);
+  std::vector<unsigned char> workspace(
+      static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, one.k, plan)), 0xa5);
 
   bool const wants_support = one.seed % 2 == 0;
   cuda::ForwardOperands<Scalar> const operands = {
       weights.data(), logits.data(), wants_support ? support.memory.data() : nullptr, one.k};
   simt::Stream const stream = one.stream();
   auto const error = with_searched_mapping(alpha, [&]<template <class> class MappingOf>() {
-    return launch_forward<MappingOf>(groups, alpha, geometry, operands, plan, &stream);
+    return launch_forward<MappingOf>(groups, alpha, geometry, operands, plan, workspace.data(),
+                                     &stream);
   });
   ASSERT_EQ(error, cudaSuccess);
   cpu::entmax_with_support(alpha, geometry, expected.data(), logits.data(),
@@ -138,7 +138,7 @@ constexpr uint64_t kAlphasOfRows = std::size(kMembers) + std::size(kOthers);
 template <class Scalar>
 void check_forward_of_alphas(Case const& one, int64_t full_length, Layout const& of_weights,
                              Layout const& of_alphas) {
-  Operand<Scalar> logits(one.rows, one.length, logits_layout_of(one));
+  Operand<Scalar> logits(one.rows, one.length, layout_of(one));
   Random random(one.seed);
   fill_logits(logits, one, random);
   Operand<Scalar> weights(one.rows, one.length, of_weights);
@@ -337,38 +337,87 @@ TYPED_TEST(CudaEntmax, ForwardOfHeldRowsEqualsTheCpu) {
   }
 }
 
-TYPED_TEST(CudaEntmax, ForwardOfHeldRowsGivesTheSameOnEverySchedule) {
+// Rows of one segment, of several, and of parts of which the last warps have none. Larger k find
+// the entries of a segment in another way.
+TYPED_TEST(CudaEntmax, ForwardOfSegmentsEqualsTheCpu) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  constexpr int64_t kMost = cuda::kMostSegmentBytes / sizeof(TypeParam);
+  constexpr int64_t kOfBlock = cuda::kMostWarpsPerRow * cuda::kStageBytes / sizeof(TypeParam);
+  uint64_t seed = 0;
   for (double const alpha : kAlphas) {
-    for (uint64_t seed = 0; seed < 10; ++seed) {
-      int64_t const k = seed % 3 == 0 ? 32 : 3;
-      check_forward<TypeParam>(alpha, {Regime::kHeld, 20, 104, k, seed}, 104);
-      if (this->HasFatalFailure()) return;
+    for (int64_t const length : {int64_t{1}, int64_t{1000}, kOfBlock + 1, 3 * kMost - 1}) {
+      int64_t const rows = length <= 1000 ? kFamilies + 3 : 5;
+      for (int64_t const k : {1, 3, 4, 8, 9, 17, 32}) {
+        check_forward<TypeParam>(alpha, {Regime::kSegments, rows, length, k, ++seed}, length);
+        if (this->HasFatalFailure()) return;
+      }
     }
   }
 }
 
-TYPED_TEST(CudaEntmax, ForwardOfHeldRowsSumsAsInTheRowThatTheEntriesAreOf) {
+// Up to 256 candidates of a row, which a warp merges, and more, which a block does.
+TYPED_TEST(CudaEntmax, ForwardMergesSegmentsByWarpsAndByBlocks) {
+  constexpr auto kFamilies = static_cast<int64_t>(Logits::kCount);
+  constexpr int64_t kPerChunk = cuda::kChunkBytes / sizeof(TypeParam);
+  uint64_t seed = 0;
   for (double const alpha : kAlphas) {
-    check_forward<TypeParam>(alpha, {Regime::kHeld, 35, 104, 32, 2}, int64_t{1} << 40);
+    for (int64_t const k : {1, 3, 8, 9, 32}) {
+      for (int64_t const segments : {int64_t{2}, 256 / k, 256 / k + 1}) {
+        int const chunks = k > 8 ? 9 : 1;  // as many entries as lists have room for, or less
+        int64_t const length = chunks * kPerChunk * segments - static_cast<int64_t>(seed % 3);
+        check_forward<TypeParam>(alpha, {Regime::kSegments, kFamilies, length, k, ++seed}, length,
+                                 Groups::kAsPlanned, chunks);
+        if (this->HasFatalFailure()) return;
+      }
+    }
   }
 }
 
-TYPED_TEST(CudaEntmax, HeldKernelsRefuseMoreThanALaneHolds) {
-  Case const one = {Regime::kHeld, 2, 100, 33, 1};
-  Operand<TypeParam> logits(one.rows, one.length, contiguous(one.length));
-  Operand<TypeParam> weights(one.rows, one.length, contiguous(one.length));
-  Supports const support(one.rows, one.k);
-  auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
-  auto shape = cuda::shape_of<3, TypeParam>(geometry, {weights.data(), logits.data()}, one.k);
-  shape.has_only_passes = true;
-  EXPECT_FALSE(cuda::is_possible(Regime::kHeld, shape, kDevice));
-  auto const plan = cuda::plan_for(Regime::kHeld, shape, kDevice);
-  cuda::ForwardOperands<TypeParam> const operands = {weights.data(), logits.data(), nullptr, one.k};
-  simt::Stream const stream = one.stream();
-  auto const error = with_searched_mapping(1.5, [&]<template <class> class MappingOf>() {
-    return cuda::launch_forward<MappingOf>(1.5, geometry, operands, plan, nullptr, &stream);
-  });
-  EXPECT_EQ(error, cudaErrorInvalidValue);
+TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosGivesTheSameOnEverySchedule) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+    int64_t const length = regime == Regime::kSegments ? 6000 : 104;
+    int64_t const rows = regime == Regime::kSegments ? 5 : 30;
+    for (double const alpha : kAlphas) {
+      for (uint64_t seed = 0; seed < 10; ++seed) {
+        int64_t const k = seed % 3 == 0 ? 32 : 3;
+        check_forward<TypeParam>(alpha, {regime, rows, length, k, seed}, length);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosSumsAsInTheRowThatTheEntriesAreOf) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+    for (double const alpha : kAlphas) {
+      for (int64_t const k : {3, 32}) {
+        check_forward<TypeParam>(alpha, {regime, 35, 104, k, 2}, int64_t{1} << 40);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+  }
+}
+
+TYPED_TEST(CudaEntmax, KernelsOfFewNonZerosRefuseMore) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+    Case const one = {regime, 2, 100, 33, 1};
+    Operand<TypeParam> logits(one.rows, one.length, layout_of(one));
+    Operand<TypeParam> weights(one.rows, one.length, layout_of(one));
+    Supports const support(one.rows, one.k);
+    auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
+    auto shape = cuda::shape_of<3, TypeParam>(geometry, {weights.data(), logits.data()}, one.k);
+    EXPECT_TRUE(cuda::is_possible(regime, shape, kDevice)) << one.text();
+    shape.has_only_passes = true;
+    EXPECT_FALSE(cuda::is_possible(regime, shape, kDevice)) << one.text();
+    auto const plan = cuda::plan_for(regime, shape, kDevice);
+    cuda::ForwardOperands<TypeParam> const operands = {weights.data(), logits.data(), nullptr,
+                                                       one.k};
+    simt::Stream const stream = one.stream();
+    auto const error = with_searched_mapping(1.5, [&]<template <class> class MappingOf>() {
+      return cuda::launch_forward<MappingOf>(1.5, geometry, operands, plan, nullptr, &stream);
+    });
+    EXPECT_EQ(error, cudaErrorInvalidValue) << one.text();
+  }
 }
 
 TYPED_TEST(CudaEntmax, ForwardOfAlphasEqualsTheCpu) {

@@ -7,13 +7,13 @@
 #include <string>
 #include <vector>
 
+#include "cuda_plans.h"
 #include "cuda_rows.h"
 #include "mappings/sparse_softmax.h"
 #include "row_reference.h"
 #include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/forward/plan.h"
-#include "rowwise/cuda/forward/plan_warps.h"
 
 // The CUDA kernels of the forward, run on the CPU: each regime, whatever it is meant for.
 namespace zeta::rowwise {
@@ -32,16 +32,6 @@ cuda::Device device_of(Case const& one) {
                                                                  : 100 << 10};
 }
 
-Layout layout_of(Case const& one) {
-  if (one.regime == Regime::kColumns) {
-    // Rows of 16 bits may be read two at once only where all strides are even.
-    return one.seed % 3 == 0 ? groups_side_by_side(one.rows % 2 == 0 ? 6 : 5, one.length)
-                             : side_by_side(one.rows + static_cast<int64_t>(one.seed % 3));
-  }
-  bool const has_gaps = one.regime == Regime::kPasses && one.seed % 4 != 0;
-  return has_gaps ? with_gaps(one.length) : contiguous(one.length);
-}
-
 // Regimes of contiguous rows meet rows that the two operands align differently.
 Layout weights_layout_of(Case const& one) {
   Layout const layout = layout_of(one);
@@ -49,27 +39,6 @@ Layout weights_layout_of(Case const& one) {
   if (one.regime == Regime::kFew || one.regime == Regime::kMany)
     return {1, one.length, static_cast<int64_t>(one.seed % 5)};
   return {1, one.length + static_cast<int64_t>(one.seed % 4), static_cast<int64_t>(one.seed % 5)};
-}
-
-// Rows side by side in blocks of other shapes than a plan has for so few.
-void vary_columns(uint64_t seed, cuda::Shape const& shape, Plan& plan) {
-  int const threads = 1 << seed % 7;
-  plan.parts_per_row = std::max(1 << seed / 7 % 5, cuda::kWarpThreads / threads);
-  plan.threads_per_part = std::min(threads, 256 / plan.parts_per_row);
-  int64_t const rows = plan.threads_per_part * (shape.element_bytes == 2 ? 2 : 1);
-  plan.blocks =
-      static_cast<int>(shape.rows / shape.neighbours * ((shape.neighbours - 1) / rows + 1));
-}
-
-// Rows cut into as many segments as only much longer ones have.
-void cut_finely(int chunks_per_segment, cuda::Shape const& shape, cuda::Device const& device,
-                Plan& plan) {
-  plan.part_length = chunks_per_segment * cuda::kChunkBytes / shape.element_bytes;
-  plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
-  plan.warps_per_row = 1;
-  plan.stages_per_warp = cuda::kStages;
-  plan.merging_warps = 0;
-  cuda::share_merging(shape, device, plan);
 }
 
 // `full_length` is that of the rows that these are some entries of. Segments have so many chunks
@@ -193,8 +162,8 @@ int64_t rows_of(Regime regime, int64_t length) {
       return length <= 32 ? 600 : length <= 256 ? 107 : kFamilies + 3;
     case Regime::kHeld:
       return length <= 600 ? 8 * kFamilies : kFamilies + 3;
-    case Regime::kColumns:  // multiples of the rows that are neighbours
-      return length % 2 == 0 ? 42 : length % 3 == 0 ? 35 : 75;
+    case Regime::kColumns:
+      return rows_of_columns(length);
     case Regime::kSegments:
       return length <= 1000 ? kFamilies + 3 : 5;
     default:

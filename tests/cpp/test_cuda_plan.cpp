@@ -382,22 +382,35 @@ TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
   });
 }
 
-TEST(CudaPlan, IsOneOfThreeWhereTheMappingHasNoOtherKernels) {
-  auto const regime_of = [](int64_t length, int64_t k, int element_bytes = 4) {
-    Shape shape = dense_rows(1000, length, element_bytes, k);
-    shape.has_only_passes = true;
-    return requested_plan(shape, kDevice).regime;
+// The plan of rows of a mapping that has no other kernels.
+Regime regime_of_few(int64_t length, int64_t k, int element_bytes = 4) {
+  Shape shape = dense_rows(1000, length, element_bytes, k);
+  shape.has_only_passes = true;
+  return requested_plan(shape, kDevice).regime;
+}
+
+TEST(CudaPlan, IsForFewNonZerosWhereTheMappingHasNoOtherKernels) {
+  EXPECT_EQ(regime_of_few(8, 3), Regime::kFew);
+  EXPECT_EQ(regime_of_few(512, 8), Regime::kFew);
+  EXPECT_EQ(regime_of_few(516, 8), Regime::kHeld);
+  EXPECT_EQ(regime_of_few(4096, 4), Regime::kHeld);
+  EXPECT_EQ(regime_of_few(1000, 9), Regime::kHeld);
+  EXPECT_EQ(regime_of_few(1000, 3, 8), Regime::kHeld);
+  EXPECT_EQ(regime_of_few(32, 33), Regime::kHeld);
+  EXPECT_EQ(regime_of_few(8192, 32), Regime::kSegments);
+  EXPECT_EQ(regime_of_few(8196, 3), Regime::kSegments);
+  EXPECT_EQ(regime_of_few(100000, 32, 8), Regime::kSegments);
+}
+
+TEST(CudaPlan, IsPassesForMoreNonZerosWhereTheMappingHasNoOtherKernels) {
+  auto const are_passes = [] {
+    return regime_of_few(1000, 33) == Regime::kPasses &&
+           regime_of_few(8192, 33) == Regime::kPasses &&
+           regime_of_few(100000, 33) == Regime::kPasses;
   };
-  auto const are_right = [&] {
-    return regime_of(8, 3) == Regime::kFew && regime_of(512, 8) == Regime::kFew &&
-           regime_of(516, 8) == Regime::kHeld && regime_of(1000, 9) == Regime::kHeld &&
-           regime_of(8192, 32) == Regime::kHeld && regime_of(8192, 33) == Regime::kPasses &&
-           regime_of(32, 33) == Regime::kHeld && regime_of(8196, 3) == Regime::kPasses &&
-           regime_of(1000, 3, 8) == Regime::kHeld;
-  };
-  EXPECT_TRUE(are_right());
-  expect_with_plan("segments", are_right);
-  expect_with_plan("many", are_right);
+  EXPECT_TRUE(are_passes());
+  expect_with_plan("segments", are_passes);
+  expect_with_plan("many", are_passes);
 }
 
 TEST(CudaPlan, KnowsWhichAlphasHaveOtherKernels) {

@@ -83,7 +83,7 @@ def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
         assert_same_as_cpu(support_backward(grad_on_gpu, support, dim, dtype), expected)
 
 
-@pytest.mark.parametrize("regime", ["few", "many", "held", "passes"])
+@pytest.mark.parametrize("regime", ["few", "many", "held", "segments", "passes"])
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.label)
 def test_every_member_has_the_bits_of_the_cpu(operator, regime, dtype):
     for shape in REGIMES[regime]:

@@ -177,15 +177,38 @@ cudaError_t launch_merge_first(RowGeometry<3> const& geometry,
                 plan.parts_per_row);
 }
 
+template <template <class> class MappingOf, class Scalar, class Fixed>
+cudaError_t launch_merge_all(RowGeometry<3> const& geometry,
+                             ForwardOperands<Scalar> const& operands, Plan const& plan,
+                             SegmentLists<candidate_key_t<Scalar>> const& lists,
+                             TeamMemory const& teams, bool has_teams, Fixed const& fixed,
+                             cudaStream_t stream) {
+  auto* const kernel = merge_all_kernel<MappingOf, Scalar>;
+  if (plan.buffer_bytes > 0) {
+    auto const error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                            plan.buffer_bytes);
+    if (error != cudaSuccess) return error;
+  }
+  return launch_with(
+      {.shared_bytes = plan.buffer_bytes, .is_cooperative = has_teams, .is_second = !has_teams},
+      kernel, static_cast<unsigned>(plan.merging_blocks), kThreadsPerBlock, stream, geometry,
+      operands, plan.parts_per_row, lists, teams, plan.blocks_of_team, plan.buffer_bytes > 0,
+      fixed);
+}
+
 // Launches the first kernel of long rows by list(kernel, warps of a block, bytes of a stage,
 // further arguments...).
 template <template <class> class MappingOf, class Scalar, class List>
 cudaError_t launch_listing(int64_t k, Plan const& plan, unsigned* arrivals, int teams,
                            List const& list) {
   if constexpr (std::is_same_v<Scalar, double>) {
-    auto* const kernel = k <= kWarpThreads ? segments_kernel<MappingOf, Scalar, true>
-                                           : segments_kernel<MappingOf, Scalar, false>;
-    return list(kernel, 1, plan.chunks_per_stage * kChunkBytes, arrivals, teams);
+    auto const launch = [&](auto* kernel) {
+      return list(kernel, 1, plan.chunks_per_stage * kChunkBytes, arrivals, teams);
+    };
+    if constexpr (!mappings::kHasSearch<MappingOf<Scalar>>) {
+      if (k > kWarpThreads) return launch(segments_kernel<MappingOf, Scalar, false>);
+    }
+    return launch(segments_kernel<MappingOf, Scalar, true>);
   } else {
     auto const list_few = [&]<int K>() {
       return list(segments_few_kernel<MappingOf, Scalar, K>, plan.warps_per_row, kStageBytes);
@@ -203,6 +226,8 @@ template <template <class> class MappingOf, class Scalar, class Fixed>
 cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scalar> const& operands,
                             Plan const& plan, void* workspace, Fixed const& fixed,
                             cudaStream_t stream) {
+  constexpr bool kHasSearch = mappings::kHasSearch<MappingOf<float>>;
+  if (kHasSearch && operands.k > kWarpThreads) return cudaErrorInvalidValue;
   SegmentsWorkspace<Scalar> const shared(geometry.rows, operands.k, plan);
   auto const lists = shared.lists(workspace);
   TeamMemory const teams = shared.memory_of_teams(workspace);
@@ -211,24 +236,16 @@ cudaError_t launch_segments(RowGeometry<3> const& geometry, ForwardOperands<Scal
     return launch_pipes(kernel, plan, warps, stage_bytes, stream, geometry, operands, segments,
                         held_stages(geometry, operands, plan), lists, others..., fixed);
   };
-  auto error =
+  auto const error =
       launch_listing<MappingOf, Scalar>(operands.k, plan, teams.arrivals, shared.teams, list);
   if (error != cudaSuccess) return error;
-  if (operands.k <= kWarpThreads) {
-    return launch_merge_first<MappingOf>(geometry, operands, plan, lists, fixed, stream);
+  if constexpr (!kHasSearch) {
+    if (operands.k > kWarpThreads) {
+      return launch_merge_all<MappingOf>(geometry, operands, plan, lists, teams, shared.teams > 0,
+                                         fixed, stream);
+    }
   }
-  auto* const kernel = merge_all_kernel<MappingOf, Scalar>;
-  if (plan.buffer_bytes > 0) {
-    error = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                                 plan.buffer_bytes);
-    if (error != cudaSuccess) return error;
-  }
-  return launch_with({.shared_bytes = plan.buffer_bytes,
-                      .is_cooperative = shared.teams > 0,
-                      .is_second = shared.teams == 0},
-                     kernel, static_cast<unsigned>(plan.merging_blocks), kThreadsPerBlock, stream,
-                     geometry, operands, segments.per_row, lists, teams, plan.blocks_of_team,
-                     plan.buffer_bytes > 0, fixed);
+  return launch_merge_first<MappingOf>(geometry, operands, plan, lists, fixed, stream);
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>
@@ -272,10 +289,10 @@ cudaError_t launch_by_regime(double alpha, RowGeometry<3> const& geometry,
   if (plan.regime == Regime::kHeld) {
     return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
   }
+  if (plan.regime == Regime::kSegments) {
+    return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
+  }
   if constexpr (!mappings::kHasSearch<Mapping>) {
-    if (plan.regime == Regime::kSegments) {
-      return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
-    }
     if (plan.regime == Regime::kColumns) {
       return launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
     }

@@ -6,6 +6,7 @@
 
 #include "rowwise/cuda/dependent_launch.cuh"
 #include "rowwise/cuda/forward/candidates.cuh"
+#include "rowwise/cuda/forward/held_row.cuh"
 #include "rowwise/cuda/forward/merged_lists.cuh"
 #include "rowwise/cuda/forward/segment_lists.h"
 #include "rowwise/cuda/lanes.cuh"
@@ -50,7 +51,7 @@ __global__ void __launch_bounds__(kMostMergingWarps* kWarpThreads)
     }
     auto const entry = scalar_of<Scalar>(static_cast<key_t<Scalar>>(largest));
     Mapping const mapping(widen(entry), fixed);
-    auto const bound = selection_key(narrow<Scalar>(mapping.lower_bound()));
+    auto const bound = selection_key(narrow<Scalar>(least_of_support<Scalar>(mapping)));
     write_first(merged.first(bound, k, arrays[warp]), mapping, row);
   }
 }

@@ -180,7 +180,7 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
     }
     auto const entry = scalar_of<Scalar>(static_cast<key_t<Scalar>>(largest));
     Mapping const mapping(widen(entry), fixed);
-    Key const lower_bound = selection_key(narrow<Scalar>(mapping.lower_bound()));
+    Key const lower_bound = selection_key(narrow<Scalar>(least_of_support<Scalar>(mapping)));
     Key const kth = kth_of_lanes(of_lane, k);
     Key const bound = kth > lower_bound ? kth : lower_bound;
 

@@ -58,6 +58,8 @@ bool is_for_every_mapping(Regime regime, Shape const& shape) {
       return row_bytes(shape) <= kMostSearchedBytes;
     case Regime::kHeld:
       return most_non_zeros(shape) <= kWarpThreads;
+    case Regime::kSegments:
+      return shape.k <= kWarpThreads;
     default:
       return regime == Regime::kPasses;
   }

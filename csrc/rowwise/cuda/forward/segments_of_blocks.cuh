@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mappings/root_search.h"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
 #include "rowwise/cuda/forward/many.cuh"
@@ -17,6 +18,7 @@
 #include "rowwise/cuda/stages/largest_words.cuh"
 #include "rowwise/cuda/stages/loose_copies.cuh"
 #include "rowwise/cuda/stages/loose_rows.cuh"
+#include "rowwise/cuda/stages/row_limit.cuh"
 #include "rowwise/cuda/stages/row_words.cuh"
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/stages/words.cuh"
@@ -113,7 +115,7 @@ __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk 
   float last = found.maximum;
 #pragma unroll
   for (int i = 1; i < K; ++i) last = i < k ? number(largest[i], 0) : last;
-  float const reach = Mapping(found.maximum, fixed).lower_bound();
+  float const reach = least_of_support<Scalar>(Mapping(found.maximum, fixed));
   found.bound = nearest_below<Scalar>(next_below(last > reach ? last : reach));
   found.mask = Entries::where_above(rows, words, repeated(found.bound));
   found.counts = counts_of_row(rows, Entries::count(found.mask));
@@ -121,6 +123,35 @@ __device__ inline FoundCandidates<Scalar> find_few(BlockRows const& rows, Chunk 
   auto const above_last = Entries::where_above(rows, words, repeated(nearest<Scalar>(last)));
   int const left = k - sum_of_row(rows, Entries::count(above_last));
   found.mask &= ~Entries::behind_first(rows, found.mask & ~above_last, left);
+  found.counts = counts_of_row(rows, Entries::count(found.mask));
+  return found;
+}
+
+// Finds the k largest entries of a segment, for k <= 32. Of equal entries, those with lower indices
+// come first. All threads of the block call it.
+template <class Scalar>
+__device__ inline FoundCandidates<Scalar> find_largest(BlockRows const& rows, Chunk const* part,
+                                                       int k) {
+  using Entries = LaneEntries<Scalar, kChunksPerLane>;
+  RowWords<Scalar, kChunksPerLane> const words(rows, part, repeated(narrow<Scalar>(-INFINITY)));
+  float const of_lane = ChunkMaxima<Scalar, kChunksPerLane>(words).of_lane();
+  FoundCandidates<Scalar> found = {largest_of_row(rows, of_lane)};
+  if (!is_finite(found.maximum)) return found;
+  // k entries reach the k-th largest of the maxima of a warp's lanes.
+  auto const kth = scalar_of<float>(kth_of_lanes(selection_key(of_lane), k));
+  float const least = larger(largest_of_row(rows, kth), widen(least_finite<Scalar>()));
+  auto const low = nearest_below<Scalar>(next_below(least));
+  auto const where_above = [&](Scalar bar) {
+    return Entries::where_above(rows, words, repeated(bar));
+  };
+  found.mask = where_above(low);
+  int const count = sum_of_row(rows, Entries::count(found.mask));
+  if (count > k) {
+    auto const limit = find_limit(rows, words, low, count, nearest<Scalar>(found.maximum), k);
+    found.mask = where_above(limit.low);
+    auto const ties = found.mask & ~where_above(limit.high);
+    found.mask &= ~Entries::behind_first(rows, ties, limit.kept);
+  }
   found.counts = counts_of_row(rows, Entries::count(found.mask));
   return found;
 }
@@ -281,7 +312,7 @@ __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
       });
 }
 
-// Lists the candidates of segments for any k.
+// Lists the candidates of segments for any k, but for k <= 32 where the threshold is searched for.
 template <template <class> class MappingOf, class Scalar>
 __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
     segments_many_kernel(__grid_constant__ RowGeometry<3> const geometry,
@@ -299,7 +330,11 @@ __global__ void __launch_bounds__(kMostWarpsPerRow* kWarpThreads, kBlocksOfRows)
   take_segments(
       geometry, operands, segments, stages, lists,
       [&](BlockRows const& rows, Chunk const* part) {
-        return find_many<MappingOf<float>, Scalar>(rows, part, k, fixed);
+        if constexpr (mappings::kHasSearch<MappingOf<float>>) {
+          return find_largest<Scalar>(rows, part, k);
+        } else {
+          return find_many<MappingOf<float>, Scalar>(rows, part, k, fixed);
+        }
       },
       [&](SegmentWriter<Scalar> const& writer, FoundCandidates<Scalar> const& found) {
         if (operands.k <= kWarpThreads) {

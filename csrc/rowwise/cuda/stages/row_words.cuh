@@ -99,15 +99,17 @@ class ChunkMaxima {
 
   __device__ Word operator[](int i) const { return words_[i]; }
 
-  // Returns the maximum of the row, which is NaN if one of its numbers is.
+  // Return the maximum of the lane, and that of the row, which are NaN if one of their numbers is.
+  __device__ float of_lane() const {
+    Word largest = words_[0];
+#pragma unroll
+    for (int i = 1; i < Chunks; ++i) largest = larger_or_nan(largest, words_[i]);
+    float const result = number(largest, 0);
+    return kPerWord<Scalar> == 1 ? result : larger_or_nan(result, number(largest, 1));
+  }
   template <class Rows>
   __device__ float largest(Rows const& rows) const {
-    Word of_lane = words_[0];
-#pragma unroll
-    for (int i = 1; i < Chunks; ++i) of_lane = larger_or_nan(of_lane, words_[i]);
-    float result = number(of_lane, 0);
-    if (kPerWord<Scalar> == 2) result = larger_or_nan(result, number(of_lane, 1));
-    return largest_of_row(rows, result);
+    return largest_of_row(rows, of_lane());
   }
 
  private:
