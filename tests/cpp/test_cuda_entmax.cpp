@@ -54,7 +54,7 @@ std::string text_of(double alpha, Case const& one) {
 
 // Regimes of contiguous rows meet rows that the two operands align differently.
 Layout weights_layout_of(Case const& one) {
-  if (one.seed % 3 != 0) return layout_of(one);
+  if (one.seed % 3 != 0 || one.regime == Regime::kColumns) return layout_of(one);
   if (one.regime == Regime::kPasses) return side_by_side(one.rows);
   int64_t const gap = one.regime == Regime::kFew ? 0 : static_cast<int64_t>(one.seed % 4);
   return {1, one.length + gap, static_cast<int64_t>(one.seed % 5)};
@@ -107,6 +107,7 @@ void check_forward(double alpha, Case const& one, int64_t full_length,
   auto const& device = one.seed % 2 == 0 ? kDevice : kSmallDevice;
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device)) << one.text();
   auto plan = cuda::plan_for(one.regime, shape, device);
+  if (one.regime == Regime::kColumns && one.seed % 4 != 0) vary_columns(one.seed, shape, plan);
   if (chunks_per_segment > 0) cut_finely(chunks_per_segment, shape, device, plan);
   std::vector<unsigned char> workspace(
       static_cast<size_t>(cuda::workspace_bytes<Scalar>(geometry, one.k, plan)), 0xa5);
@@ -373,8 +374,22 @@ TYPED_TEST(CudaEntmax, ForwardMergesSegmentsByWarpsAndByBlocks) {
   }
 }
 
+TYPED_TEST(CudaEntmax, ForwardOfColumnsEqualsTheCpu) {
+  uint64_t seed = 0;
+  for (double const alpha : kAlphas) {
+    for (int64_t const length : {1, 2, 15, 17, 64, 257, 300, 1500}) {
+      for (int64_t const k : {1, 3, 4, 5, 8, 17, 32}) {
+        Case const one = {Regime::kColumns, rows_of_columns(length), length, k, ++seed};
+        check_forward<TypeParam>(alpha, one, length);
+        if (this->HasFatalFailure()) return;
+      }
+    }
+    check_forward<TypeParam>(alpha, {Regime::kColumns, 42, 32, INT64_MAX, ++seed}, 32);
+  }
+}
+
 TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosGivesTheSameOnEverySchedule) {
-  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
     int64_t const length = regime == Regime::kSegments ? 6000 : 104;
     int64_t const rows = regime == Regime::kSegments ? 5 : 30;
     for (double const alpha : kAlphas) {
@@ -388,7 +403,7 @@ TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosGivesTheSameOnEverySchedule) {
 }
 
 TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosSumsAsInTheRowThatTheEntriesAreOf) {
-  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
     for (double const alpha : kAlphas) {
       for (int64_t const k : {3, 32}) {
         check_forward<TypeParam>(alpha, {regime, 35, 104, k, 2}, int64_t{1} << 40);
@@ -399,7 +414,7 @@ TYPED_TEST(CudaEntmax, ForwardOfFewNonZerosSumsAsInTheRowThatTheEntriesAreOf) {
 }
 
 TYPED_TEST(CudaEntmax, KernelsOfFewNonZerosRefuseMore) {
-  for (auto const regime : {Regime::kHeld, Regime::kSegments}) {
+  for (auto const regime : {Regime::kHeld, Regime::kSegments, Regime::kColumns}) {
     Case const one = {regime, 2, 100, 33, 1};
     Operand<TypeParam> logits(one.rows, one.length, layout_of(one));
     Operand<TypeParam> weights(one.rows, one.length, layout_of(one));

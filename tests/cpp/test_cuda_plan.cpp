@@ -230,19 +230,22 @@ TEST(CudaPlan, KnowsLayouts) {
   EXPECT_EQ(plan_of(10, 1, 10).regime, Regime::kColumns);
 }
 
+Shape side_by_side_rows(int64_t rows, int64_t length, int element_bytes, int64_t k) {
+  return {.rows = rows,
+          .length = length,
+          .element_bytes = element_bytes,
+          .k = k,
+          .is_dense = false,
+          .is_contiguous = false,
+          .is_aligned = false,
+          .is_side_by_side = true,
+          .neighbours = rows,
+          .is_paired = element_bytes == 2};
+}
+
 Plan column_plan(int64_t rows, int64_t length, int element_bytes, int64_t k,
                  Device const& device = kDevice) {
-  Shape const shape = {.rows = rows,
-                       .length = length,
-                       .element_bytes = element_bytes,
-                       .k = k,
-                       .is_dense = false,
-                       .is_contiguous = false,
-                       .is_aligned = false,
-                       .is_side_by_side = true,
-                       .neighbours = rows,
-                       .is_paired = element_bytes == 2};
-  return plan_for(shape, device);
+  return plan_for(side_by_side_rows(rows, length, element_bytes, k), device);
 }
 
 void expect_columns(Plan const& plan, int blocks, int threads_per_part, int parts) {
@@ -400,6 +403,9 @@ TEST(CudaPlan, IsForFewNonZerosWhereTheMappingHasNoOtherKernels) {
   EXPECT_EQ(regime_of_few(8192, 32), Regime::kSegments);
   EXPECT_EQ(regime_of_few(8196, 3), Regime::kSegments);
   EXPECT_EQ(regime_of_few(100000, 32, 8), Regime::kSegments);
+  Shape columns = side_by_side_rows(1000, 100, 4, 32);
+  columns.has_only_passes = true;
+  EXPECT_EQ(plan_for(columns, kDevice).regime, Regime::kColumns);
 }
 
 TEST(CudaPlan, IsPassesForMoreNonZerosWhereTheMappingHasNoOtherKernels) {
@@ -411,6 +417,9 @@ TEST(CudaPlan, IsPassesForMoreNonZerosWhereTheMappingHasNoOtherKernels) {
   EXPECT_TRUE(are_passes());
   expect_with_plan("segments", are_passes);
   expect_with_plan("many", are_passes);
+  Shape columns = side_by_side_rows(1000, 100, 4, 33);
+  columns.has_only_passes = true;
+  EXPECT_EQ(plan_for(columns, kDevice).regime, Regime::kPasses);
 }
 
 TEST(CudaPlan, KnowsWhichAlphasHaveOtherKernels) {

@@ -83,15 +83,16 @@ def test_every_regime_gives_the_bits_of_the_cpu(regime, shape, dtype):
         assert_same_as_cpu(support_backward(grad_on_gpu, support, dim, dtype), expected)
 
 
-@pytest.mark.parametrize("regime", ["few", "many", "held", "segments", "passes"])
+@pytest.mark.parametrize("regime", REGIMES)
 @pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.label)
 def test_every_member_has_the_bits_of_the_cpu(operator, regime, dtype):
     for shape in REGIMES[regime]:
         z = rows_of(regime, shape, dtype)
+        dim = 0 if regime == "columns" else 1
         on_gpu = with_gaps(z.cuda()) if regime == "passes" else z.cuda()
         for k in (1, 3, 4, 8, 32, 300):
-            weights, support = operator.with_support(z, k, -1)
-            found, found_support = operator.with_support(on_gpu, k, -1)
+            weights, support = operator.with_support(z, k, dim)
+            found, found_support = operator.with_support(on_gpu, k, dim)
             assert_same_bits(found, weights)
             assert_same_bits(found_support, support)
 

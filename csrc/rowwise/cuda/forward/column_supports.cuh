@@ -7,6 +7,7 @@
 
 #include "rowwise/cuda/forward/column_lists.cuh"
 #include "rowwise/cuda/forward/column_tile.cuh"
+#include "rowwise/cuda/forward/first_weights.cuh"
 #include "rowwise/cuda/lanes.cuh"
 #include "rowwise/cuda/passes/candidates.cuh"
 #include "rowwise/cuda/passes/support.cuh"
@@ -112,8 +113,7 @@ class FewOfColumns {
     for (int i = 0; i < K; ++i) second_word(own, i) = static_cast<uint32_t>(first.columns[i]);
     bool const is_ordinary = is_finite(first.values[0]);
     float weights[K];
-    Mapping::template weights_of_few<kDigits<Scalar>>(first.values, k_, fixed_, weights,
-                                                      narrowed_to_float<Scalar>);
+    weigh_numbers<Mapping, Scalar>(first.values, k_, fixed_, weights);
 #pragma unroll
     for (int i = 0; i < K; ++i) {
       first_word(own, i) = is_ordinary ? bits_of_word(word_of<Scalar>(weights[i])) : 0;

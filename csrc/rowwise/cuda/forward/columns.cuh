@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mappings/root_search.h"
 #include "rowwise/cuda/forward/column_lists.cuh"
 #include "rowwise/cuda/forward/column_passes.cuh"
 #include "rowwise/cuda/forward/column_supports.cuh"
@@ -35,7 +36,9 @@ __device__ inline ColumnPart<Mapping, Scalar> list_part(ColumnMemory<Scalar> con
 
 // Weighs rows for k <= K. Each part finds its k largest entries by insertion.
 template <template <class> class MappingOf, class Scalar, int K>
-__global__ void __launch_bounds__(kBoundOfFewColumns, 1)
+__global__ void __launch_bounds__(mappings::kHasSearch<MappingOf<float>> ? kMostThreadsOfColumns
+                                                                         : kBoundOfFewColumns,
+                                  1)
     columns_few_kernel(__grid_constant__ RowGeometry<3> const geometry,
                        ForwardOperands<Scalar> operands, ColumnTiles tiles,
                        typename MappingOf<float>::Fixed fixed) {

@@ -266,7 +266,11 @@ cudaError_t launch_columns(RowGeometry<3> const& geometry, ForwardOperands<Scala
   }
   if (std::min(operands.k, geometry.length) <= kMostListedNonZeros)
     return launch(columns_kernel<MappingOf, Scalar, true>);
-  return launch(columns_kernel<MappingOf, Scalar, false>);
+  if constexpr (mappings::kHasSearch<MappingOf<float>>) {
+    return cudaErrorInvalidValue;
+  } else {
+    return launch(columns_kernel<MappingOf, Scalar, false>);
+  }
 }
 
 // Launches the kernels of a regime other than passes.
@@ -286,18 +290,16 @@ cudaError_t launch_by_regime(double alpha, RowGeometry<3> const& geometry,
       }
     }
   }
-  if (plan.regime == Regime::kHeld) {
-    return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
-  }
-  if (plan.regime == Regime::kSegments) {
-    return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
-  }
-  if constexpr (!mappings::kHasSearch<Mapping>) {
-    if (plan.regime == Regime::kColumns) {
+  switch (plan.regime) {
+    case Regime::kHeld:
+      return launch_held<MappingOf>(geometry, operands, plan, fixed, stream);
+    case Regime::kSegments:
+      return launch_segments<MappingOf>(geometry, operands, plan, workspace, fixed, stream);
+    case Regime::kColumns:
       return launch_columns<MappingOf>(geometry, operands, plan, fixed, stream);
-    }
+    default:
+      return cudaErrorInvalidValue;
   }
-  return cudaErrorInvalidValue;
 }
 
 }  // namespace detail

@@ -60,8 +60,10 @@ bool is_for_every_mapping(Regime regime, Shape const& shape) {
       return most_non_zeros(shape) <= kWarpThreads;
     case Regime::kSegments:
       return shape.k <= kWarpThreads;
+    case Regime::kColumns:
+      return most_non_zeros(shape) <= kMostListedNonZeros;
     default:
-      return regime == Regime::kPasses;
+      return regime != Regime::kMany;
   }
 }
 
