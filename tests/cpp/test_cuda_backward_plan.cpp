@@ -183,7 +183,7 @@ TEST(CudaBackwardPlan, KnowsLayoutsOfAllOperands) {
 TEST(CudaBackwardPlan, IsByPassesWhereTheMappingHasNoOtherKernels) {
   for (int64_t length : {8, 100, 1000, 100000}) {
     Shape shape = dense_rows(1000, length, 4);
-    shape.has_only_passes = true;
+    shape.is_by_sums = false;
     EXPECT_EQ(plan_from_weights(shape, kDevice).regime, BackwardRegime::kPasses);
     EXPECT_EQ(plan_from_weights(shape, kDevice).blocks, 1000);
   }

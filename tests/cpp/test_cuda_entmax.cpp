@@ -18,10 +18,10 @@
 #include "rowwise/cpu/entmax.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/by_sums.h"
 #include "rowwise/cuda/forward/alphas.cuh"
 #include "rowwise/cuda/forward/launch.cuh"
 #include "rowwise/cuda/forward/plan.h"
-#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 
 // The members of the family whose threshold is searched for, and rows that each have an alpha: CUDA
@@ -40,7 +40,7 @@ constexpr double kAlphas[] = {1, 1.25, 1.5, 1.9};
 template <class Visit>
 cudaError_t with_searched_mapping(double alpha, Visit const& visit) {
   return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
-    if constexpr (cuda::kHasOnlyPasses<MappingOf<float>>) {
+    if constexpr (!cuda::kIsBySums<MappingOf<float>>) {
       return visit.template operator()<MappingOf>();
     } else {
       return cudaErrorInvalidValue;
@@ -103,7 +103,7 @@ void check_forward(double alpha, Case const& one, int64_t full_length,
   auto geometry = geometry_of(one.rows, one.length, weights, logits, support);
   geometry.full_length = full_length;
   auto shape = cuda::shape_of<3, Scalar>(geometry, {weights.data(), logits.data()}, one.k);
-  shape.has_only_passes = cuda::has_only_passes(alpha);
+  shape.is_by_sums = cuda::is_by_sums(alpha);
   auto const& device = one.seed % 2 == 0 ? kDevice : kSmallDevice;
   ASSERT_TRUE(cuda::is_possible(one.regime, shape, device)) << one.text();
   auto plan = cuda::plan_for(one.regime, shape, device);
@@ -175,7 +175,7 @@ void check_backward(BackwardRegime regime, BackwardCase const& one) {
   if (one.full_length > 0) geometry.full_length = one.full_length;
   auto shape = cuda::shape_of<3, Scalar>(geometry,
                                          {result.data(), given.grads.data(), given.weights.data()});
-  shape.has_only_passes = cuda::has_only_passes(one.alpha);
+  shape.is_by_sums = cuda::is_by_sums(one.alpha);
   ASSERT_TRUE(cuda::is_possible_from_weights(regime, shape));
   auto const plan = cuda::backward_plan_for(regime, shape, kDevice);
   simt::Stream const stream = one.stream();
@@ -422,7 +422,7 @@ TYPED_TEST(CudaEntmax, KernelsOfFewNonZerosRefuseMore) {
     auto const geometry = geometry_of(one.rows, one.length, weights, logits, support);
     auto shape = cuda::shape_of<3, TypeParam>(geometry, {weights.data(), logits.data()}, one.k);
     EXPECT_TRUE(cuda::is_possible(regime, shape, kDevice)) << one.text();
-    shape.has_only_passes = true;
+    shape.is_by_sums = false;
     EXPECT_FALSE(cuda::is_possible(regime, shape, kDevice)) << one.text();
     auto const plan = cuda::plan_for(regime, shape, kDevice);
     cuda::ForwardOperands<TypeParam> const operands = {weights.data(), logits.data(), nullptr,

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "plan_shapes.h"
+#include "rowwise/cuda/by_sums.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/forward/plan_blocks.h"
-#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -385,46 +385,46 @@ TEST(CudaPlan, IsThatOfTheEnvironmentWherePossible) {
   });
 }
 
-// The plan of rows of a mapping that has no other kernels.
-Regime regime_of_few(int64_t length, int64_t k, int element_bytes = 4) {
+// The plan of rows of a mapping whose threshold is searched for.
+Regime searched_regime(int64_t length, int64_t k, int element_bytes = 4) {
   Shape shape = dense_rows(1000, length, element_bytes, k);
-  shape.has_only_passes = true;
+  shape.is_by_sums = false;
   return requested_plan(shape, kDevice).regime;
 }
 
-TEST(CudaPlan, IsForFewNonZerosWhereTheMappingHasNoOtherKernels) {
-  EXPECT_EQ(regime_of_few(8, 3), Regime::kFew);
-  EXPECT_EQ(regime_of_few(512, 8), Regime::kFew);
-  EXPECT_EQ(regime_of_few(516, 8), Regime::kHeld);
-  EXPECT_EQ(regime_of_few(4096, 4), Regime::kHeld);
-  EXPECT_EQ(regime_of_few(1000, 9), Regime::kHeld);
-  EXPECT_EQ(regime_of_few(1000, 3, 8), Regime::kHeld);
-  EXPECT_EQ(regime_of_few(32, 33), Regime::kHeld);
-  EXPECT_EQ(regime_of_few(8192, 32), Regime::kSegments);
-  EXPECT_EQ(regime_of_few(8196, 3), Regime::kSegments);
-  EXPECT_EQ(regime_of_few(100000, 32, 8), Regime::kSegments);
+TEST(CudaPlan, IsForFewNonZerosWhereAThresholdIsSearchedFor) {
+  EXPECT_EQ(searched_regime(8, 3), Regime::kFew);
+  EXPECT_EQ(searched_regime(512, 8), Regime::kFew);
+  EXPECT_EQ(searched_regime(516, 8), Regime::kHeld);
+  EXPECT_EQ(searched_regime(4096, 4), Regime::kHeld);
+  EXPECT_EQ(searched_regime(1000, 9), Regime::kHeld);
+  EXPECT_EQ(searched_regime(1000, 3, 8), Regime::kHeld);
+  EXPECT_EQ(searched_regime(32, 33), Regime::kHeld);
+  EXPECT_EQ(searched_regime(8192, 32), Regime::kSegments);
+  EXPECT_EQ(searched_regime(8196, 3), Regime::kSegments);
+  EXPECT_EQ(searched_regime(100000, 32, 8), Regime::kSegments);
   Shape columns = side_by_side_rows(1000, 100, 4, 32);
-  columns.has_only_passes = true;
+  columns.is_by_sums = false;
   EXPECT_EQ(plan_for(columns, kDevice).regime, Regime::kColumns);
 }
 
-TEST(CudaPlan, IsPassesForMoreNonZerosWhereTheMappingHasNoOtherKernels) {
+TEST(CudaPlan, IsPassesForMoreNonZerosWhereAThresholdIsSearchedFor) {
   auto const are_passes = [] {
-    return regime_of_few(1000, 33) == Regime::kPasses &&
-           regime_of_few(8192, 33) == Regime::kPasses &&
-           regime_of_few(100000, 33) == Regime::kPasses;
+    return searched_regime(1000, 33) == Regime::kPasses &&
+           searched_regime(8192, 33) == Regime::kPasses &&
+           searched_regime(100000, 33) == Regime::kPasses;
   };
   EXPECT_TRUE(are_passes());
   expect_with_plan("segments", are_passes);
   expect_with_plan("many", are_passes);
   Shape columns = side_by_side_rows(1000, 100, 4, 33);
-  columns.has_only_passes = true;
+  columns.is_by_sums = false;
   EXPECT_EQ(plan_for(columns, kDevice).regime, Regime::kPasses);
 }
 
-TEST(CudaPlan, KnowsWhichAlphasHaveOtherKernels) {
-  EXPECT_FALSE(has_only_passes(2));
-  for (double alpha : {1.0, 1.25, 1.5, 1.99}) EXPECT_TRUE(has_only_passes(alpha));
+TEST(CudaPlan, KnowsWhichAlphasAreBySums) {
+  EXPECT_TRUE(is_by_sums(2));
+  for (double alpha : {1.0, 1.25, 1.5, 1.99}) EXPECT_FALSE(is_by_sums(alpha));
 }
 
 TEST(CudaPlan, IsOfTheShapeIfTheEnvironmentNamesNone) {

@@ -8,10 +8,10 @@
 #include "ops/driver.h"
 #include "ops/register_kernels.h"
 #include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/by_sums.h"
 #include "rowwise/cuda/entmax.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/largest.h"
-#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/row_geometry.h"
 
@@ -44,7 +44,7 @@ struct CudaLaunches {
                                    Scalar* weights, Scalar const* logits, int32_t* support,
                                    int64_t k) {
     auto shape = engine::shape_of<3, Scalar>(geometry, {weights, logits}, k);
-    shape.has_only_passes = engine::has_only_passes(alpha);
+    shape.is_by_sums = engine::is_by_sums(alpha);
     auto const plan = engine::requested_plan(shape, current_device());
     int64_t const bytes = engine::entmax_workspace<Scalar>(geometry, k, plan);
     at::Tensor workspace;
@@ -65,7 +65,7 @@ struct CudaLaunches {
   static void backward(char const* name, double alpha, RowGeometry<3> const& geometry,
                        Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
     auto shape = engine::shape_of<3, Scalar>(geometry, {grad_logits, grad_weights, weights});
-    shape.has_only_passes = engine::has_only_passes(alpha);
+    shape.is_by_sums = engine::is_by_sums(alpha);
     auto const plan = engine::plan_from_weights(shape, current_device());
     check_launch(name, engine::entmax_backward(alpha, geometry, grad_logits, grad_weights, weights,
                                                plan, c10::cuda::getCurrentCUDAStream()));

@@ -22,10 +22,10 @@ struct Shape {
   bool is_dense;       // rows are contiguous and follow each other without a gap, in every operand
   bool is_contiguous;  // each row is, in every operand
   bool is_aligned;     // each row begins at a multiple of 16 bytes, in every operand
-  bool is_side_by_side;          // consecutive rows are neighbours in memory, in every operand
-  int64_t neighbours = 1;        // this many rows in turn: the innermost batch dimension
-  bool is_paired = false;        // two such rows can be read as one word of 4 bytes
-  bool has_only_passes = false;  // few other kernels take the mapping, see only_passes.h
+  bool is_side_by_side;    // consecutive rows are neighbours in memory, in every operand
+  int64_t neighbours = 1;  // this many rows in turn: the innermost batch dimension
+  bool is_paired = false;  // two such rows can be read as one word of 4 bytes
+  bool is_by_sums = true;  // whether kernels by sums take the mapping, see by_sums.h
 };
 
 // Returns the shared memory of a multiprocessor that one block can use.

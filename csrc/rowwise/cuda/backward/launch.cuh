@@ -13,8 +13,8 @@
 #include "rowwise/cuda/backward/operands.cuh"
 #include "rowwise/cuda/backward/passes.cuh"
 #include "rowwise/cuda/backward/plan.h"
+#include "rowwise/cuda/by_sums.h"
 #include "rowwise/cuda/launch_kernel.cuh"
-#include "rowwise/cuda/only_passes.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
 
@@ -103,7 +103,7 @@ cudaError_t launch_backward(double alpha, RowGeometry<3> const& geometry, Scalar
   typename Mapping::Slope const slope(alpha);
   typename mappings::WeightedMean<widened_t<Scalar>>::Integers const integers(geometry.full_length);
   WeightsOperands<Scalar> const operands = {grad_logits, grad_weights, weights};
-  if constexpr (!kHasOnlyPasses<Mapping>) {
+  if constexpr (kIsBySums<Mapping>) {
     if (plan.regime == BackwardRegime::kLanes) {
       return detail::launch_lanes<MappingOf>(geometry, operands, plan, integers, stream);
     }

@@ -65,9 +65,9 @@ constexpr bool is_possible_from_weights(BackwardRegime regime, Shape const& shap
     case BackwardRegime::kStages:
       return false;
     case BackwardRegime::kLanes:
-      return !shape.has_only_passes && row_bytes(shape) <= most_bytes_of_lanes(shape.element_bytes);
+      return shape.is_by_sums && row_bytes(shape) <= most_bytes_of_lanes(shape.element_bytes);
     case BackwardRegime::kListed:
-      return !shape.has_only_passes && shape.is_contiguous && detail::has_int_columns(shape);
+      return shape.is_by_sums && shape.is_contiguous && detail::has_int_columns(shape);
     default:
       return true;
   }

@@ -72,7 +72,7 @@ FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 }  // namespace
 
 bool is_possible(Regime regime, Shape const& shape, Device const& device) {
-  if (shape.has_only_passes && !is_for_every_mapping(regime, shape)) return false;
+  if (!shape.is_by_sums && !is_for_every_mapping(regime, shape)) return false;
   switch (regime) {
     case Regime::kFew:
       return is_possible_for_few(shape, device);
@@ -93,8 +93,8 @@ Plan plan_for(Regime regime, Shape const& shape, Device const& device) {
   Plan plan = {.regime = regime};
   switch (regime) {
     case Regime::kFew:
-      plan.list_size = shape.has_only_passes ? kFewSizes[std::size(kFewSizes) - 1]
-                                             : list_size(most_non_zeros(shape));
+      plan.list_size =
+          shape.is_by_sums ? list_size(most_non_zeros(shape)) : kFewSizes[std::size(kFewSizes) - 1];
       share_stages(shape, device, plan, chunks_that_hold(plan.list_size, shape.element_bytes));
       break;
     case Regime::kMany:

@@ -44,7 +44,7 @@ constexpr void share_columns(Shape const& shape, Device const& device, Plan& pla
   int const warp_bytes = column_warp_bytes(shape.element_bytes, plan.list_capacity);
   int const warps = std::clamp(most_shared_bytes(device) / warp_bytes, 1, kColumnWarps);
   int const most_threads =
-      std::min(has_few && !shape.has_only_passes ? kMostThreadsOfFewColumns : kMostThreadsOfColumns,
+      std::min(has_few && shape.is_by_sums ? kMostThreadsOfFewColumns : kMostThreadsOfColumns,
                static_cast<int>(std::bit_floor(static_cast<unsigned>(warps))) * kWarpThreads);
 
   int const most_parts = static_cast<int>(std::min<uint64_t>(
