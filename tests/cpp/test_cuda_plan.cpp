@@ -408,6 +408,19 @@ TEST(CudaPlan, IsForFewNonZerosWhereAThresholdIsSearchedFor) {
   EXPECT_EQ(plan_for(columns, kDevice).regime, Regime::kColumns);
 }
 
+// A list holds more entries than the shortest rows have, which then take as many chunks.
+TEST(CudaPlan, HasOneSizeOfListWhereAThresholdIsSearchedFor) {
+  Shape shape = dense_rows(1000, 3, 4, 3);
+  shape.is_by_sums = false;
+  for (int const element_bytes : {2, 4}) {
+    shape.element_bytes = element_bytes;
+    Plan const plan = plan_for(shape, kDevice);
+    EXPECT_EQ(plan.regime, Regime::kFew);
+    EXPECT_EQ(plan.list_size, 8);
+    EXPECT_EQ(plan.chunks_per_lane, element_bytes / 2);
+  }
+}
+
 TEST(CudaPlan, IsPassesForMoreNonZerosWhereAThresholdIsSearchedFor) {
   auto const are_passes = [] {
     return searched_regime(1000, 33) == Regime::kPasses &&
