@@ -60,11 +60,7 @@ class SearchedMember : public Entmax<Real> {
     return Base::threshold(search);
   }
 
-  ZETA_HOST_DEVICE bool is_above(double term, Threshold const& threshold) const {
-    if (is_softmax()) return softmax().is_above(term, {threshold.c});
-    if (is_entmax15()) return entmax15().is_above(term, {threshold.root, threshold.c});
-    return Base::is_above(term, threshold);
-  }
+  void is_above(double, Threshold const&) const = delete;  // weights() tells
   ZETA_HOST_DEVICE double weights(double term, Threshold const& threshold) const {
     if (is_softmax()) return softmax().weights(term, OfSoftmax{threshold.c});
     if (is_entmax15()) {

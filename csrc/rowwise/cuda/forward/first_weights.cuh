@@ -94,16 +94,15 @@ __device__ inline int weights_by_search(float const (&logits)[K], int k,
   auto const threshold = search_threshold<Mapping, float>(thread, mapping, first, start);
   int count = 0;
   first.map(weights, [&](float logit) {
-    auto const term = mapping.term(logit);
-    bool const is_in = mapping.is_above(term, threshold);
-    count += is_in ? 1 : 0;
-    return is_in ? narrowed_to_float<Scalar>(mapping.weights(term, threshold)) : 0.0F;
+    auto const weight = narrowed_to_float<Scalar>(mapping.weights(mapping.term(logit), threshold));
+    count += weight != 0 ? 1 : 0;
+    return weight;
   });
   return count;
 }
 
 // Sets the weights of the k largest logits of a row, in order, and 0 behind these. Returns how many
-// are in the support.
+// may be above 0.
 template <class Mapping, class Scalar, int K>
 __device__ inline int weigh_numbers(float const (&logits)[K], int k,
                                     typename Mapping::Fixed const& fixed, float (&weights)[K]) {
