@@ -169,6 +169,11 @@ def second_derivative_where_slopes_vary(alpha):
         z, *parts = (distribute(tensor, mesh, [place]) for tensor in (whole, *directions))
         result = second(zeta.distributed.entmax, z, parts)
         torch.testing.assert_close(result.full_tensor(), expected)
+    share = whole / torch.distributed.get_world_size()  # the ranks are a power of two
+    partial = DTensor.from_local(share, mesh, [Partial()])
+    parts = [distribute(direction, mesh, [Replicate()]) for direction in directions]
+    result = second(zeta.distributed.entmax, partial, parts)
+    torch.testing.assert_close(result.full_tensor(), expected)
 
 
 ALPHAS = {

@@ -1,12 +1,12 @@
 """Where the alphas lie of rows that lie on several ranks, if each row has its own."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
 from torch.autograd import Function
 from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
 
+from zeta.distributed._redistribute import redistributed
 from zeta.distributed._split_rows import SplitRows, distributed
 
 
@@ -35,31 +35,13 @@ def aligned_alphas(alpha: DTensor, rows: DTensor | SplitRows) -> DTensor:
     """Place alphas where their rows are."""
     dimensions = len(rows.shape)
     placements = [placement_of_alphas(place, dimensions, alpha) for place in rows.placements]
-    aligned: DTensor = _Redistributed.apply(alpha, placements)
-    return aligned
+    return redistributed(alpha, placements)
 
 
 def local_alphas(alpha: DTensor, rows: SplitRows) -> Tensor:
     """Return the alphas of the rows of which this rank has a part."""
     local: Tensor = _Local.apply(aligned_alphas(alpha, rows), rows)
     return local
-
-
-class _Redistributed(Function):
-    """Does what redistribute() does, whose second derivative not every version of torch has."""
-
-    @staticmethod
-    def forward(ctx: Any, tensor: DTensor, placements: Sequence[Placement]) -> DTensor:
-        # The parts of a sum have its gradient each.
-        ctx.placements = [
-            Replicate() if isinstance(place, Partial) else place for place in tensor.placements
-        ]
-        aligned: Any = tensor.redistribute(placements=placements)
-        return aligned.view_as(aligned)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def backward(ctx: Any, grad: DTensor) -> tuple[DTensor, None]:
-        return _Redistributed.apply(grad, ctx.placements), None
 
 
 class _Local(Function):

@@ -9,6 +9,7 @@ from torch.autograd import Function
 from torch.distributed.tensor import DTensor, Replicate, Shard
 
 from zeta.distributed._alphas import check_alphas, local_alphas
+from zeta.distributed._redistribute import redistributed
 from zeta.distributed._split_rows import SplitRows
 
 
@@ -37,9 +38,8 @@ def split_forward(
     # A call on a meta tensor checks the arguments before any rank waits for another.
     dtype = member(on_meta(z), k, dim, dtype=dtype).dtype
     placements = [place if type(place) is Shard else Replicate() for place in z.placements]
-    logits: Any = z.to(dtype)  # type checkers take it for a Tensor
-    if placements != list(z.placements):  # redistribute() need not have a second derivative
-        logits = logits.redistribute(placements=placements)
+    of_dtype: Any = z.to(dtype)  # type checkers take it for a Tensor
+    logits: Any = redistributed(of_dtype, placements)
     dim %= max(z.dim(), 1)
     if Shard(dim) not in placements:
         weights: DTensor = member(logits, k, dim)
