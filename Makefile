@@ -1,11 +1,12 @@
-# make demo, make test, make test-install, make test-deep, make fuzz, make works-with, make bench,
-# make bench-engine, make bench-calls, make gpu-check, make lint, make format, make tidy, make wheel,
-# make clean.
+# make demo, make test, make test-install, make test-source, make test-deep, make fuzz,
+# make works-with, make bench, make bench-engine, make bench-calls, make gpu-check, make lint,
+# make format, make tidy, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
 # ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
-# CUDA_ARCHITECTURES=80;90    what to compile them for; else the machine's GPU, or 90
+# CUDA_ARCHITECTURES=80;90    what to compile them for, or torch for torch's; else the machine's
+#                             GPU, or 90
 # PYTHON=python3.12           the interpreter of a new environment
 # ENGINE_TESTS=OFF            make test without what no version of torch changes
 # FUZZ_SECONDS=60             how long each fuzzer of make fuzz runs
@@ -15,8 +16,8 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: build demo test test-install test-deep fuzz works-with bench bench-engine bench-calls gpu-check \
-  lint format tidy wheel clean
+.PHONY: build demo test test-install test-source test-deep fuzz works-with bench bench-engine \
+  bench-calls gpu-check lint format tidy sdist wheel clean
 
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
@@ -39,6 +40,7 @@ zeta := python/zeta/lib/.$(notdir $(build))
 # What users would have.
 installed := $(CURDIR)/$(build)/installed
 user_python := $(installed)/environment/bin/python
+source := $(CURDIR)/$(build)/source
 
 export PATH := $(CURDIR)/$(environment)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -76,7 +78,7 @@ torch_version := $(wildcard $(environment)/lib/python*/site-packages/torch/versi
 
 cmake_arguments = -DZETA_BUILD_TESTS=ON -DZETA_TEST_ENGINE=$(ENGINE_TESTS) \
   -DCMAKE_COMPILE_WARNING_AS_ERROR=ON \
-  -DCMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES)
+  -DCMAKE_CUDA_ARCHITECTURES=$(CUDA_ARCHITECTURES:torch=)
 
 $(zeta): $(packages) $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) $(sources) $(torch_version)
 	ZETA_BUILD_DIR=$(build) CMAKE_ARGS='$(cmake_arguments)' \
@@ -160,33 +162,46 @@ $(stamps)/wheel: $(stamps)/torch
 	$(pip) install torch==$(TORCH) --group wheel
 	touch $@
 
-# Made of the sdist, so that it lacks nothing; torch's and CUDA's libraries stay outside the wheel.
-wheel: $(stamps)/wheel $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc)
-	rm -rf dist $(build)/sdist $(build)/unrepaired && mkdir -p $(build)/sdist
+sdist: $(stamps)/wheel
+	rm -rf dist
 	$(python) -m build --no-isolation --sdist .
-	tar -xf dist/zeta_ops-*.tar.gz --strip-components 1 -C $(build)/sdist
-	ZETA_BUILD_DIR=$(CURDIR)/$(build)/wheel $(pip) wheel --no-build-isolation --no-deps --verbose \
-	  --wheel-dir $(build)/unrepaired $(build)/sdist
+
+# For every architecture of torch, whatever this folder was built for. What setuptools gathered for
+# an earlier wheel may have files that are gone. Torch's and CUDA's libraries stay outside the wheel.
+wheel: sdist $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc)
+	rm -rf build/lib.* $(build)/unrepaired
+	ZETA_BUILD_DIR=$(build) CMAKE_ARGS=-DCMAKE_CUDA_ARCHITECTURES= \
+	  $(pip) wheel --no-build-isolation --no-deps --verbose --wheel-dir $(build)/unrepaired .
 	$(python) -m auditwheel repair --exclude 'libtorch*.so' --exclude 'libc10*.so' \
 	  --exclude 'libcudart.so.*' --wheel-dir dist $(build)/unrepaired/*.whl
 
-# The long form of `make test`: a wheel in a new environment, what `cmake --install` installs, the
-# programs of examples/cpp with both, a project that holds the source (for the CPU alone, since it
-# takes minutes), and what pip makes of the source.
+# The long form of `make test`: a wheel in a new environment, what `cmake --install` installs, and the
+# programs of examples/cpp with both.
 test-install: $(zeta) wheel
 	rm -rf $(installed)
 	$(python) -m venv --without-pip $(installed)/environment
 	$(pip) --python $(user_python) install torch==$(TORCH) dist/zeta_ops-*.whl --group demo --group test
+	cmake -B $(build) -DZETA_INSTALL_BESIDE_TORCH=OFF
 	cmake --install $(build) --prefix $(installed)/tree
 	cmake -S tests/install -B $(installed)/tests -DPYTHON=$(user_python) -DTREE=$(installed)/tree \
-	  $(if $(filter OFF,$(ZETA_CUDA)),-DSUBPROJECT_OF=$(CURDIR)) \
-	  -DTORCH="$$($(python) -c 'import torch; print(torch.utils.cmake_prefix_path)')" \
 	  -DWHEEL="$$($(user_python) -c 'import zeta; print(zeta.cmake_prefix_path)')"
 	ctest --test-dir $(installed)/tests --output-on-failure --no-tests=error
 	$(user_python) -m pytest tests/python/test_{import,package,distribution,find_package}.py
-	rm -rf $(installed)/environment  # with torch, 6 GB, as much as pip needs for the next
-	ZETA_WHEEL=$$(echo dist/zeta_ops-*.whl) ZETA_SOURCE=$(CURDIR)/$(build)/sdist \
-	  ZETA_BUILD_DIR=$(CURDIR)/$(build)/wheel $(python) -m pytest tests/install
+	rm -rf $(installed)/environment  # with torch, 6 GB
+	ZETA_WHEEL=$$(echo dist/zeta_ops-*.whl) $(python) -m pytest tests/install/test_wheel.py
+
+# What pip makes of an sdist, and a project that holds the source, both for the CPU alone, since they
+# compile everything.
+test-source: $(zeta) sdist
+	rm -rf $(source) && mkdir -p $(source)/sdist
+	tar -xf dist/zeta_ops-*.tar.gz --strip-components 1 -C $(source)/sdist
+	ZETA_SOURCE=$(source)/sdist ZETA_BUILD_DIR=$(source)/build ZETA_CUDA=OFF \
+	  $(python) -m pytest tests/install/test_pip.py
+	ctest --build-and-test tests/install/subproject $(source)/subproject --build-generator Ninja \
+	  --build-options -DZETA_SOURCE=$(CURDIR) -DZETA_CUDA=OFF -DCMAKE_BUILD_TYPE=Debug \
+	  -DCMAKE_CXX_FLAGS_DEBUG=-O0 \
+	  -DCMAKE_PREFIX_PATH="$$($(python) -c 'import torch; print(torch.utils.cmake_prefix_path)')" \
+	  --test-command $(source)/subproject/program
 
 clean:
 	rm -rf build dist python/zeta/{lib,include,share} python/zeta/_C*.so python/*.egg-info

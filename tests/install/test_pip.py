@@ -1,6 +1,6 @@
-"""The ways in which pip installs zeta from its source; `make test-install` runs them.
+"""The ways in which pip installs zeta from its source; `make test-source` runs them.
 
-ZETA_SOURCE is what the sdist holds, ZETA_BUILD_DIR a folder that it was built in before.
+ZETA_SOURCE is what the sdist holds, ZETA_BUILD_DIR the folder to build it in.
 """
 
 import os
@@ -24,7 +24,7 @@ print(zeta.__file__, zeta.ops.sparse_softmax(torch.tensor([1.0, 1.0])).tolist())
 def run(*command: object, folder: Path) -> str:
     words = [str(word) for word in command]
     result = subprocess.run(
-        words, check=False, cwd=folder, capture_output=True, text=True, timeout=900
+        words, check=False, cwd=folder, capture_output=True, text=True, timeout=1500
     )
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
