@@ -1,6 +1,10 @@
 """Which devices the tests run on, and that tests/README.md says so."""
 
+import pytest
+
 from tools.collected_tests import TESTS, collect, devices_of, with_devices
+
+pytestmark = pytest.mark.engine
 
 
 def test_devices_of_collected_tests():

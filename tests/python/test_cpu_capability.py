@@ -8,6 +8,8 @@ import pytest
 
 from zeta import _C
 
+pytestmark = pytest.mark.engine
+
 NAMES = ["default", "avx2", "avx512"]
 
 # Prints a digest of weights and gradients over lengths, k, dtypes, spreads and layouts.

@@ -35,6 +35,7 @@ def run(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.engine
 def test_huge_pages_change_no_result():
     results = [run(DIGEST, ZETA_HUGE_PAGES=value).stdout.split() for value in ("0", "1")]
     assert [used for used, _ in results] == ["False", "True"]

@@ -103,7 +103,8 @@ def test_rows(operator, dtype, family):
             assert_weights(run(z, k), operator.function(z, k))
 
 
-@pytest.mark.parametrize("opset", range(15, onnx.defs.onnx_opset_version() + 1))
+# 18 moved the axes of reductions from attributes to inputs.
+@pytest.mark.parametrize("opset", [15, 17, 18, onnx.defs.onnx_opset_version()])
 def test_opsets(operator, opset):
     run = export_function(lambda z: operator.function(z, 3), torch.randn(3, 10), opset=opset)
     z = torch.randn(5, 64)
@@ -171,8 +172,7 @@ def test_k_below_1_is_refused_at_run_time(operator):
         exported(operator, torch.float32)(torch.ones(2, 1), 0)
 
 
-@pytest.mark.parametrize("k", [1, 3, 100])
-@pytest.mark.parametrize("dim", [0, 1, -1, -3])
+@pytest.mark.parametrize("dim, k", [(0, 3), (1, 1), (-1, 100), (-3, 100)])
 def test_constant_k_along_each_dim(operator, dim, k):
     run = export_function(lambda z: operator.function(z, k, dim), torch.randn(4, 5, 6))
     for shape in ((4, 5, 6), (7, 2, 3)):
@@ -194,7 +194,7 @@ def test_no_dimensions(operator, z):
     ],
     ids=["int64", "bool", "float64"],
 )
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
 def test_dtype_argument(operator, dtype, z):
     run = export_function(lambda z: operator.function(z, 3, dtype=dtype), z)
     assert_weights(run(z), operator.function(z, 3, dtype=dtype))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import zeta
 
+# In one process, since the import of torch takes seconds.
+RUN_EACH = "import runpy, sys; [runpy.run_path(path, run_name=path) for path in sys.argv[1:]]"
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -23,10 +25,10 @@ def run(*command: str, folder: Path) -> str:
 
 
 def test_readme(tmp_path: Path) -> None:
-    for number, block in enumerate(code_blocks("python")):
-        script = tmp_path / f"block_{number}.py"
-        script.write_text(block)
-        run(sys.executable, script.name, folder=tmp_path)
+    blocks = [tmp_path / f"block_{number}.py" for number in range(len(code_blocks("python")))]
+    for path, code in zip(blocks, code_blocks("python"), strict=True):
+        path.write_text(code)
+    run(sys.executable, "-c", RUN_EACH, *(path.name for path in blocks), folder=tmp_path)
 
     [cmake] = code_blocks("cmake")
     [program] = code_blocks("cpp")

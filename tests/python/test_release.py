@@ -6,6 +6,8 @@ import pytest
 
 from tools.release_notes import ROOT, newest_entry, release_notes
 
+pytestmark = pytest.mark.engine
+
 CHANGELOG = """# Changelog
 
 What users notice.

@@ -35,6 +35,7 @@ def assert_gradients(operator, weights):
     assert (result[weights == 0] == 0).all()
 
 
+@pytest.mark.engine
 @pytest.mark.parametrize("family", FAMILIES)
 def test_short_and_middle_rows(operator, device, dtype, family):
     for length in LENGTHS if operator.alpha == 2 else LENGTHS[::3]:  # the reference takes long

@@ -10,6 +10,8 @@ from tools.deep_tests import STEPS, Result
 from tools.test_runs import OUTCOMES, Run, load_kept, load_runs, replace
 from tools.works_with import COMMAND, ROOT, TABLE, Row, load_rows, load_steps, table, verdict
 
+pytestmark = pytest.mark.engine
+
 TESTS_MADE_UP = {
     "test_a.py::test_both": {"CPU", "CUDA"},
     "test_a.py::test_cpu": {"CPU"},
