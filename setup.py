@@ -1,7 +1,8 @@
 """Builds with CMake and installs the result into the package; CMakeLists.txt says what is built.
 
 Environment: ZETA_CUDA (AUTO, ON or OFF), CMAKE_ARGS (more arguments for CMake), Torch_DIR (the
-folder of TorchConfig.cmake, if torch is not in this Python environment), ZETA_BUILD_DIR.
+folder of TorchConfig.cmake, if torch is not in this Python environment), ZETA_BUILD_DIR, and
+ZETA_OPERATORS (a folder that operators for other versions of torch were installed in, to be added).
 """
 
 import importlib.util
@@ -14,10 +15,12 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from setuptools import Extension, setup
-from setuptools.command.build_ext import build_ext
+from setuptools import Command, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build import build
 
 ROOT = Path(__file__).resolve().parent
+MORE_OPERATORS = os.environ.get("ZETA_OPERATORS")
 
 
 def torch_config() -> Path:
@@ -31,14 +34,29 @@ def torch_config() -> Path:
     return torch / "share" / "cmake" / "Torch"
 
 
-def required_torch() -> str:
-    """What is built fits the minor version of torch that it is built against; the source, more."""
+def minor_of_build() -> str | None:
+    """The minor version of the torch that is built against, if there is one."""
     file = torch_config() / "TorchConfigVersion.cmake"
+    found = re.findall(
+        r'set\(PACKAGE_VERSION "(\d+\.\d+)', file.read_text() if file.is_file() else ""
+    )
+    return found[0] if found else None
+
+
+def required_torch() -> str:
+    """The versions that a wheel has operators for; the source fits more."""
     makes_wheel = not {"dist_info", "bdist_wheel", "editable_wheel"}.isdisjoint(sys.argv)
-    if not makes_wheel or not file.is_file():
+    minor = minor_of_build()
+    if not makes_wheel or minor is None:
         return "torch>=2.11"
-    [minor] = re.findall(r'set\(PACKAGE_VERSION "(\d+\.\d+)', file.read_text())
-    return f"torch=={minor}.*"
+    folders = Path(MORE_OPERATORS, "lib").glob("torch-*") if MORE_OPERATORS else []
+    held = {minor, *(folder.name.removeprefix("torch-") for folder in folders)}
+    if len(held) == 1:
+        return f"torch=={minor}.*"
+    numbers = sorted(tuple(map(int, name.split("."))) for name in held)
+    (major, first), (_, last) = numbers[0], numbers[-1]
+    gaps = "".join(f",!={major}.{n}.*" for n in range(first, last) if (major, n) not in numbers)
+    return f"torch>={major}.{first},<{major}.{last + 1}{gaps}"
 
 
 def run(*command: object) -> None:
@@ -46,43 +64,66 @@ def run(*command: object) -> None:
         sys.exit(f"zeta: {command[0]} failed; its own message is above.")
 
 
-class CMakeBuild(build_ext):
-    def run(self) -> None:
-        import pybind11
+class BuildLibraries(Command):
+    """A step of setuptools' build; the methods without a comment are what it asks of each."""
 
+    def initialize_options(self) -> None:
+        self.build_lib: str | None = None
+        self.editable_mode = False
+
+    def finalize_options(self) -> None:
+        self.set_undefined_options("build_py", ("build_lib", "build_lib"))
+
+    def run(self) -> None:
         if not torch_config().is_dir():
             sys.exit(
                 "zeta is built against an installed torch, and there is no folder "
                 f"{torch_config()}. Install torch and pass --no-build-isolation, or set Torch_DIR "
                 "to the folder of TorchConfig.cmake."
             )
-        in_place = self.inplace or self.editable_mode
+        in_place = self.editable_mode
         package = ROOT / "python" / "zeta" if in_place else Path(self.build_lib, "zeta").resolve()
-        build = ROOT / os.environ.get(
-            "ZETA_BUILD_DIR", f"build/{sysconfig.get_config_var('SOABI')}"
-        )
+        build = ROOT / os.environ.get("ZETA_BUILD_DIR", f"build/{sysconfig.get_platform()}")
         # Written out each time: a build folder outlives the environments that it was used from.
         run(
             *("cmake", "-S", ROOT, "-B", build, "-G", "Ninja"),
             f"-DCMAKE_MAKE_PROGRAM={shutil.which('ninja')}",
             f"-DPython_EXECUTABLE={sys.executable}",
-            f"-DPython_INCLUDE_DIR={sysconfig.get_path('include')}",
             f"-DTorch_DIR={torch_config()}",
-            f"-Dpybind11_DIR={pybind11.get_cmake_dir()}",
             f"-DZETA_CUDA={os.environ.get('ZETA_CUDA', 'AUTO')}",
-            "-DZETA_BUILD_PYTHON=ON",
             f"-DZETA_INSTALL_BESIDE_TORCH={'OFF' if in_place else 'ON'}",
             *shlex.split(os.environ.get("CMAKE_ARGS", "")),
         )
-        run("cmake", "--build", build, "--target", "zeta", "_C")
+        run("cmake", "--build", build, "--target", "zeta_facts")
 
         for folder in ("lib", "include", "share"):
             shutil.rmtree(package / folder, ignore_errors=True)
         run("cmake", "--install", build, "--prefix", package)
+        if MORE_OPERATORS:
+            shutil.copytree(MORE_OPERATORS, package, dirs_exist_ok=True)
+
+    def get_source_files(self) -> list[str]:
+        return []
+
+    def get_outputs(self) -> list[str]:
+        return []
+
+    def get_output_mapping(self) -> dict[str, str]:
+        return {}
 
 
+class Wheel(bdist_wheel):
+    def finalize_options(self) -> None:
+        super().finalize_options()
+        self.root_is_pure = False
+
+    def get_tag(self) -> tuple[str, str, str]:
+        """The libraries know no Python, so one wheel is for all."""
+        return "py3", "none", super().get_tag()[2]
+
+
+build.sub_commands.append(("build_libraries", None))
 setup(
     install_requires=[required_torch()],
-    ext_modules=[Extension("zeta._C", sources=[])],
-    cmdclass={"build_ext": CMakeBuild},
+    cmdclass={"build_libraries": BuildLibraries, "bdist_wheel": Wheel},
 )

@@ -23,8 +23,8 @@ def _versions() -> dict[str, str]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "zeta": zeta.__version__,
-        "zeta_build": zeta._C.build_id,
-        "compiler": zeta._C.compiler,
+        "zeta_build": zeta._library.build.build_id,
+        "compiler": zeta._library.build.compiler,
         **rivals.versions(),
     }
 
@@ -38,7 +38,7 @@ def _gpu_facts() -> dict[str, str]:
         "l2": f"{gpu.L2_cache_size / 2**20:.0f} MiB",
         "memory": f"{gpu.total_memory / 2**30:.0f} GiB",
         "cuda": str(torch.version.cuda),
-        "architectures": " ".join(zeta._C.cuda_architectures),
+        "architectures": " ".join(zeta._library.build.cuda_architectures),
     }
 
 
@@ -55,7 +55,7 @@ def _cpu_facts(threads: int) -> dict[str, str]:
         "memory": f"{memory / 2**30:.0f} GiB",
         "virtual_machine": cpu.get("Hypervisor vendor", "none"),
         "huge_pages": pages.ENABLED.read_text().strip() if pages.ENABLED.exists() else "unknown",
-        "capability": zeta._C.cpu_capability(),
+        "capability": zeta._library.build.cpu_capability,
         "threads": str(threads),
     }
 

@@ -8,7 +8,7 @@
 # COMMIT names the commit, where there is no git to ask.
 # SITE names a folder with a build of that commit for this GPU and PYTHON, to check in place of one of
 # its own. It has to lie where it was built for, as do torch and CUDA.
-# PYTHON names a Python that has torch, pybind11, cmake, ninja, setuptools, pytest, hypothesis, numpy,
+# PYTHON names a Python that has torch, cmake, ninja, setuptools, pytest, hypothesis, numpy,
 # pandas, matplotlib and tqdm. With pytest-xdist, tests run side by side.
 set -uo pipefail
 cd "$(dirname "$0")/.."

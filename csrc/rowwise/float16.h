@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "mappings/host_device.h"
+#include "rowwise/export.h"
 
 #ifdef __CUDACC__
 #include <cuda_bf16.h>
@@ -13,11 +14,11 @@
 // The two 16-bit formats as plain bits, for compilers and layers that know no such type.
 namespace zeta::rowwise {
 
-struct Float16 {
+struct ZETA_ENGINE_API Float16 {
   uint16_t bits;
 };
 
-struct BFloat16 {
+struct ZETA_ENGINE_API BFloat16 {
   uint16_t bits;
 };
 

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 from zeta import _library, _nested, nn, ops  # in this order: _library loads the operators
-from zeta._C import version as __version__
 from zeta._config import show_config
 
+__version__ = _library.build.version
 __all__ = ["__version__", "cmake_prefix_path", "nn", "ops", "show_config"]
 
 cmake_prefix_path = str(Path(__file__).parent / "share" / "cmake")

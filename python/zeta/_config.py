@@ -1,6 +1,6 @@
 """Shows what this build of zeta contains, and which parts are in use."""
 
-from zeta import _C
+from zeta._library import build
 
 
 def show_config() -> str:
@@ -17,13 +17,13 @@ def show_config() -> str:
           - CPU kernels in use: avx512
           - huge pages: asked for
     """
-    cuda = f"CUDA {_C.cuda_version} for {', '.join(_C.cuda_architectures)}"
+    cuda = f"CUDA {build.cuda_version} for {', '.join(build.cuda_architectures)}"
     facts = (
-        f"build {_C.build_id}",
-        f"torch {_C.torch_version}",
-        _C.compiler,
-        cuda if _C.cuda_version else "no CUDA kernels",
-        f"CPU kernels in use: {_C.cpu_capability()}",
-        f"huge pages: {'asked for' if _C.uses_huge_pages() else 'not asked for'}",
+        f"build {build.build_id}",
+        f"torch {build.torch_version}",
+        build.compiler,
+        cuda if build.cuda_version else "no CUDA kernels",
+        f"CPU kernels in use: {build.cpu_capability}",
+        f"huge pages: {'asked for' if build.uses_huge_pages else 'not asked for'}",
     )
-    return "\n".join([f"zeta {_C.version} built with:", *(f"  - {fact}" for fact in facts)])
+    return "\n".join([f"zeta {build.version} built with:", *(f"  - {fact}" for fact in facts)])

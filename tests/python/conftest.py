@@ -40,7 +40,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 @pytest.fixture(params=DEVICES)
 def device(request: pytest.FixtureRequest) -> str:
-    if request.param == "cuda" and zeta._C.cuda_version is None:
+    if request.param == "cuda" and zeta._library.build.cuda_version is None:
         pytest.skip("needs a build with CUDA")
     return request.param
 

@@ -185,9 +185,9 @@ CACHED_STEP = """
 import sys, torch, zeta
 from torch._dynamo.utils import counters
 tag = torch.compiler.config.cache_key_tag
-assert zeta._C.build_id in tag
+assert zeta._library.build.build_id in tag
 if len(sys.argv) > 1:  # as another build of the library would tag it
-    torch.compiler.config.cache_key_tag = tag.replace(zeta._C.build_id, sys.argv[1])
+    torch.compiler.config.cache_key_tag = tag.replace(zeta._library.build.build_id, sys.argv[1])
 z = torch.linspace(0, 1, 60).view(6, 10).requires_grad_()
 torch.compile(zeta.ops.sparse_softmax, fullgraph=True)(z).square().sum().backward()
 found = counters["aot_autograd"]

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from zeta import _C
+from zeta._library import build
 
 pytestmark = pytest.mark.engine
 
@@ -33,7 +33,7 @@ for dtype in (torch.float32, torch.float64, torch.float16, torch.bfloat16):
                     assert torch.equal(grad, same)
                     for result in (weights, grad, support):
                         digest.update(result.contiguous().view(torch.uint8).numpy().tobytes())
-print(zeta._C.cpu_capability(), digest.hexdigest())
+print(zeta._library.build.cpu_capability, digest.hexdigest())
 """
 
 
@@ -50,7 +50,7 @@ def run(name, code):
 
 
 def test_instruction_sets_agree_bit_by_bit():
-    available = NAMES[: NAMES.index(_C.cpu_capability()) + 1]
+    available = NAMES[: NAMES.index(build.cpu_capability) + 1]
     digests = set()
     for name in available:
         used, digest = run(name, DIGEST).stdout.split()
@@ -65,7 +65,7 @@ def test_unknown_name_is_refused():
 
 
 def test_name_beyond_the_processor_is_refused():
-    if _C.cpu_capability() == NAMES[-1]:
+    if build.cpu_capability == NAMES[-1]:
         pytest.skip("this processor has every instruction set")
     result = run(NAMES[-1], "import zeta")
     assert f"ImportError: ZETA_CPU_CAPABILITY: got {NAMES[-1]}, but the highest" in result.stderr

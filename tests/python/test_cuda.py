@@ -11,7 +11,7 @@ import zeta
 
 pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU"),
-    pytest.mark.skipif(zeta._C.cuda_version is None, reason="needs a build with CUDA"),
+    pytest.mark.skipif(zeta._library.build.cuda_version is None, reason="needs a build with CUDA"),
 ]
 
 forward = torch.ops.zeta.sparse_softmax

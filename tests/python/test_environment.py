@@ -20,7 +20,7 @@ for rows, length in ((3, 5), (1, 3 << 20), (4099, 1023)):
                 [grad] = torch.autograd.grad(weights, leaf, z.to(dtype))
                 for result in (weights.detach(), grad):
                     digest.update(result.contiguous().view(torch.uint8).numpy().tobytes())
-print(zeta._C.uses_huge_pages(), digest.hexdigest())
+print(zeta._library.build.uses_huge_pages, digest.hexdigest())
 """
 
 

@@ -1,6 +1,7 @@
 """What find_package(Zeta) finds, needs and refuses: a project that is configured and not built."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 import zeta
-from zeta import _C
+from zeta import _library
 
 PROJECT = """
 cmake_minimum_required(VERSION 3.25)
@@ -41,7 +42,10 @@ def configure(tmp_path: Path) -> Callable[..., tuple[str, bool]]:
     return run
 
 
-FOUND = f"zeta {zeta.__version__} with torch {_C.torch_version} in {Path(torch.__file__).parent}"
+HELD = ", ".join(
+    sorted(path.name.removeprefix("torch-") for path in _library.FOLDER.glob("torch-*"))
+)
+FOUND = f"zeta {zeta.__version__} with torch {torch.__version__.partition('+')[0]} in {Path(torch.__file__).parent}"
 
 
 def test_torch_is_found_with_it(configure):
@@ -84,11 +88,10 @@ def test_another_minor_version_of_torch_is_refused(configure, tmp_path):
     )
     prefixes = f"-DCMAKE_PREFIX_PATH={tmp_path}/torch;{zeta.cmake_prefix_path}"
     said, went_well = configure("find_package(Zeta REQUIRED)", prefixes)
-    minor = ".".join(_C.torch_version.split(".")[:2])
     assert not went_well
     assert (
-        f"zeta {zeta.__version__} was built for torch {_C.torch_version}, but torch 2.99.1 was "
-        f"found in {tmp_path}/torch. Rebuild zeta with that torch, or put torch {minor} first in "
+        f"zeta {zeta.__version__} has operators for torch {HELD}, but torch 2.99.1 was found in "
+        f"{tmp_path}/torch. Rebuild zeta with that torch, or put another first in "
         "CMAKE_PREFIX_PATH." in said
     )
 
@@ -97,8 +100,8 @@ def test_no_torch_is_refused(configure):
     said, went_well = configure("find_package(Zeta REQUIRED)", WITHOUT.format("Torch"))
     assert not went_well
     assert (
-        f"zeta {zeta.__version__} was built for torch {_C.torch_version}, and no torch was found. "
-        "Add the folder that torch.utils.cmake_prefix_path names to CMAKE_PREFIX_PATH." in said
+        f"zeta {zeta.__version__} has operators for torch {HELD}, and no torch was found. Add the folder that torch.utils.cmake_prefix_path names to CMAKE_PREFIX_PATH."
+        in said
     )
 
 
@@ -132,15 +135,18 @@ target_link_libraries(program PRIVATE zeta::zeta)
 def test_programs_link_from_a_folder_of_any_name(configure, packages, tmp_path):
     said, went_well = configure(PROGRAM, f"-DCMAKE_PREFIX_PATH={packages}/zeta/share/cmake")
     assert went_well, said
-    build = subprocess.run(
+    built = subprocess.run(
         ["cmake", "--build", tmp_path / "build"],
         check=False,
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert build.returncode == 0, build.stdout
+    assert built.returncode == 0, built.stdout
     loaded = subprocess.run(
         ["ldd", tmp_path / "build" / "program"], check=True, capture_output=True, text=True
     )
-    assert f"{packages}/zeta/lib/libzeta.so" in loaded.stdout
+    package = Path(zeta.__file__).parent
+    used = {Path(path).resolve() for path in re.findall(r"=> (.*) \(0x", loaded.stdout)}
+    for library in (_library.ENGINE, _library.LIBRARY):
+        assert packages.resolve() / "zeta" / library.relative_to(package) in used

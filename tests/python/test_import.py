@@ -10,11 +10,17 @@ import pytest
 import torch
 
 import zeta
-from zeta import _C, _library
+from zeta import _library
+from zeta._library import build
 
-BUILT_MAJOR, BUILT_MINOR = map(int, _C.torch_version.split(".")[:2])
+MINOR = ".".join(build.torch_version.split(".")[:2])
+HELD = ", ".join(
+    sorted(path.name.removeprefix("torch-") for path in _library.FOLDER.glob("torch-*"))
+)
 
-needs_cuda_build = pytest.mark.skipif(_C.cuda_version is None, reason="zeta was built without CUDA")
+needs_cuda_build = pytest.mark.skipif(
+    build.cuda_version is None, reason="zeta was built without CUDA"
+)
 
 
 def attempt(code: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -61,31 +67,18 @@ import zeta.distributed, zeta.nn, zeta.onnx, zeta.ops
     assert output(code) == "[]\n"
 
 
-def test_facts_of_the_build_need_no_torch():
-    # Read from the folder: importing zeta itself imports torch.
-    code = f"""
-import sys
-sys.path.insert(0, {str(Path(zeta.__file__).parent)!r})
-import _C
-print(_C.torch_version, "torch" in sys.modules)
-"""
-    assert output(code).split() == [_C.torch_version, "False"]
-
-
-@pytest.mark.parametrize(
-    "found", [f"{BUILT_MAJOR}.{BUILT_MINOR + 1}.0+cu999", f"{BUILT_MAJOR}.{BUILT_MINOR - 1}.3"]
-)
+@pytest.mark.parametrize("found", ["2.10.1", "2.99.0+cu999"])
 def test_another_minor_version_of_torch_is_refused(found):
     message = import_error(f"import torch; torch.__version__ = {found!r}; import zeta")
     assert message == (
-        f"zeta {zeta.__version__} was built for torch {_C.torch_version}, but torch {found} is "
-        f"installed. Install torch {BUILT_MAJOR}.{BUILT_MINOR}, or to rebuild zeta for torch "
-        f"{found}, {_library.REBUILD}"
+        f"zeta in {_library.FOLDER.parent} has operators for torch {HELD}, but torch {found} is "
+        f"installed. Install a torch that is named, or to build zeta for torch {found}, "
+        f"{_library.REBUILD}"
     )
 
 
 def test_another_patch_version_of_torch_is_taken():
-    output(f"import torch; torch.__version__ = '{BUILT_MAJOR}.{BUILT_MINOR}.99'; import zeta")
+    output(f"import torch; torch.__version__ = '{MINOR}.99'; import zeta")
 
 
 @needs_cuda_build
@@ -94,9 +87,9 @@ def test_another_patch_version_of_torch_is_taken():
 )
 def test_torch_without_the_cuda_of_the_build_is_refused(found, described):
     message = import_error(f"import torch; torch.version.cuda = {found!r}; import zeta")
-    major = _C.cuda_version.split(".")[0]
+    major = build.cuda_version.split(".")[0]
     assert message == (
-        f"zeta {zeta.__version__} was built with CUDA {_C.cuda_version}, but torch "
+        f"zeta was built with CUDA {build.cuda_version}, but torch "
         f"{torch.__version__} {described} is installed. Install a torch with CUDA {major}, or to "
         f"rebuild zeta for this one, {_library.REBUILD}"
     )
@@ -120,32 +113,47 @@ def copy_of_package(tmp_path: Path) -> Path:
     return shutil.copytree(Path(zeta.__file__).parent, tmp_path / "zeta")
 
 
-def test_missing_library_is_named(copy_of_package):
-    library = copy_of_package / "lib" / "libzeta.so"
+LIBRARIES = ["libzeta_engine.so", f"torch-{MINOR}/libzeta.so"]
+
+
+def test_package_without_libraries_is_refused(copy_of_package):
+    shutil.rmtree(copy_of_package / "lib")
+    message = import_error("import zeta", PYTHONPATH=str(copy_of_package.parent))
+    assert message.startswith(f"zeta in {copy_of_package} has operators for torch (none), but ")
+
+
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_missing_library_is_named(copy_of_package, name):
+    library = copy_of_package / "lib" / name
     library.unlink()
     message = import_error("import zeta", PYTHONPATH=str(copy_of_package.parent))
     assert message.startswith(f"zeta could not load {library}: ")
     assert "No such file or directory" in message and message.endswith(_library.REBUILD)
 
 
-def test_library_that_does_not_load_is_named_with_what_the_linker_says(copy_of_package):
-    library = copy_of_package / "lib" / "libzeta.so"
+@pytest.mark.parametrize("name", LIBRARIES)
+def test_library_that_does_not_load_is_named_with_what_the_linker_says(copy_of_package, name):
+    library = copy_of_package / "lib" / name
     library.write_text("no library")
     message = import_error("import zeta", PYTHONPATH=str(copy_of_package.parent))
     assert message.startswith(f"zeta could not load {library}: ")
     assert "file too short" in message and message.endswith(_library.REBUILD)
 
 
-def test_package_for_another_python_is_refused(copy_of_package):
-    [module] = copy_of_package.glob("_C.*.so")
-    module.rename(copy_of_package / "_C.cpython-39-x86_64-linux-gnu.so")
+def test_engine_of_another_version_is_refused(copy_of_package):
+    facts = copy_of_package / "lib" / f"torch-{MINOR}" / "operators.json"
+    facts.write_text(facts.read_text().replace(f'"{zeta.__version__}"', '"9.8.7"'))
     message = import_error("import zeta", PYTHONPATH=str(copy_of_package.parent))
-    assert message.startswith("zeta is not built for this Python: ")
-    assert message.endswith(_library.REBUILD)
+    assert message == (
+        f"{copy_of_package / 'lib' / 'libzeta_engine.so'} is of zeta {zeta.__version__}, but the "
+        f"operators beside it are of zeta 9.8.7. To rebuild both, {_library.REBUILD}"
+    )
 
 
 def test_second_copy_of_the_library_leaves_the_operators_to_the_first(tmp_path):
-    other = shutil.copy(_library.LIBRARY, tmp_path / "other.so")
+    shutil.copy(_library.ENGINE, tmp_path)
+    (tmp_path / "torch").mkdir()
+    other = shutil.copy(_library.LIBRARY, tmp_path / "torch" / "other.so")
     code = f"""
 import torch, zeta
 torch.ops.load_library({str(other)!r})
@@ -184,7 +192,7 @@ print(torch.vmap(torch.ops.zeta.sparse_softmax)(z).tolist())
 
 
 def test_compile_cache_tag_names_the_build_once_and_keeps_the_users(monkeypatch):
-    tag = f"zeta-{_C.version}-{_C.build_id}"
+    tag = f"zeta-{build.version}-{build.build_id}"
     assert tag in torch.compiler.config.cache_key_tag
     monkeypatch.setattr(torch.compiler.config, "cache_key_tag", "mine")
     _library.tag_compile_cache()

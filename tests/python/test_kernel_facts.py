@@ -18,7 +18,7 @@ import kernel_facts
 HAS_TOOLS = shutil.which("nvcc") or Path("/usr/local/cuda/bin/nvcc").exists()
 pytestmark = [
     pytest.mark.engine,
-    pytest.mark.skipif(zeta._C.cuda_version is None, reason="needs a build with CUDA"),
+    pytest.mark.skipif(zeta._library.build.cuda_version is None, reason="needs a build with CUDA"),
     pytest.mark.skipif(not HAS_TOOLS, reason="needs nvcc on the path or in /usr/local/cuda"),
     pytest.mark.skipif(find_spec("triton") is None, reason="needs the disassembler of triton"),
 ]

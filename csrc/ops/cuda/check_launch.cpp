@@ -5,6 +5,7 @@
 #include <c10/util/Exception.h>
 
 #include "ops/cuda/missing_kernels.h"
+#include "rowwise/config.h"
 
 namespace zeta::ops {
 
@@ -14,7 +15,7 @@ void check_launch(char const* name, cudaError_t error) {
     cudaDeviceProp device = {};
     C10_CUDA_CHECK(cudaGetDeviceProperties(&device, c10::cuda::current_device()));
     TORCH_CHECK(false, missing_kernels_text(name, device.name, device.major, device.minor,
-                                            ZETA_CUDA_ARCHITECTURES));
+                                            rowwise::cuda_architectures()));
   }
   C10_CUDA_CHECK(error);
 }

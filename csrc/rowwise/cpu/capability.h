@@ -3,6 +3,8 @@
 #include <array>
 #include <string_view>
 
+#include "rowwise/export.h"
+
 // The kernels are compiled once for each instruction set that the compiler's target has, and chosen
 // when the first of them is called.
 namespace zeta::rowwise::cpu {
@@ -18,6 +20,6 @@ Capability highest_capability();
 // The capability that the environment variable ZETA_CPU_CAPABILITY named when the library was
 // loaded, or else the highest. Throws std::runtime_error for a word that is none of the above, or
 // that is beyond the highest.
-Capability capability();
+ZETA_ENGINE_API Capability capability();
 
 }  // namespace zeta::rowwise::cpu

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "rowwise/export.h"
 #include "rowwise/float16.h"
 #include "rowwise/parallel.h"
 #include "rowwise/row_geometry.h"
@@ -16,27 +17,27 @@ namespace zeta::rowwise::cpu {
 
 // Operands of the geometry: weights, logits.
 template <class Scalar>
-void entmax(double alpha, RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
-            int64_t k, int64_t first_row, int64_t last_row);
+ZETA_ENGINE_API void entmax(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
+                            Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row);
 
 // Takes one contiguous row, in at most length / 64 parts that several threads take.
 template <class Scalar>
-void entmax_split(double alpha, Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
-                  int64_t parts, Parallel parallel);
+ZETA_ENGINE_API void entmax_split(double alpha, Scalar* weights, Scalar const* logits,
+                                  int64_t length, int64_t k, int64_t parts, Parallel parallel);
 
 // Operands of the geometry: grad_logits, grad_weights, weights.
 template <class Scalar>
-void entmax_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
-                     Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
-                     int64_t last_row);
+ZETA_ENGINE_API void entmax_backward(double alpha, RowGeometry<3> const& geometry,
+                                     Scalar* grad_logits, Scalar const* grad_weights,
+                                     Scalar const* weights, int64_t first_row, int64_t last_row);
 
 // Does what entmax() does, and writes the support in the layout of rowwise/saved_support.h,
 // of capacity min(k, length). Operands of the geometry: weights, logits, support, in which the
 // entries of a row are neighbours in memory.
 template <class Scalar>
-void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* weights,
-                         Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
-                         int64_t last_row);
+ZETA_ENGINE_API void entmax_with_support(double alpha, RowGeometry<3> const& geometry,
+                                         Scalar* weights, Scalar const* logits, int32_t* support,
+                                         int64_t k, int64_t first_row, int64_t last_row);
 
 // Writes the weights of entmax() that are not 0 alone: the values, largest first and equal ones in
 // the order of their indices, and the indices. Behind the support values are 0 and indices -1. Rows
@@ -44,9 +45,9 @@ void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* w
 // and equal ones in order. Operands of the geometry, whose length is that of the logits: values,
 // logits, indices. The rows of values and indices have min(k, length) entries.
 template <class Scalar>
-void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
-                    Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
-                    int64_t last_row);
+ZETA_ENGINE_API void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
+                                    Scalar const* logits, int64_t* indices, int64_t k,
+                                    int64_t first_row, int64_t last_row);
 
 // Does what entmax_backward() does, and reads the gradient and the weights at the support alone.
 // Entries of the support that are not indices of the row in increasing order are ignored. Where the
@@ -54,16 +55,17 @@ void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values
 // already. Operands of the geometry: grad_logits, grad_weights, weights, support. For alpha = 2 the
 // weights are not read, and may be null.
 template <class Scalar>
-void entmax_support_backward(double alpha, RowGeometry<4> const& geometry, Scalar* grad_logits,
-                             Scalar const* grad_weights, Scalar const* weights,
-                             int32_t const* support, int64_t capacity, int64_t first_row,
-                             int64_t last_row);
+ZETA_ENGINE_API void entmax_support_backward(double alpha, RowGeometry<4> const& geometry,
+                                             Scalar* grad_logits, Scalar const* grad_weights,
+                                             Scalar const* weights, int32_t const* support,
+                                             int64_t capacity, int64_t first_row, int64_t last_row);
 
 // Does the same for alpha = 2, without weights. Operands of the geometry: grad_logits,
 // grad_weights, support.
 template <class Scalar>
-void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
-                             Scalar const* grad_weights, int32_t const* support, int64_t capacity,
-                             int64_t first_row, int64_t last_row);
+ZETA_ENGINE_API void entmax_support_backward(double alpha, RowGeometry<3> const& geometry,
+                                             Scalar* grad_logits, Scalar const* grad_weights,
+                                             int32_t const* support, int64_t capacity,
+                                             int64_t first_row, int64_t last_row);
 
 }  // namespace zeta::rowwise::cpu

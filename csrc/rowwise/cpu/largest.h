@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "rowwise/export.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
@@ -13,7 +14,8 @@ namespace zeta::rowwise::cpu {
 // and 1 <= count <= length. The operands of the geometry are columns, which receives the indices,
 // and entries.
 template <class Scalar>
-void largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* entries, int64_t count,
-             int64_t first_row, int64_t last_row);
+ZETA_ENGINE_API void largest(RowGeometry<2> const& geometry, int64_t* columns,
+                             Scalar const* entries, int64_t count, int64_t first_row,
+                             int64_t last_row);
 
 }  // namespace zeta::rowwise::cpu

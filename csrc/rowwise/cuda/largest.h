@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "rowwise/export.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 
@@ -12,7 +13,7 @@ namespace zeta::rowwise::cuda {
 // Does what cpu::largest does, for all rows. Queues the work on `stream` and returns the launch's
 // error without waiting.
 template <class Scalar>
-cudaError_t largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* entries,
-                    int64_t count, cudaStream_t stream);
+ZETA_ENGINE_API cudaError_t largest(RowGeometry<2> const& geometry, int64_t* columns,
+                                    Scalar const* entries, int64_t count, cudaStream_t stream);
 
 }  // namespace zeta::rowwise::cuda

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "rowwise/cuda/shape.h"
+#include "rowwise/export.h"
 
 // A plan says how a forward is spread over the GPU.
 namespace zeta::rowwise::cuda {
@@ -69,6 +70,6 @@ Plan plan_for(Shape const& shape, Device const& device);
 std::optional<Regime> requested_regime();
 
 // Returns the plan of the requested regime if that is possible, else plan_for().
-Plan requested_plan(Shape const& shape, Device const& device);
+ZETA_ENGINE_API Plan requested_plan(Shape const& shape, Device const& device);
 
 }  // namespace zeta::rowwise::cuda
