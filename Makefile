@@ -3,6 +3,7 @@
 # make format, make tidy, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
+# TORCHES="2.11.0 2.15.0"     those that the wheel has operators for
 # NVCC=pypi                   the CUDA compiler from PyPI instead of the machine's
 # ZETA_CUDA=AUTO|ON|OFF       whether to compile the CUDA kernels
 # CUDA_ARCHITECTURES=80;90    what to compile them for, or torch for torch's; else the machine's
@@ -19,6 +20,8 @@ SHELL := /bin/bash
 .PHONY: build demo test test-install test-source test-deep fuzz works-with bench bench-engine \
   bench-calls gpu-check lint format tidy sdist wheel clean
 
+# One of each minor version that there are operators for. The last is the one that we work with.
+TORCHES ?= 2.11.0 2.12.0 2.13.0 2.14.0 2.15.0
 default_torch := 2.15.0
 TORCH ?= $(default_torch)
 NVCC ?=
@@ -39,7 +42,6 @@ build := build/torch-$(TORCH)-cuda-$(ZETA_CUDA)$(if $(NVCC),-nvcc-$(NVCC))
 zeta := python/zeta/lib/.$(notdir $(build))
 # What users would have.
 installed := $(CURDIR)/$(build)/installed
-user_python := $(installed)/environment/bin/python
 source := $(CURDIR)/$(build)/source
 
 export PATH := $(CURDIR)/$(environment)/bin:$(PATH)
@@ -163,31 +165,44 @@ $(stamps)/wheel: $(stamps)/torch
 	touch $@
 
 sdist: $(stamps)/wheel
-	rm -rf dist
+	rm -f dist/*.tar.gz
 	$(python) -m build --no-isolation --sdist .
+
+# The operators for another torch, with the engine of this one. Of that torch the headers and libraries
+# are needed, which are unpacked from its wheel, 2 to 4 GB, for this long.
+operators := $(build)/operators
+$(operators)/.torch-%: $(zeta)
+	rm -rf $(build)/unpacked && mkdir -p $(build)/unpacked $(operators)
+	$(pip) download --quiet --no-deps --dest $(build)/unpacked torch==$*
+	$(python) -m zipfile -e $(build)/unpacked/torch-*.whl $(build)/unpacked
+	ln -s $$(echo $(CURDIR)/$(environment)/lib/python*/site-packages/nvidia) $(build)/unpacked/nvidia
+	cmake -S . -B $(build)/torch-$* -G Ninja -DZETA_CUDA=$(ZETA_CUDA) -DZETA_INSTALL_BESIDE_TORCH=ON \
+	  -DZETA_ENGINE=$(CURDIR)/$(build)/csrc/rowwise/libzeta_engine.so \
+	  -DTorch_DIR=$(CURDIR)/$(build)/unpacked/torch/share/cmake/Torch -DCMAKE_CUDA_ARCHITECTURES=90
+	cmake --build $(build)/torch-$* --target zeta_facts
+	cmake --install $(build)/torch-$* --prefix $(operators)
+	rm -rf $(build)/unpacked
+	touch $@
 
 # For every architecture of torch, whatever this folder was built for. What setuptools gathered for
 # an earlier wheel may have files that are gone. Torch's and CUDA's libraries stay outside the wheel.
-wheel: sdist $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc)
-	rm -rf build/lib.* $(build)/unrepaired
+wheel: sdist $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) \
+  $(foreach version,$(filter-out $(TORCH),$(TORCHES)),$(operators)/.torch-$(version))
+	rm -rf build/lib build/lib.* $(build)/unrepaired dist/*.whl
 	ZETA_BUILD_DIR=$(build) CMAKE_ARGS=-DCMAKE_CUDA_ARCHITECTURES= \
+	  ZETA_OPERATORS=$(if $(filter-out $(TORCH),$(TORCHES)),$(CURDIR)/$(operators)) \
 	  $(pip) wheel --no-build-isolation --no-deps --verbose --wheel-dir $(build)/unrepaired .
 	$(python) -m auditwheel repair --exclude 'libtorch*.so' --exclude 'libc10*.so' \
 	  --exclude 'libcudart.so.*' --wheel-dir dist $(build)/unrepaired/*.whl
 
-# The long form of `make test`: a wheel in a new environment, what `cmake --install` installs, and the
-# programs of examples/cpp with both.
+# The wheel in a new environment of each torch, one after the other, since each takes 6 GB: the whole
+# suite with the oldest, and what a package has to do with all; what `cmake --install` installs; and
+# the programs of examples/cpp with both.
 test-install: $(zeta) wheel
 	rm -rf $(installed)
-	$(python) -m venv --without-pip $(installed)/environment
-	$(pip) --python $(user_python) install torch==$(TORCH) dist/zeta_ops-*.whl --group demo --group test
 	cmake -B $(build) -DZETA_INSTALL_BESIDE_TORCH=OFF
 	cmake --install $(build) --prefix $(installed)/tree
-	cmake -S tests/install -B $(installed)/tests -DPYTHON=$(user_python) -DTREE=$(installed)/tree \
-	  -DWHEEL="$$($(user_python) -c 'import zeta; print(zeta.cmake_prefix_path)')"
-	ctest --test-dir $(installed)/tests --output-on-failure --no-tests=error
-	$(user_python) -m pytest tests/python/test_{import,package,distribution,find_package}.py
-	rm -rf $(installed)/environment  # with torch, 6 GB
+	tests/install/run.sh "$(python)" $(installed) $(TORCHES)
 	ZETA_WHEEL=$$(echo dist/zeta_ops-*.whl) $(python) -m pytest tests/install/test_wheel.py
 
 # What pip makes of an sdist, and a project that holds the source, both for the CPU alone, since they
@@ -204,5 +219,5 @@ test-source: $(zeta) sdist
 	  --test-command $(source)/subproject/program
 
 clean:
-	rm -rf build dist python/zeta/{lib,include,share} python/zeta/_C*.so python/*.egg-info
+	rm -rf build dist python/zeta/{lib,include,share} python/*.egg-info
 	rm -rf .pytest_cache .hypothesis .ruff_cache .mypy_cache
