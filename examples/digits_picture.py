@@ -28,9 +28,9 @@ def save_picture(path: Path, test: Digits, softmax: Evaluation, sparse: Evaluati
     scale = PowerNorm(0.5, vmin=0, vmax=highest)
 
     # A Figure made without pyplot draws to a file and needs no display.
-    figure = Figure(figsize=(13, 4.8), dpi=150, facecolor="white")
+    figure = Figure(figsize=(10, 4), dpi=150, facecolor="white")
     axes = figure.subplots(3, CLASSES)
-    figure.subplots_adjust(left=0.172, right=0.92, top=0.81, bottom=0.07, hspace=0.3, wspace=0.11)
+    figure.subplots_adjust(left=0.218, right=0.91, top=0.77, bottom=0.07, hspace=0.3, wspace=0.11)
     for column, index in enumerate(chosen):
         image = test.images[index, 0]
         draw_image(axes[0, column], image)
@@ -59,7 +59,7 @@ def draw_attention(axes: Axes, image: Tensor, attention: Tensor, scale: PowerNor
     colours[..., 3] = numpy.where(shares == 0, 0, 0.5 + 0.45 * heights)
     axes.imshow(colours)
     finish(axes)
-    axes.set_xlabel(f"{(shares > 0).sum()} of {PATCHES} read", fontsize=9, color=MUTED, labelpad=3)
+    axes.set_xlabel(f"{(shares > 0).sum()} of {PATCHES}", fontsize=9, color=MUTED, labelpad=3)
 
 
 def finish(axes: Axes) -> None:
@@ -93,11 +93,11 @@ def describe(evaluation: Evaluation) -> str:
 def add_title(figure: Figure) -> None:
     title = "Where the classifier looks"
     subtitle = (
-        "Attention that each patch received from eight queries. With sparse_softmax, k = 3, "
-        "a query reads at most three patches; the others weigh exactly nothing."
+        "Attention that each patch received from eight queries, and how many received some.\n"
+        "With sparse_softmax, k = 3, a query reads at most three; the others weigh exactly nothing."
     )
-    figure.text(0.02, 0.945, title, fontsize=18, color=INK, weight="bold", va="center")
-    figure.text(0.02, 0.875, subtitle, fontsize=11, color=MUTED, va="center")
+    figure.text(0.02, 0.945, title, fontsize=16, color=INK, weight="bold", va="center")
+    figure.text(0.02, 0.9, subtitle, fontsize=11, color=MUTED, va="top", linespacing=1.4)
 
 
 def add_scale(figure: Figure, upper: Axes, lower: Axes, scale: PowerNorm) -> None:
