@@ -91,9 +91,10 @@ def sparse_softmax_compact(
         z, k, dim, dtype: As for :func:`sparse_softmax`.
 
     Returns:
-        values: The weights in descending order, equal ones by lowest index, of size min(k, n) along
-            ``dim``. They have the bits of the dense form's. Behind the support they are 0.
-        indices: Where in the row these weights belong, int64. Behind the support they are −1.
+        A pair of tensors of size min(k, n) along ``dim``. The first has the weights in descending
+        order, equal ones by lowest index. They have the bits of the dense form's. Behind the
+        support they are 0. The second says where in the row these weights belong, in int64. Behind
+        the support it is −1.
 
     A row that is NaN has values of NaN, and the indices of its ``k`` largest entries in descending
     order, NaN first and equal ones by lowest index.
