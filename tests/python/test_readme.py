@@ -1,19 +1,16 @@
 """The code of the README runs as it stands there."""
 
-import re
 import subprocess
 import sys
 from pathlib import Path
+
+from code_blocks import code_blocks
 
 import zeta
 
 # In one process, since the import of torch takes seconds.
 RUN_EACH = "import runpy, sys; [runpy.run_path(path, run_name=path) for path in sys.argv[1:]]"
 README = Path(__file__).parents[2] / "README.md"
-
-
-def code_blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", README.read_text(), re.MULTILINE | re.DOTALL)
 
 
 def run(*command: str, folder: Path) -> str:
@@ -25,13 +22,14 @@ def run(*command: str, folder: Path) -> str:
 
 
 def test_readme(tmp_path: Path) -> None:
-    blocks = [tmp_path / f"block_{number}.py" for number in range(len(code_blocks("python")))]
-    for path, code in zip(blocks, code_blocks("python"), strict=True):
-        path.write_text(code)
+    blocks = []
+    for number, (_, code) in enumerate(code_blocks(README, "python")):
+        blocks.append(tmp_path / f"block_{number}.py")
+        blocks[-1].write_text(code)
     run(sys.executable, "-c", RUN_EACH, *(path.name for path in blocks), folder=tmp_path)
 
-    [cmake] = code_blocks("cmake")
-    [program] = code_blocks("cpp")
+    [(_, cmake)] = code_blocks(README, "cmake")
+    [(_, program)] = code_blocks(README, "cpp")
     (tmp_path / "CMakeLists.txt").write_text(cmake)
     (tmp_path / "main.cpp").write_text(program)
     prefix = f"-DCMAKE_PREFIX_PATH={zeta.cmake_prefix_path}"
