@@ -150,6 +150,7 @@ lint: $(packages)
 	ruff check .
 	mypy
 	check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 	tests/layers.sh
 
 format: $(packages)
