@@ -1,6 +1,6 @@
 # make demo, make test, make test-install, make test-source, make test-deep, make fuzz,
 # make works-with, make bench, make bench-engine, make bench-calls, make gpu-check, make lint,
-# make format, make tidy, make wheel, make clean.
+# make format, make tidy, make docs, make wheel, make clean.
 #
 # TORCH=2.11.0                another version of torch, in an environment of its own
 # TORCHES="2.11.0 2.15.0"     those that the wheel has operators for
@@ -18,7 +18,7 @@
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: build demo test test-install test-source test-deep fuzz works-with bench bench-engine \
-  bench-calls gpu-check lint format tidy sdist wheel clean
+  bench-calls gpu-check lint format tidy docs sdist wheel clean
 
 # One of each minor version that there are operators for. The last is the one that we work with.
 TORCHES ?= 2.11.0 2.12.0 2.13.0 2.14.0 2.15.0
@@ -160,6 +160,14 @@ format: $(packages)
 
 tidy: $(zeta)
 	run-clang-tidy.py -quiet -p $(build) '$(CURDIR)/csrc/.*\.cpp'
+
+$(stamps)/docs: $(packages)
+	$(pip) install torch==$(TORCH) --group docs
+	touch $@
+
+# All pages each time: of a page that is kept no warning would be seen.
+docs: $(zeta) $(stamps)/docs
+	$(python) -m sphinx --fail-on-warning --keep-going --fresh-env --quiet -b html docs build/docs
 
 $(stamps)/wheel: $(stamps)/torch
 	$(pip) install torch==$(TORCH) --group wheel
