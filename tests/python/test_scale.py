@@ -82,7 +82,7 @@ for name, z in layouts.items():
 
 @needs_proc
 def test_memory_beside_the_result(dtype):
-    """A few numbers for each entry of the rows in work, one for each thread, as the README says."""
+    """A few numbers for each entry of the rows in work, one for each thread, as docs/limits.md says."""
     length = 2**22
     command = [sys.executable, "-c", MEASURE, str(dtype).removeprefix("torch."), str(length)]
     result = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
