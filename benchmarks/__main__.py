@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import pages, report
+from benchmarks import pages, report, summary
 from benchmarks.cases import Case
 from benchmarks.grid import SUITES, grid, under
 from benchmarks.results import FOLDERS, PARTIAL, RESULTS, Results
@@ -56,6 +56,8 @@ def main() -> None:
     if not arguments.report:
         run(device, arguments.quick, arguments.suite).save(folder)
     report.write(Results.load(device, folder), folder)
+    if folder.resolve() == FOLDERS[device]:
+        summary.write()
     print((folder / f"{device}.md").read_text())
     print((folder / report.REGIMES[device]).read_text())
     print(f"Everything is in {folder}.")

@@ -22,7 +22,6 @@ from benchmarks.results import (
 from benchmarks.statistics import are_unsteady, geometric_mean
 from benchmarks.verdicts import Verdict, by_pages, judge
 
-README = FOLDER.parent / "README.md"
 REGIMES = {"cpu": "regimes.md", "cuda": "cuda_regimes.md"}
 SECOND = "second"  # the folder, in that of a run, of a second one
 PROFILED_BY = "python -m benchmarks.profile"
@@ -34,7 +33,7 @@ def _limit(goal: Goal) -> str:
     return "–" if goal.at_least is None else f"≥ {goal.at_least}"
 
 
-def _share_unsteady(unsteady: int, all_of_them: int) -> str:
+def share_unsteady(unsteady: int, all_of_them: int) -> str:
     return f", {unsteady} of {all_of_them} unsteady" if unsteady else ""
 
 
@@ -68,7 +67,7 @@ def _cells(verdict: Verdict) -> Iterator[object]:
 
 
 def _measured(verdict: Verdict) -> str:
-    return number(verdict.measured) + _share_unsteady(verdict.unsteady, verdict.cases)
+    return number(verdict.measured) + share_unsteady(verdict.unsteady, verdict.cases)
 
 
 def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) -> pd.DataFrame:
@@ -84,7 +83,7 @@ def regime_bandwidths(measurements: pd.DataFrame, regimes: Iterable[Selection]) 
             bandwidth = chosen["gigabytes_per_second"]
             zeta = geometric_mean(bandwidth)
             copy = geometric_mean(bandwidth * chosen["zeta_ms"] / chosen["baseline_ms"])
-        note = _share_unsteady(int(are_unsteady(chosen).sum()), len(chosen))
+        note = share_unsteady(int(are_unsteady(chosen).sum()), len(chosen))
         ratio = geometric_mean(chosen["ratio"])
         rows.append((regime.title, regime.baseline, zeta, copy, ratio, note))
     return pd.DataFrame(rows, columns=["regime", "baseline", "zeta", "copy", "ratio", "note"])
@@ -193,14 +192,16 @@ def write(results: Results, folder: Path) -> None:
             quote(FOLDER / "README.md", folder / "engine.md")
         if (folder / "profile.md").exists():
             quote(FOLDER / "README.md", folder / "profile.md", PROFILED_BY)
-        quote(README, folder / f"{results.device}.md")
         quote(FOLDER / "README.md", folder / REGIMES[results.device])
 
 
 def quote(document: Path, source: Path, command: str = "make bench") -> None:
-    """Replaces what stands between the source's two marks in the document by the source."""
-    before, _, after = split_at_quotation(document.read_text(), source.name, command)
-    document.write_text(f"{before}{source.read_text()}{after}")
+    write_between_marks(document, source.name, command, source.read_text())
+
+
+def write_between_marks(document: Path, name: str, command: str, text: str) -> None:
+    before, _, after = split_at_quotation(document.read_text(), name, command)
+    document.write_text(f"{before}{text}{after}")
 
 
 def split_at_quotation(text: str, name: str, command: str) -> tuple[str, str, str]:

@@ -2,8 +2,8 @@
 
 Each FOLDER is one that `make test` or `make gpu-check` left its reports in. tests/works_with.toml says
 which tests show what. Of other devices and versions of torch the last results stay, which are kept in
-tests/works_with_results.json. The table goes to docs/works_with.md and into the README; and
-tests/README.md gets the devices that its tests run on.
+tests/works_with_results.json. The table is docs/works_with.md; and tests/README.md gets the devices that
+its tests run on.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks.report import markdown, quote
+from benchmarks.report import markdown
 from tools.collected_tests import ROOT, TESTS, Devices, collect, devices_of, with_devices
 from tools.deep_tests import RESULTS, Result
 from tools.test_runs import BUILD, Run, keep, load_kept, load_runs, replace
@@ -132,7 +132,6 @@ def main() -> None:
     runs = replace(load_kept(), new)
     keep(runs)
     TABLE.write_text(table(rows, runs, load_steps(), tests))
-    quote(ROOT / "README.md", TABLE, COMMAND)
     readme = TESTS / "README.md"
     readme.write_text(with_devices(readme.read_text(), tests))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import zeta
-from benchmarks import switch
+from benchmarks import summary, switch
 from benchmarks.cases import BY_WEIGHTS, SPARSE_SOFTMAX, Case, Pass, Residency
 from benchmarks.clocks import WallClock
 from benchmarks.contenders import Contender, Contenders
@@ -29,7 +29,6 @@ from benchmarks.reference import (
 )
 from benchmarks.report import (
     PROFILED_BY,
-    README,
     goal_table,
     regime_bandwidths,
     regime_table,
@@ -515,8 +514,6 @@ def test_profile_is_read_from_what_the_profiler_prints():
 @pytest.mark.parametrize(
     ("document", "source", "command"),
     [
-        (README, RESULTS / "cpu.md", "make bench"),
-        (README, FOLDERS["cuda"] / "cuda.md", "make bench"),
         (FOLDER / "README.md", RESULTS / "regimes.md", "make bench"),
         (FOLDER / "README.md", RESULTS / "engine.md", "make bench"),
         (FOLDER / "README.md", RESULTS / "calls.md", "make bench-calls"),
@@ -528,3 +525,28 @@ def test_profile_is_read_from_what_the_profiler_prints():
 def test_documents_quote_the_results(document, source, command):
     _, quoted, _ = split_at_quotation(document.read_text(), source.name, command)
     assert quoted == source.read_text()
+
+
+def test_the_readme_has_the_table_of_the_kept_results():
+    kept = [Results.load(device, folder) for device, folder in FOLDERS.items()]
+    text = summary.README.read_text()
+    _, table, _ = split_at_quotation(text, summary.NAME, summary.COMMAND)
+    assert table == summary.summary(kept), f"{summary.COMMAND} writes it again"
+
+
+def test_a_line_of_the_readmes_table():
+    passes = ((Pass.FORWARD_OUT, ("copy_",)), (Pass.FORWARD, ("entmax.entmax15",)))
+    both = [
+        Case("x", shape, 32, "float32", "N(0,1)", passes, operator="entmax15")
+        for shape in ((4, 1024), (1, 4096))
+    ]
+    table = pd.concat([table_of(both[:1]), table_of(both[1:]).assign(zeta_ms=9.0, ratio=4.0)])
+    apart = table.assign(zeta_ms=100.0, ratio=100.0)
+    others = [apart.assign(**{name: "another"}) for name in ("operator", "dtype", "family")]
+    others += [apart.assign(dim=0), apart.assign(pages=Pages.ORDINARY)]
+    run = Results("cpu", pd.concat([table, *others]), {})
+    lines = summary.summary([run]).splitlines()
+    assert lines[0] == "CPU: not measured."
+    assert lines[-1] == "| CPU | `entmax15` | 2 | 1 | not measured | `entmax.entmax15`: 2 |"
+    nothing = ("CPU", "`topk_softmax`", *["not measured"] * 3, "`softmax + topk`: not measured")
+    assert lines[-2] == f"| {' | '.join(nothing)} |"

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from benchmarks.report import split_at_quotation
 from tools.collected_tests import collect, devices_of
 from tools.deep_tests import STEPS, Result
 from tools.test_runs import OUTCOMES, Run, load_kept, load_runs, replace
-from tools.works_with import COMMAND, ROOT, TABLE, Row, load_rows, load_steps, table, verdict
+from tools.works_with import COMMAND, TABLE, Row, load_rows, load_steps, table, verdict
 
 pytestmark = pytest.mark.engine
 
@@ -178,8 +177,3 @@ def test_the_table_is_that_of_the_kept_results():
     assert TABLE.read_text() == table(load_rows(), load_kept(), load_steps(), collect()), (
         f"{COMMAND} writes {TABLE.name} again"
     )
-
-
-def test_the_readme_quotes_the_table():
-    _, quoted, _ = split_at_quotation((ROOT / "README.md").read_text(), TABLE.name, COMMAND)
-    assert quoted == TABLE.read_text()
