@@ -38,7 +38,7 @@ def assert_gradients(operator, weights):
 @pytest.mark.engine
 @pytest.mark.parametrize("family", FAMILIES)
 def test_short_and_middle_rows(operator, device, dtype, family):
-    for length in LENGTHS if operator.alpha == 2 else LENGTHS[::3]:  # the reference takes long
+    for length in LENGTHS if operator.alpha == 2 else LENGTHS[::5]:  # the reference takes long
         rows = 18 if length <= 513 else 2  # short rows are taken several at a time
         z = FAMILIES[family](rows, length).to(device, dtype)
         for k in limits(length):
@@ -50,7 +50,7 @@ def test_short_and_middle_rows(operator, device, dtype, family):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_long_rows(operator, device, family, length):
     z = FAMILIES[family](1, length).to(device, torch.float32)
-    for k in (1, 3, 32, 129, 5000, length):
+    for k in (1, 3, 32, 129, 5000, length) if operator.alpha == 2 else (3, 129, length):
         assert_gradients(operator, assert_weights(operator, z, k))
 
 
