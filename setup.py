@@ -15,7 +15,7 @@ import sys
 import sysconfig
 from pathlib import Path
 
-from setuptools import Command, setup
+from setuptools import Command, Distribution, setup
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
 
@@ -112,11 +112,13 @@ class BuildLibraries(Command):
         return {}
 
 
-class Wheel(bdist_wheel):
-    def finalize_options(self) -> None:
-        super().finalize_options()
-        self.root_is_pure = False
+class WithLibraries(Distribution):
+    def has_ext_modules(self) -> bool:
+        """Whether a wheel depends on the platform."""
+        return True
 
+
+class Wheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
         """The libraries know no Python, so one wheel is for all."""
         return "py3", "none", super().get_tag()[2]
@@ -125,5 +127,6 @@ class Wheel(bdist_wheel):
 build.sub_commands.append(("build_libraries", None))
 setup(
     install_requires=[required_torch()],
+    distclass=WithLibraries,
     cmdclass={"build_libraries": BuildLibraries, "bdist_wheel": Wheel},
 )
