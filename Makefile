@@ -179,9 +179,9 @@ sdist: $(stamps)/wheel
 
 # The operators for another torch, with the engine of this one. Of that torch the headers and libraries
 # are needed, which are unpacked from its wheel, 2 to 4 GB, for this long.
-operators := $(build)/operators
-$(operators)/.torch-%: $(zeta)
-	rm -rf $(build)/unpacked && mkdir -p $(build)/unpacked $(operators)
+operators := $(CURDIR)/$(build)/operators
+$(operators)/%.made: $(zeta)
+	rm -rf $(build)/unpacked $(operators)/$* && mkdir -p $(build)/unpacked
 	$(pip) download --quiet --no-deps --dest $(build)/unpacked torch==$*
 	$(python) -m zipfile -e $(build)/unpacked/torch-*.whl $(build)/unpacked
 	ln -s $$(echo $(CURDIR)/$(environment)/lib/python*/site-packages/nvidia) $(build)/unpacked/nvidia
@@ -189,17 +189,17 @@ $(operators)/.torch-%: $(zeta)
 	  -DZETA_ENGINE=$(CURDIR)/$(build)/csrc/rowwise/libzeta_engine.so \
 	  -DTorch_DIR=$(CURDIR)/$(build)/unpacked/torch/share/cmake/Torch -DCMAKE_CUDA_ARCHITECTURES=90
 	cmake --build $(build)/torch-$* --target zeta_facts
-	cmake --install $(build)/torch-$* --prefix $(operators)
+	cmake --install $(build)/torch-$* --prefix $(operators)/$*
 	rm -rf $(build)/unpacked
 	touch $@
 
 # For every architecture of torch, whatever this folder was built for. What setuptools gathered for
 # an earlier wheel may have files that are gone. Torch's and CUDA's libraries stay outside the wheel.
-wheel: sdist $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) \
-  $(foreach version,$(filter-out $(TORCH),$(TORCHES)),$(operators)/.torch-$(version))
+others := $(addprefix $(operators)/,$(filter-out $(TORCH),$(TORCHES)))
+wheel: sdist $(if $(filter pypi,$(NVCC)),$(stamps)/nvcc) $(addsuffix .made,$(others))
 	rm -rf build/lib build/lib.* $(build)/unrepaired dist/*.whl
 	ZETA_BUILD_DIR=$(build) CMAKE_ARGS=-DCMAKE_CUDA_ARCHITECTURES= \
-	  ZETA_OPERATORS=$(if $(filter-out $(TORCH),$(TORCHES)),$(CURDIR)/$(operators)) \
+	  ZETA_OPERATORS='$(others)' \
 	  $(pip) wheel --no-build-isolation --no-deps --verbose --wheel-dir $(build)/unrepaired .
 	$(python) -m auditwheel repair --exclude 'libtorch*.so' --exclude 'libc10*.so' \
 	  --exclude 'libcudart.so.*' --wheel-dir dist $(build)/unrepaired/*.whl

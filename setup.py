@@ -2,7 +2,7 @@
 
 Environment: ZETA_CUDA (AUTO, ON or OFF), CMAKE_ARGS (more arguments for CMake), Torch_DIR (the
 folder of TorchConfig.cmake, if torch is not in this Python environment), ZETA_BUILD_DIR, and
-ZETA_OPERATORS (a folder that operators for other versions of torch were installed in, to be added).
+ZETA_OPERATORS (folders that operators for other versions of torch were installed in, to be added).
 """
 
 import importlib.util
@@ -20,7 +20,7 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build import build
 
 ROOT = Path(__file__).resolve().parent
-MORE_OPERATORS = os.environ.get("ZETA_OPERATORS")
+MORE_OPERATORS = shlex.split(os.environ.get("ZETA_OPERATORS", ""))
 
 
 def torch_config() -> Path:
@@ -49,7 +49,7 @@ def required_torch() -> str:
     minor = minor_of_build()
     if not makes_wheel or minor is None:
         return "torch>=2.11"
-    folders = Path(MORE_OPERATORS, "lib").glob("torch-*") if MORE_OPERATORS else []
+    folders = [folder for more in MORE_OPERATORS for folder in Path(more, "lib").glob("torch-*")]
     held = {minor, *(folder.name.removeprefix("torch-") for folder in folders)}
     if len(held) == 1:
         return f"torch=={minor}.*"
@@ -99,8 +99,8 @@ class BuildLibraries(Command):
         for folder in ("lib", "include", "share"):
             shutil.rmtree(package / folder, ignore_errors=True)
         run("cmake", "--install", build, "--prefix", package)
-        if MORE_OPERATORS:
-            shutil.copytree(MORE_OPERATORS, package, dirs_exist_ok=True)
+        for more in MORE_OPERATORS:
+            shutil.copytree(more, package, dirs_exist_ok=True)
 
     def get_source_files(self) -> list[str]:
         return []

@@ -14,10 +14,9 @@ namespace {
 // Those that the environment sets. Throws std::runtime_error for what it cannot set.
 std::string settings() {
   auto const capability = static_cast<size_t>(cpu::capability());
-  auto const regime = cuda::requested_regime();
+  cuda::requested_regime();  // Throws, too; nothing else of it is told.
   return "cpu_capability " + std::string(cpu::kCapabilityNames[capability]) + "\nhuge_pages " +
-         (cpu::uses_huge_pages() ? "1" : "0") + "\ncuda_plan " +
-         (regime.has_value() ? cuda::kRegimeNames[static_cast<size_t>(*regime)] : "") + "\n";
+         (cpu::uses_huge_pages() ? "1" : "0") + "\n";
 }
 
 std::string error_of_settings() {

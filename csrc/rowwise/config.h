@@ -13,7 +13,7 @@ ZETA_ENGINE_API char const* cuda_architectures();
 
 // With a name that a program can look up in the library. Returns lines of a name, a space and a
 // value: version, compiler, cuda_version and cuda_architectures (empty without CUDA kernels),
-// cpu_capability, huge_pages, and cuda_plan (empty if the kernels choose).
+// cpu_capability and huge_pages.
 extern "C" ZETA_ENGINE_API char const* zeta_engine_config();
 
 // What is wrong with the variables of the environment when the library was loaded, or an empty

@@ -25,7 +25,6 @@ class Build:
     cuda_architectures: tuple[str, ...]
     cpu_capability: str
     uses_huge_pages: bool
-    cuda_plan: str | None  # that ZETA_CUDA_PLAN asks for
 
 
 def major(full: str) -> str:
@@ -128,6 +127,5 @@ build = Build(
     cuda_architectures=tuple(filter(None, _config["cuda_architectures"].split(", "))),
     cpu_capability=_config["cpu_capability"],
     uses_huge_pages=_config["huge_pages"] == "1",
-    cuda_plan=_config["cuda_plan"] or None,
 )
 tag_compile_cache()
