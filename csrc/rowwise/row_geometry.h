@@ -47,13 +47,23 @@ struct RowGeometry {
     return batch_dimensions == 0 ? 1 : batch_sizes[0] - row % batch_sizes[0];
   }
 
-  // Whether each operand's rows are contiguous and follow each other without a gap.
+  // Whether the operand's rows are contiguous and follow each other without a gap.
+  bool is_dense(int operand) const {
+    if (stride[operand] != 1) return false;
+    int64_t distance = length;
+    for (int dimension = 0; dimension < batch_dimensions; ++dimension) {
+      if (batch_strides[dimension][operand] != distance) return false;
+      distance *= batch_sizes[dimension];
+    }
+    return true;
+  }
+
+  // Whether all operands are.
   bool is_dense() const {
     for (int operand = 0; operand < Operands; ++operand) {
-      if (stride[operand] != 1) return false;
-      if (batch_dimensions == 1 && batch_strides[0][operand] != length) return false;
+      if (!is_dense(operand)) return false;
     }
-    return batch_dimensions <= 1;
+    return true;
   }
 };
 

@@ -48,6 +48,14 @@ void entmax_split(double alpha, Scalar* weights, Scalar const* logits, int64_t l
 }
 
 template <class Scalar>
+void entmax_split_masked(double alpha, Scalar* weights, Scalar const* logits, MaskEntry const* mask,
+                         int64_t mask_stride, int64_t length, int64_t k, int64_t parts,
+                         Parallel parallel) {
+  kernels<Scalar>(alpha).forward_split_masked(alpha, weights, logits, mask, mask_stride, length, k,
+                                              parts, parallel);
+}
+
+template <class Scalar>
 void entmax_backward(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                      Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                      int64_t last_row) {
@@ -64,11 +72,27 @@ void entmax_with_support(double alpha, RowGeometry<3> const& geometry, Scalar* w
 }
 
 template <class Scalar>
+void entmax_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
+                   Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
+                   int64_t first_row, int64_t last_row) {
+  kernels<Scalar>(alpha).forward_masked(alpha, geometry, weights, logits, support, mask, k,
+                                        first_row, last_row);
+}
+
+template <class Scalar>
 void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
                     Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
                     int64_t last_row) {
   kernels<Scalar>(alpha).forward_compact(alpha, geometry, values, logits, indices, k, first_row,
                                          last_row);
+}
+
+template <class Scalar>
+void entmax_compact_masked(double alpha, RowGeometry<4> const& geometry, Scalar* values,
+                           Scalar const* logits, int64_t* indices, MaskEntry const* mask, int64_t k,
+                           int64_t first_row, int64_t last_row) {
+  kernels<Scalar>(alpha).forward_compact_masked(alpha, geometry, values, logits, indices, mask, k,
+                                                first_row, last_row);
 }
 
 template <class Scalar>
@@ -99,6 +123,13 @@ void entmax_support_backward(double alpha, RowGeometry<3> const& geometry, Scala
 #define ZETA_INSTANTIATE(Scalar)                                                                   \
   template void entmax<Scalar>(double, RowGeometry<2> const&, Scalar*, Scalar const*, int64_t,     \
                                int64_t, int64_t);                                                  \
+  template void entmax_masked<Scalar>(double, RowGeometry<4> const&, Scalar*, Scalar const*,       \
+                                      int32_t*, MaskEntry const*, int64_t, int64_t, int64_t);      \
+  template void entmax_split_masked<Scalar>(double, Scalar*, Scalar const*, MaskEntry const*,      \
+                                            int64_t, int64_t, int64_t, int64_t, Parallel);         \
+  template void entmax_compact_masked<Scalar>(double, RowGeometry<4> const&, Scalar*,              \
+                                              Scalar const*, int64_t*, MaskEntry const*, int64_t,  \
+                                              int64_t, int64_t);                                   \
   template void entmax_split<Scalar>(double, Scalar*, Scalar const*, int64_t, int64_t, int64_t,    \
                                      Parallel);                                                    \
   template void entmax_backward<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*,     \

@@ -4,6 +4,7 @@
 
 #include "rowwise/export.h"
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/parallel.h"
 #include "rowwise/row_geometry.h"
 
@@ -25,6 +26,11 @@ template <class Scalar>
 ZETA_ENGINE_API void entmax_split(double alpha, Scalar* weights, Scalar const* logits,
                                   int64_t length, int64_t k, int64_t parts, Parallel parallel);
 
+template <class Scalar>
+ZETA_ENGINE_API void entmax_split_masked(double alpha, Scalar* weights, Scalar const* logits,
+                                         MaskEntry const* mask, int64_t mask_stride, int64_t length,
+                                         int64_t k, int64_t parts, Parallel parallel);
+
 // Operands of the geometry: grad_logits, grad_weights, weights.
 template <class Scalar>
 ZETA_ENGINE_API void entmax_backward(double alpha, RowGeometry<3> const& geometry,
@@ -39,6 +45,13 @@ ZETA_ENGINE_API void entmax_with_support(double alpha, RowGeometry<3> const& geo
                                          Scalar* weights, Scalar const* logits, int32_t* support,
                                          int64_t k, int64_t first_row, int64_t last_row);
 
+// Does the same for rows of which a mask leaves entries out. The support may be null, and its place
+// in the geometry that of anything. Operands of the geometry: weights, logits, support, mask.
+template <class Scalar>
+ZETA_ENGINE_API void entmax_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
+                                   Scalar const* logits, int32_t* support, MaskEntry const* mask,
+                                   int64_t k, int64_t first_row, int64_t last_row);
+
 // Writes the weights of entmax() that are not 0 alone: the values, largest first and equal ones in
 // the order of their indices, and the indices. Behind the support values are 0 and indices -1. Rows
 // of NaN have the indices of the largest logits, larger ones first, of which NaN is the largest,
@@ -48,6 +61,13 @@ template <class Scalar>
 ZETA_ENGINE_API void entmax_compact(double alpha, RowGeometry<3> const& geometry, Scalar* values,
                                     Scalar const* logits, int64_t* indices, int64_t k,
                                     int64_t first_row, int64_t last_row);
+
+// Operands of the geometry: values, logits, indices, mask.
+template <class Scalar>
+ZETA_ENGINE_API void entmax_compact_masked(double alpha, RowGeometry<4> const& geometry,
+                                           Scalar* values, Scalar const* logits, int64_t* indices,
+                                           MaskEntry const* mask, int64_t k, int64_t first_row,
+                                           int64_t last_row);
 
 // Does what entmax_backward() does, and reads the gradient and the weights at the support alone.
 // Entries of the support that are not indices of the row in increasing order are ignored. Where the

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/parallel.h"
 #include "rowwise/row_geometry.h"
 
@@ -15,12 +16,22 @@ struct Kernels {
                   Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row);
   void (*forward_split)(double alpha, Scalar* weights, Scalar const* logits, int64_t length,
                         int64_t k, int64_t parts, Parallel parallel);
+  // The support may be null.
+  void (*forward_masked)(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
+                         Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
+                         int64_t first_row, int64_t last_row);
+  void (*forward_split_masked)(double alpha, Scalar* weights, Scalar const* logits,
+                               MaskEntry const* mask, int64_t mask_stride, int64_t length,
+                               int64_t k, int64_t parts, Parallel parallel);
   void (*forward_with_support)(double alpha, RowGeometry<3> const& geometry, Scalar* weights,
                                Scalar const* logits, int32_t* support, int64_t k, int64_t first_row,
                                int64_t last_row);
   void (*forward_compact)(double alpha, RowGeometry<3> const& geometry, Scalar* values,
                           Scalar const* logits, int64_t* indices, int64_t k, int64_t first_row,
                           int64_t last_row);
+  void (*forward_compact_masked)(double alpha, RowGeometry<4> const& geometry, Scalar* values,
+                                 Scalar const* logits, int64_t* indices, MaskEntry const* mask,
+                                 int64_t k, int64_t first_row, int64_t last_row);
   void (*backward)(double alpha, RowGeometry<3> const& geometry, Scalar* grad_logits,
                    Scalar const* grad_weights, Scalar const* weights, int64_t first_row,
                    int64_t last_row);

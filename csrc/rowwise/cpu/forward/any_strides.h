@@ -5,41 +5,43 @@
 
 #include "rowwise/cpu/forward/contiguous.h"
 #include "rowwise/cpu/rows/copies.h"
+#include "rowwise/cpu/rows/masked_copies.h"
+#include "rowwise/cpu/rows/row_offsets.h"
 #include "rowwise/cpu/rows/write_sparse.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-template <template <class> class MappingOf, class Scalar>
-auto fixed_of(double alpha, RowGeometry<2> const& geometry) {
+template <template <class> class MappingOf, class Scalar, int Operands>
+auto fixed_of(double alpha, RowGeometry<Operands> const& geometry) {
   return MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha);
 }
 
-// Maps rows that are not contiguous, or that have gaps between them, from copies in scratch.
-template <template <class> class MappingOf, class Scalar>
-void forward_strided(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
-                     Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row,
-                     bool streams) {
+// Maps rows that are masked, or not contiguous, or that have gaps between them, from copies in
+// scratch. The mask may be null. Of the geometry's operands, weights and logits are the first and
+// the mask is the last.
+template <template <class> class MappingOf, int Operands, class Scalar>
+void forward_from_copies(double alpha, RowGeometry<Operands> const& geometry, Scalar* weights,
+                         Scalar const* logits, MaskEntry const* mask, int64_t k, int64_t first_row,
+                         int64_t last_row, bool streams) {
   int64_t const length = geometry.length;
-  int64_t const rows_together = RowCopies<Scalar>::rows_for(length);
+  bool const is_in_place = geometry.is_dense(0);
+  MaskedCopies<Scalar> copies(length, geometry.stride[1], mask, geometry.stride[Operands - 1]);
+  int64_t const rows_together = copies.rows_together();
+  RowCopies<Scalar> weight_copies(length, geometry.stride[0], is_in_place ? 0 : rows_together,
+                                  streams);
   ContiguousForward<MappingOf, Scalar> forward_contiguous(
-      fixed_of<MappingOf, Scalar>(alpha, geometry), length, k,
-      /*streams=*/false);
-  RowCopies<Scalar> weight_copies(length, geometry.stride[0], rows_together, streams);
-  RowCopies<Scalar> logit_copies(length, geometry.stride[1], rows_together);
-  Scratch<int64_t> offsets;
-  offsets.reserve(2 * rows_together);
+      fixed_of<MappingOf, Scalar>(alpha, geometry), length, k, streams && is_in_place);
+  RowOffsets<Operands> offsets(rows_together);
   for (int64_t row = first_row; row < last_row; row += rows_together) {
     int64_t const rows = std::min(rows_together, last_row - row);
-    for (int64_t i = 0; i < rows; ++i) {
-      int64_t of_operands[2];
-      geometry.offsets(row + i, of_operands);
-      offsets.data()[i] = of_operands[0];
-      offsets.data()[rows_together + i] = of_operands[1];
-    }
-    logit_copies.load(logits, offsets.data() + rows_together, rows);
-    forward_contiguous(logit_copies.data(), weight_copies.data(), rows, rows * length);
-    weight_copies.store(weights, offsets.data(), rows);
+    offsets.find(geometry, row, rows);
+    copies.load(logits, offsets.of(1), offsets.of(Operands - 1), rows);
+    Scalar* const results = is_in_place ? weights + row * length : weight_copies.data();
+    forward_contiguous(copies.data(), results, rows, rows * length);
+    copies.for_each_left_out([&](int64_t i) { results[i * length] = narrow<Scalar>(0); });
+    if (!is_in_place) weight_copies.store(weights, offsets.of(0), rows);
   }
   if (streams) stream_fence();
 }
@@ -50,8 +52,8 @@ void forward_rows(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
                   Scalar const* logits, int64_t k, int64_t first_row, int64_t last_row,
                   bool streams) {
   if (!geometry.is_dense()) {
-    return forward_strided<MappingOf>(alpha, geometry, weights, logits, k, first_row, last_row,
-                                      streams);
+    return forward_from_copies<MappingOf>(alpha, geometry, weights, logits,
+                                          /*mask=*/nullptr, k, first_row, last_row, streams);
   }
   int64_t const length = geometry.length;
   ContiguousForward<MappingOf, Scalar> forward_contiguous(
@@ -60,12 +62,16 @@ void forward_rows(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
                      last_row - first_row, (geometry.rows - first_row) * length);
 }
 
+template <int Operands, class Scalar>
+bool streams_weights(RowGeometry<Operands> const& geometry, Scalar const* /*weights*/) {
+  return is_streamed(geometry.rows * geometry.length * static_cast<int64_t>(sizeof(Scalar)));
+}
+
 template <template <class> class MappingOf, class Scalar>
 void forward(double alpha, RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
              int64_t k, int64_t first_row, int64_t last_row) {
-  int64_t const bytes = geometry.rows * geometry.length * static_cast<int64_t>(sizeof(Scalar));
   forward_rows<MappingOf>(alpha, geometry, weights, logits, k, first_row, last_row,
-                          is_streamed(bytes));
+                          streams_weights(geometry, weights));
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

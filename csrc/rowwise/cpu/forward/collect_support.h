@@ -51,15 +51,17 @@ class SupportsOfRows {
 };
 
 // Reads contiguous rows one by one, and of others as many at a time as are neighbours in memory.
-template <class Scalar>
-void collect_support(RowGeometry<3> const& geometry, Scalar const* weights, int32_t* support,
+//
+// Of the geometry's operands, the weights are the first and the support is the third.
+template <int Operands, class Scalar>
+void collect_support(RowGeometry<Operands> const& geometry, Scalar const* weights, int32_t* support,
                      int64_t capacity, int64_t first_row, int64_t last_row) {
   SupportsOfRows<Scalar> supports(capacity);
   bool const is_contiguous = geometry.stride[0] == 1;
   bool const has_neighbours = geometry.batch_strides[0][0] == 1;
   int64_t rows = 1;
   for (int64_t row = first_row; row < last_row; row += rows) {
-    int64_t offsets[3];
+    int64_t offsets[Operands];
     geometry.offsets(row, offsets);
     Scalar const* const source = weights + offsets[0];
     if (!is_contiguous && has_neighbours) {

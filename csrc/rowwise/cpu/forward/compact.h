@@ -8,9 +8,11 @@
 #include "rowwise/cpu/forward/compact_group.h"
 #include "rowwise/cpu/forward/compact_rows.h"
 #include "rowwise/cpu/forward/row_candidates.h"
-#include "rowwise/cpu/rows/copies.h"
+#include "rowwise/cpu/rows/masked_copies.h"
+#include "rowwise/cpu/rows/row_offsets.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
@@ -74,31 +76,24 @@ class CompactForward {
   Scratch<Scalar> weights_;
 };
 
-// Maps rows that are not contiguous from copies in scratch.
-template <class Scalar, class Forward>
-void compact_strided(Forward& forward_compact, RowGeometry<3> const& geometry, Scalar const* logits,
-                     int64_t first_row, int64_t last_row) {
-  int64_t const rows_together = RowCopies<Scalar>::rows_for(geometry.length);
-  RowCopies<Scalar> copies(geometry.length, geometry.stride[1], rows_together);
-  Scratch<int64_t> first_logits;
-  first_logits.reserve(rows_together);
+// Maps rows that are masked or not contiguous from copies in scratch. The mask may be null.
+// Of the geometry's operands, the logits are the second and the mask is the last.
+template <template <class> class MappingOf, int Operands, class Scalar>
+void compact_from_copies(CompactForward<MappingOf, Scalar>& forward_compact,
+                         CompactRows<Scalar>& results, RowGeometry<Operands> const& geometry,
+                         Scalar const* logits, MaskEntry const* mask, int64_t first_row,
+                         int64_t last_row) {
+  int64_t const length = geometry.length;
+  MaskedCopies<Scalar> copies(length, geometry.stride[1], mask, geometry.stride[Operands - 1]);
+  int64_t const rows_together = copies.rows_together();
+  RowOffsets<Operands> offsets(rows_together);
   for (int64_t row = first_row; row < last_row; row += rows_together) {
     int64_t const rows = std::min(rows_together, last_row - row);
-    for (int64_t i = 0; i < rows; ++i) {
-      int64_t offsets[3];
-      geometry.offsets(row + i, offsets);
-      first_logits.data()[i] = offsets[1];
-    }
-    copies.load(logits, first_logits.data(), rows);
-    forward_compact(copies.data(), row, rows, rows * geometry.length);
+    offsets.find(geometry, row, rows);
+    copies.load(logits, offsets.of(1), offsets.of(Operands - 1), rows);
+    forward_compact(copies.data(), row, rows, rows * length);
+    copies.for_each_left_out([&](int64_t i) { results.write_none(row + i); });
   }
-}
-
-// Whether the rows of the logits follow each other without a gap.
-inline bool has_dense_logits(RowGeometry<3> const& geometry) {
-  return geometry.stride[1] == 1 &&
-         (geometry.rows == 1 ||
-          (geometry.batch_dimensions == 1 && geometry.batch_strides[0][1] == geometry.length));
 }
 
 template <template <class> class MappingOf, class Scalar>
@@ -107,12 +102,13 @@ void forward_compact(double alpha, RowGeometry<3> const& geometry, Scalar* value
                      int64_t last_row) {
   int64_t const length = geometry.length;
   CompactRows<Scalar> results(geometry, values, indices, std::min(k, length));
-  CompactForward<MappingOf, Scalar> forward_compact(
-      MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha), length, k, results);
+  CompactForward<MappingOf, Scalar> forward_compact(fixed_of<MappingOf, Scalar>(alpha, geometry),
+                                                    length, k, results);
   if (geometry.stride[1] != 1) {
-    return compact_strided(forward_compact, geometry, logits, first_row, last_row);
+    return compact_from_copies(forward_compact, results, geometry, logits,
+                               /*mask=*/nullptr, first_row, last_row);
   }
-  if (has_dense_logits(geometry)) {
+  if (geometry.is_dense(1)) {
     return forward_compact(logits + first_row * length, first_row, last_row - first_row,
                            (geometry.rows - first_row) * length);
   }

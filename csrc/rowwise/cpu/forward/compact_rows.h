@@ -43,6 +43,11 @@ class CompactRows {
     for (int64_t i = size; i < places_; ++i) to.put(i, Scalar{}, kNoColumn);
   }
 
+  // Writes a row without weights.
+  void write_none(int64_t row) {
+    write(row, 0, [](int64_t) { return Scalar{}; }, [](int64_t) { return kNoColumn; });
+  }
+
   // Writes a row that is not ordinary: NaN for values, with the indices of its largest entries.
   // NaN counts as the largest number.
   [[gnu::noinline]] void write_nan(int64_t row, Scalar const* logits) {

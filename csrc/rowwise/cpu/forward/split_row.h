@@ -13,6 +13,11 @@
 // onto a simplex", 2022).
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
+// The first entry of a part of a row, and with part + 1 the end of it.
+inline int64_t begin_of_part(int64_t length, int64_t parts, int64_t part) {
+  return part == parts ? length : length / parts * part;
+}
+
 template <template <class> class MappingOf, class Scalar>
 void forward_split(double alpha, Scalar* weights, Scalar const* logits, int64_t length, int64_t k,
                    int64_t parts, Parallel parallel) {
@@ -32,8 +37,8 @@ void forward_split(double alpha, Scalar* weights, Scalar const* logits, int64_t 
       parts,
       [](void* context, int64_t part) {
         auto& all = *static_cast<Split*>(context);
-        int64_t const first = all.length / all.parts * part;
-        int64_t const last = part + 1 == all.parts ? all.length : first + all.length / all.parts;
+        int64_t const first = begin_of_part(all.length, all.parts, part);
+        int64_t const last = begin_of_part(all.length, all.parts, part + 1);
         all.rows[part].reset(new Row(Row::Mapping::fixed(all.length, all.alpha), all.length, all.k,
                                      /*streams=*/false));
         all.rows[part]->scan_part(all.logits, all.weights, first, last);
