@@ -16,6 +16,7 @@
 #include "ops/row_arguments.h"
 #include "ops/scalars.h"
 #include "rowwise/cpu/huge_pages.h"
+#include "rowwise/mask.h"
 
 namespace zeta::ops {
 
@@ -35,6 +36,16 @@ inline at::Tensor converted(at::Tensor const& tensor, at::ScalarType dtype) {
   return tensor.scalar_type() == dtype ? tensor : tensor.to(dtype);
 }
 
+inline rowwise::MaskEntry const* data_of_mask(at::Tensor const& mask) {
+  return static_cast<rowwise::MaskEntry const*>(mask.const_data_ptr());
+}
+
+// Returns the call with a copy of its mask if `out` may lie over that.
+inline Call with_mask_apart_from(at::Tensor const& out, Call call) {
+  if (call.mask.defined() && call.mask.is_alias_of(out)) call.mask = call.mask.clone();
+  return call;
+}
+
 // The kernels of all operators on one device. Around a launch they do this, in this order: check
 // the arguments, set the device, allocate, return if there is nothing to write, dispatch on the
 // dtype, launch. A function of `Launches` takes the operator's name, for errors, a row geometry,
@@ -46,8 +57,7 @@ class DeviceKernels {
     auto const arguments = check_forward(member.name, z, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    launch_forward(member.name, call.alpha, weights, converted(z, arguments.dtype), known(call.k),
-                   arguments.dim);
+    launch(member.name, call, weights, converted(z, arguments.dtype), arguments.dim);
     return weights;
   }
 
@@ -57,28 +67,30 @@ class DeviceKernels {
     c10::DeviceGuard const guard(z.device());
     at::native::resize_output(out, z.sizes());
     check_no_overlap(member.name, z, out);
-    launch_forward(member.name, call.alpha, out, converted(z, arguments.dtype), known(call.k),
-                   arguments.dim);
+    Call const apart = with_mask_apart_from(out, call);
+    launch(member.name, apart, out, converted(z, arguments.dtype), arguments.dim);
     return out;
   }
 
   static at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                       std::optional<c10::SymInt> k, int64_t dim,
+                                      std::optional<at::Tensor> const& mask,
                                       std::optional<at::ScalarType> dtype) {
-    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    Call const call = call_of_alphas(std::move(k), dim, mask, dtype);
     auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    launch_forward_of_alphas(members::Entmax::kName, weights, converted(z, arguments.dtype),
-                             converted(alpha, at::kDouble), known(call.k), arguments.dim);
+    launch_forward_of_alphas(members::Entmax::kName, call, weights, converted(z, arguments.dtype),
+                             converted(alpha, at::kDouble), arguments.dim);
     return weights;
   }
 
   static at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                            std::optional<c10::SymInt> k, int64_t dim,
+                                           std::optional<at::Tensor> const& mask,
                                            std::optional<at::ScalarType> dtype, at::Tensor& out) {
     constexpr auto* name = members::Entmax::kName;
-    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    Call const call = call_of_alphas(std::move(k), dim, mask, dtype);
     auto const arguments = check_of_alphas_out(name, z, alpha, call, out);
     c10::DeviceGuard const guard(z.device());
     at::native::resize_output(out, z.sizes());
@@ -86,8 +98,8 @@ class DeviceKernels {
     // The alphas are few, so that they are copied where `out` may lie over them.
     at::Tensor const alphas =
         alpha.to(at::kDouble, /*non_blocking=*/false, /*copy=*/alpha.is_alias_of(out));
-    launch_forward_of_alphas(name, out, converted(z, arguments.dtype), alphas, known(call.k),
-                             arguments.dim);
+    launch_forward_of_alphas(name, with_mask_apart_from(out, call), out,
+                             converted(z, arguments.dtype), alphas, arguments.dim);
     return out;
   }
 
@@ -97,30 +109,44 @@ class DeviceKernels {
     auto const [values, indices] = empty_compact(z, call.k, arguments.dim, arguments.dtype);
     if (values.numel() == 0) return {values, indices};
     at::Tensor const logits = converted(z, arguments.dtype);
-    auto const geometry = compact_geometry<3>({values, logits, indices}, arguments.dim);
+    int64_t const k = known(call.k);
     dispatch(arguments.dtype, [&]<class Scalar>() {
-      Launches::compact(member.name, call.alpha, geometry, mutable_data_of<Scalar>(values),
-                        data_of<Scalar>(logits), indices.mutable_data_ptr<int64_t>(),
-                        known(call.k));
+      auto* const to = mutable_data_of<Scalar>(values);
+      auto const* const from = data_of<Scalar>(logits);
+      auto* const columns = indices.mutable_data_ptr<int64_t>();
+      if (call.mask.defined()) {
+        at::Tensor const mask = call.mask.expand(z.sizes());
+        auto const geometry = compact_geometry<4>({values, logits, indices, mask}, arguments.dim);
+        Launches::compact_masked(member.name, call.alpha, geometry, to, from, columns,
+                                 data_of_mask(mask), k);
+      } else {
+        auto const geometry = compact_geometry<3>({values, logits, indices}, arguments.dim);
+        Launches::compact(member.name, call.alpha, geometry, to, from, columns, k);
+      }
     });
     return {values, indices};
   }
 
   static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                    std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::Tensor> const& mask,
                                    std::optional<at::ScalarType> dtype) {
     constexpr auto* name = members::Entmax::kName;
-    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    Call const call = call_of_alphas(std::move(k), dim, mask, dtype);
     auto const arguments = check_of_alphas(name, z, alpha, call);
     c10::DeviceGuard const guard(z.device());
     auto const [values, indices] = empty_compact(z, call.k, arguments.dim, arguments.dtype);
     if (values.numel() == 0) return {values, indices};
+    bool const has_mask = call.mask.defined();
     at::Tensor const logits = converted(z, arguments.dtype);
     at::Tensor const alphas = converted(alpha, at::kDouble).expand(values.sizes());
-    auto const geometry = compact_geometry<4>({values, logits, indices, alphas}, arguments.dim);
+    at::Tensor const of_entries = has_mask ? call.mask.expand(z.sizes()) : values;
+    auto const geometry =
+        compact_geometry<5>({values, logits, indices, of_entries, alphas}, arguments.dim);
     dispatch(arguments.dtype, [&]<class Scalar>() {
       Launches::compact_of_alphas(name, geometry, mutable_data_of<Scalar>(values),
                                   data_of<Scalar>(logits), indices.mutable_data_ptr<int64_t>(),
+                                  has_mask ? data_of_mask(of_entries) : nullptr,
                                   alphas.const_data_ptr<double>(), known(call.k));
     });
     return {values, indices};
@@ -128,14 +154,19 @@ class DeviceKernels {
 
   static std::tuple<at::Tensor, at::Tensor> forward_with_support(
       at::Tensor const& z, double alpha, c10::SymInt k, int64_t dim,
-      std::optional<at::ScalarType> dtype) {
+      std::optional<at::Tensor> const& mask, std::optional<at::ScalarType> dtype) {
     constexpr auto* name = family::kWithSupportName;
-    auto const arguments = check_forward_with_support(name, z, {alpha, k, dim, dtype});
+    auto const arguments =
+        check_forward_with_support(name, z, {alpha, k, dim, tensor_of(mask), dtype});
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
     at::Tensor support = empty_support(z, k, arguments.dim);
     if (weights.numel() == 0) return {weights, support.zero_()};
     at::Tensor const logits = converted(z, arguments.dtype);
+    if (mask.has_value()) {
+      launch_masked(name, {alpha, k, dim, *mask, dtype}, weights, logits, support, arguments.dim);
+      return {weights, support};
+    }
     auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
       Launches::forward_with_support(name, alpha, geometry, mutable_data_of<Scalar>(weights),
@@ -149,7 +180,7 @@ class DeviceKernels {
                                   int64_t dim, c10::SymInt length) {
     constexpr auto* name = family::kOfCandidatesName;
     auto const arguments =
-        check_of_candidates(name, candidates, {alpha, k, dim, std::nullopt}, length);
+        check_of_candidates(name, candidates, {alpha, k, dim, at::Tensor(), std::nullopt}, length);
     c10::DeviceGuard const guard(candidates.device());
     at::Tensor weights = fresh_like(candidates, arguments.dtype);
     launch_forward(name, alpha, weights, candidates, known(k), arguments.dim, known(length));
@@ -159,11 +190,11 @@ class DeviceKernels {
   static at::Tensor candidates_of_alphas(at::Tensor const& candidates, at::Tensor const& alpha,
                                          c10::SymInt k, int64_t dim, c10::SymInt length) {
     constexpr auto* name = family::kOfCandidatesName;
-    auto const arguments = check_candidates_of_alphas(name, candidates, alpha,
-                                                      call_of_alphas(k, dim, std::nullopt), length);
+    Call const call = call_of_alphas(std::move(k), dim, std::nullopt, std::nullopt);
+    auto const arguments = check_candidates_of_alphas(name, candidates, alpha, call, length);
     c10::DeviceGuard const guard(candidates.device());
     at::Tensor weights = fresh_like(candidates, arguments.dtype);
-    launch_forward_of_alphas(name, weights, candidates, converted(alpha, at::kDouble), known(k),
+    launch_forward_of_alphas(name, call, weights, candidates, converted(alpha, at::kDouble),
                              arguments.dim, known(length));
     return weights;
   }
@@ -247,17 +278,43 @@ class DeviceKernels {
     });
   }
 
-  static void launch_forward_of_alphas(char const* name, at::Tensor const& weights,
-                                       at::Tensor const& logits, at::Tensor const& alphas,
-                                       int64_t k, int64_t dim,
+  // What is not given is undefined, and has a null pointer; its place in the geometry is that of
+  // the weights.
+  static void launch_masked(char const* name, Call const& call, at::Tensor const& weights,
+                            at::Tensor const& logits, at::Tensor const& support, int64_t dim) {
+    if (weights.numel() == 0) return;
+    at::Tensor const mask = call.mask.expand(logits.sizes());
+    auto const geometry =
+        row_geometry<4>({weights, logits, support.defined() ? support : weights, mask}, dim);
+    auto* const columns = support.defined() ? support.mutable_data_ptr<int32_t>() : nullptr;
+    dispatch(weights.scalar_type(), [&]<class Scalar>() {
+      Launches::forward_masked(name, call.alpha, geometry, mutable_data_of<Scalar>(weights),
+                               data_of<Scalar>(logits), columns, data_of_mask(mask), known(call.k));
+    });
+  }
+
+  static void launch(char const* name, Call const& call, at::Tensor const& weights,
+                     at::Tensor const& logits, int64_t dim) {
+    if (call.mask.defined()) {
+      return launch_masked(name, call, weights, logits, /*support=*/at::Tensor(), dim);
+    }
+    launch_forward(name, call.alpha, weights, logits, known(call.k), dim);
+  }
+
+  static void launch_forward_of_alphas(char const* name, Call const& call,
+                                       at::Tensor const& weights, at::Tensor const& logits,
+                                       at::Tensor const& alphas, int64_t dim,
                                        std::optional<int64_t> full_length = std::nullopt) {
     if (weights.numel() == 0) return;
     at::Tensor const of_entries = alphas.expand(logits.sizes());
-    auto geometry = row_geometry<3>({weights, logits, of_entries}, dim);
+    at::Tensor const mask = call.mask.defined() ? call.mask.expand(logits.sizes()) : at::Tensor();
+    auto geometry =
+        row_geometry<4>({weights, logits, of_entries, mask.defined() ? mask : weights}, dim);
     geometry.full_length = full_length.value_or(geometry.length);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
       Launches::forward_of_alphas(name, geometry, mutable_data_of<Scalar>(weights),
-                                  data_of<Scalar>(logits), alphas.const_data_ptr<double>(), k);
+                                  data_of<Scalar>(logits), alphas.const_data_ptr<double>(),
+                                  mask.defined() ? data_of_mask(mask) : nullptr, known(call.k));
     });
   }
 

@@ -17,9 +17,10 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, dou
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
+                                                        std::optional<at::Tensor> const& mask,
                                                         std::optional<at::ScalarType> dtype) {
   static auto const handle = find_operator<decltype(forward_with_support)>(kWithSupportName);
-  return handle.call(z, alpha, std::move(k), dim, dtype);
+  return handle.call(z, alpha, std::move(k), dim, mask, dtype);
 }
 
 at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support,
@@ -38,26 +39,29 @@ at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt
 
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::Tensor> const& mask,
                              std::optional<at::ScalarType> dtype) {
   static auto const handle =
       find_operator<decltype(forward_of_alphas)>(members::Entmax::kName, "tensor_alpha");
-  return handle.call(z, alpha, std::move(k), dim, dtype);
+  return handle.call(z, alpha, std::move(k), dim, mask, dtype);
 }
 
 at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                   std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::Tensor> const& mask,
                                   std::optional<at::ScalarType> dtype, at::Tensor& out) {
   static auto const handle =
       find_operator<decltype(forward_of_alphas_out)>(members::Entmax::kName, "tensor_alpha_out");
-  return handle.call(z, alpha, std::move(k), dim, dtype, out);
+  return handle.call(z, alpha, std::move(k), dim, mask, dtype, out);
 }
 
 std::tuple<at::Tensor, at::Tensor> compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                                      std::optional<c10::SymInt> k, int64_t dim,
+                                                     std::optional<at::Tensor> const& mask,
                                                      std::optional<at::ScalarType> dtype) {
   static auto const handle =
       find_operator<decltype(compact_of_alphas)>(members::Entmax::kName, "tensor_alpha_compact");
-  return handle.call(z, alpha, std::move(k), dim, dtype);
+  return handle.call(z, alpha, std::move(k), dim, mask, dtype);
 }
 
 at::Tensor of_candidates(at::Tensor const& candidates, at::Tensor const& alpha, c10::SymInt k,

@@ -30,6 +30,7 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, dou
 // The weights, and the support as in ops/support.h.
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
+                                                        std::optional<at::Tensor> const& mask,
                                                         std::optional<at::ScalarType> dtype);
 
 // The gradient, from the support, and where slopes vary from the weights there.
@@ -56,12 +57,15 @@ inline constexpr char const* kNamesOfAlphas[] = {kOfAlphasName, kOfAlphasOutName
                                                  kOfAlphasCompactName};
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::Tensor> const& mask,
                              std::optional<at::ScalarType> dtype);
 at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                   std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::Tensor> const& mask,
                                   std::optional<at::ScalarType> dtype, at::Tensor& out);
 std::tuple<at::Tensor, at::Tensor> compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                                      std::optional<c10::SymInt> k, int64_t dim,
+                                                     std::optional<at::Tensor> const& mask,
                                                      std::optional<at::ScalarType> dtype);
 
 // The indices of the k largest entries of each row, in increasing order.

@@ -22,54 +22,60 @@ optional<c10::SymInt> limit(optional<int64_t> k) {
 
 }  // namespace
 
-Tensor sparse_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype) {
-  return SparseSoftmax::forward(z, k, dim, dtype);
+Tensor sparse_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype,
+                      optional<Tensor> const& mask) {
+  return SparseSoftmax::forward(z, k, dim, mask, dtype);
 }
 Tensor& sparse_softmax_out(Tensor& out, Tensor const& z, int64_t k, int64_t dim,
-                           optional<ScalarType> dtype) {
-  return SparseSoftmax::forward_out(z, k, dim, dtype, out);
+                           optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return SparseSoftmax::forward_out(z, k, dim, mask, dtype, out);
 }
 std::tuple<Tensor, Tensor> sparse_softmax_compact(Tensor const& z, int64_t k, int64_t dim,
-                                                  optional<ScalarType> dtype) {
-  return SparseSoftmax::compact(z, k, dim, dtype);
+                                                  optional<ScalarType> dtype,
+                                                  optional<Tensor> const& mask) {
+  return SparseSoftmax::compact(z, k, dim, mask, dtype);
 }
 
-Tensor topk_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype) {
-  return TopKSoftmax::forward(z, k, dim, dtype);
+Tensor topk_softmax(Tensor const& z, int64_t k, int64_t dim, optional<ScalarType> dtype,
+                    optional<Tensor> const& mask) {
+  return TopKSoftmax::forward(z, k, dim, mask, dtype);
 }
 Tensor& topk_softmax_out(Tensor& out, Tensor const& z, int64_t k, int64_t dim,
-                         optional<ScalarType> dtype) {
-  return TopKSoftmax::forward_out(z, k, dim, dtype, out);
+                         optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return TopKSoftmax::forward_out(z, k, dim, mask, dtype, out);
 }
 std::tuple<Tensor, Tensor> topk_softmax_compact(Tensor const& z, int64_t k, int64_t dim,
-                                                optional<ScalarType> dtype) {
-  return TopKSoftmax::compact(z, k, dim, dtype);
+                                                optional<ScalarType> dtype,
+                                                optional<Tensor> const& mask) {
+  return TopKSoftmax::compact(z, k, dim, mask, dtype);
 }
 
 Tensor entmax(Tensor const& z, double alpha, optional<int64_t> k, int64_t dim,
-              optional<ScalarType> dtype) {
-  return Entmax::forward(z, alpha, limit(k), dim, dtype);
+              optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return Entmax::forward(z, alpha, limit(k), dim, mask, dtype);
 }
 Tensor& entmax_out(Tensor& out, Tensor const& z, double alpha, optional<int64_t> k, int64_t dim,
-                   optional<ScalarType> dtype) {
-  return Entmax::forward_out(z, alpha, limit(k), dim, dtype, out);
+                   optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return Entmax::forward_out(z, alpha, limit(k), dim, mask, dtype, out);
 }
 std::tuple<Tensor, Tensor> entmax_compact(Tensor const& z, double alpha, optional<int64_t> k,
-                                          int64_t dim, optional<ScalarType> dtype) {
-  return Entmax::compact(z, alpha, limit(k), dim, dtype);
+                                          int64_t dim, optional<ScalarType> dtype,
+                                          optional<Tensor> const& mask) {
+  return Entmax::compact(z, alpha, limit(k), dim, mask, dtype);
 }
 
 Tensor entmax(Tensor const& z, Tensor const& alpha, optional<int64_t> k, int64_t dim,
-              optional<ScalarType> dtype) {
-  return ops::family::forward_of_alphas(z, alpha, limit(k), dim, dtype);
+              optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return ops::family::forward_of_alphas(z, alpha, limit(k), dim, mask, dtype);
 }
 Tensor& entmax_out(Tensor& out, Tensor const& z, Tensor const& alpha, optional<int64_t> k,
-                   int64_t dim, optional<ScalarType> dtype) {
-  return ops::family::forward_of_alphas_out(z, alpha, limit(k), dim, dtype, out);
+                   int64_t dim, optional<ScalarType> dtype, optional<Tensor> const& mask) {
+  return ops::family::forward_of_alphas_out(z, alpha, limit(k), dim, mask, dtype, out);
 }
 std::tuple<Tensor, Tensor> entmax_compact(Tensor const& z, Tensor const& alpha, optional<int64_t> k,
-                                          int64_t dim, optional<ScalarType> dtype) {
-  return ops::family::compact_of_alphas(z, alpha, limit(k), dim, dtype);
+                                          int64_t dim, optional<ScalarType> dtype,
+                                          optional<Tensor> const& mask) {
+  return ops::family::compact_of_alphas(z, alpha, limit(k), dim, mask, dtype);
 }
 
 }  // namespace zeta

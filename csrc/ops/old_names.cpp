@@ -21,7 +21,7 @@ at::Tensor backward(at::Tensor const& grad_output, at::Tensor const& output, int
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, c10::SymInt k,
                                                         int64_t dim,
                                                         std::optional<at::ScalarType> dtype) {
-  return family::forward_with_support(z, kAlpha, std::move(k), dim, dtype);
+  return family::forward_with_support(z, kAlpha, std::move(k), dim, /*mask=*/std::nullopt, dtype);
 }
 
 at::Tensor support_backward(at::Tensor const& grad_output, at::Tensor const& support, int64_t dim,

@@ -43,6 +43,28 @@ void check_length(char const* name, c10::SymInt const& length) {
                   shown(length));
 }
 
+// Calls check(condition) for what has to hold for a tensor that is broadcast to z.
+template <class Check>
+void check_broadcast(at::Tensor const& tensor, at::Tensor const& z, Check const& check) {
+  check(c10::SymInt(tensor.dim()).sym_le(z.dim()));
+  for (int64_t i = 0; i < tensor.dim(); ++i) {
+    auto const size = tensor.sym_size(i);
+    check(size.sym_eq(1).sym_or(size.sym_eq(z.sym_size(z.dim() - tensor.dim() + i))));
+  }
+}
+
+void check_mask(char const* name, at::Tensor const& z, at::Tensor const& mask) {
+  TORCH_CHECK(mask.scalar_type() == at::kBool, name,
+              ": expected mask to have dtype Bool, True where an entry takes part, but got ",
+              mask.scalar_type(), mask.is_floating_point() ? "; add a mask of numbers to z" : "");
+  TORCH_CHECK(mask.device() == z.device(), name, ": expected mask to be on device ", z.device(),
+              ", but got ", mask.device());
+  check_broadcast(mask, z, [&](c10::SymBool const& is_right) {
+    TORCH_SYM_CHECK(is_right, name, ": expected mask to be broadcast to z of size ", z.sym_sizes(),
+                    ", but got size ", mask.sym_sizes());
+  });
+}
+
 void check_out(char const* name, at::Tensor const& z, at::ScalarType dtype, at::Tensor const& out) {
   TORCH_CHECK(out.scalar_type() == dtype, name, ": Expected out tensor to have dtype ", dtype,
               ", but got ", out.scalar_type(), " instead");
@@ -96,12 +118,15 @@ int64_t check_dim(char const* name, int64_t dimensions, int64_t dim) {
 RowArguments check_forward(char const* name, at::Tensor const& z, Call const& call) {
   check_alpha(name, call.alpha);
   check_k(name, call.k);
-  return {check_dim(name, z.dim(), call.dim), check_dtype(name, z, call.dtype)};
+  RowArguments const arguments = {check_dim(name, z.dim(), call.dim),
+                                  check_dtype(name, z, call.dtype)};
+  if (call.mask.defined()) check_mask(name, z, call.mask);
+  return arguments;
 }
 
 Call call_of_alphas(std::optional<c10::SymInt> k, int64_t dim,
-                    std::optional<at::ScalarType> dtype) {
-  return members::Entmax::call(/*alpha=*/1, std::move(k), dim, dtype);
+                    std::optional<at::Tensor> const& mask, std::optional<at::ScalarType> dtype) {
+  return members::Entmax::call(/*alpha=*/1, std::move(k), dim, mask, dtype);
 }
 
 RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor const& alpha,
@@ -117,13 +142,9 @@ RowArguments check_of_alphas(char const* name, at::Tensor const& z, at::Tensor c
                     " and be broadcast to z of size ", z.sym_sizes(), ", but got size ",
                     alpha.sym_sizes());
   };
-  check_shape(c10::SymInt(alpha.dim()).sym_le(z.dim()));
-  for (int64_t i = 0; i < alpha.dim(); ++i) {
-    int64_t const dim = z.dim() - alpha.dim() + i;
-    auto const is_one = alpha.sym_size(i).sym_eq(1);
-    check_shape(dim == arguments.dim ? is_one
-                                     : is_one.sym_or(alpha.sym_size(i).sym_eq(z.sym_size(dim))));
-  }
+  check_broadcast(alpha, z, check_shape);
+  int64_t const row_dim = arguments.dim - (z.dim() - alpha.dim());
+  if (row_dim >= 0 && alpha.dim() > 0) check_shape(alpha.sym_size(row_dim).sym_eq(1));
   return arguments;
 }
 
@@ -253,5 +274,7 @@ template rowwise::RowGeometry<3> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
 template rowwise::RowGeometry<4> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 4> const&, int64_t);
+template rowwise::RowGeometry<5> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 5> const&, int64_t);
 
 }  // namespace zeta::ops

@@ -33,7 +33,8 @@ RowArguments check_forward_out(char const* name, at::Tensor const& z, Call const
 void check_alpha(char const* name, double alpha);
 
 // What entmax's arguments but alpha mean where that is a tensor. In the call 1 stands for it.
-Call call_of_alphas(std::optional<c10::SymInt> k, int64_t dim, std::optional<at::ScalarType> dtype);
+Call call_of_alphas(std::optional<c10::SymInt> k, int64_t dim,
+                    std::optional<at::Tensor> const& mask, std::optional<at::ScalarType> dtype);
 
 // Checks the same as check_forward, where each row has an alpha: the tensor has size 1 along `dim`
 // and is broadcast to z. Its numbers are not checked.
@@ -84,5 +85,7 @@ extern template rowwise::RowGeometry<3> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 3> const&, int64_t);
 extern template rowwise::RowGeometry<4> row_geometry(
     std::array<std::reference_wrapper<at::Tensor const>, 4> const&, int64_t);
+extern template rowwise::RowGeometry<5> row_geometry(
+    std::array<std::reference_wrapper<at::Tensor const>, 5> const&, int64_t);
 
 }  // namespace zeta::ops

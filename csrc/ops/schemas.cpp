@@ -15,8 +15,8 @@ std::vector<at::Tag> const kOutTags = {at::Tag::pt2_compliant_tag};
 void define_members(torch::Library& library) {
   for_each_member([&]<class Member>() {
     std::string const name = Member::kName;
-    std::string const arguments =
-        std::string("Tensor z, ") + Member::kArguments + ", *, ScalarType? dtype=None";
+    std::string const arguments = std::string("Tensor z, ") + Member::kArguments +
+                                  ", *, Tensor? mask=None, ScalarType? dtype=None";
     library.def((name + "(" + arguments + ") -> Tensor").c_str(), kTags);
     library.def((name + ".out(" + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(), kOutTags);
     library.def((name + ".compact(" + arguments + ") -> (Tensor values, Tensor indices)").c_str(),
@@ -31,7 +31,8 @@ void define_of_alphas(torch::Library& library) {
   std::string const out_name = family::kOfAlphasOutName;
   std::string const compact_name = family::kOfAlphasCompactName;
   std::string const arguments =
-      "(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, ScalarType? dtype=None";
+      "(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, Tensor? mask=None, "
+      "ScalarType? dtype=None";
   library.def((name + arguments + ") -> Tensor").c_str(), kTags);
   library.def((out_name + arguments + ", Tensor(a!) out) -> Tensor(a!)").c_str(), kOutTags);
   library.def((compact_name + arguments + ") -> (Tensor values, Tensor indices)").c_str(), kTags);
@@ -49,8 +50,8 @@ void define_internal_operators(torch::Library& library) {
       "ScalarType input_dtype, *, SymInt? length=None) -> Tensor",
       kTags);
   library.def(
-      "_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, ScalarType? dtype=None) "
-      "-> (Tensor output, Tensor support)",
+      "_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, Tensor? mask=None, "
+      "ScalarType? dtype=None) -> (Tensor output, Tensor support)",
       kTags);
   library.def(
       "_entmax_support_backward(Tensor grad_output, Tensor support, Tensor? output, float alpha, "

@@ -19,8 +19,8 @@
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/backward/plan.h"
 #include "rowwise/cuda/by_sums.h"
-#include "rowwise/cuda/forward/alphas.cuh"
 #include "rowwise/cuda/forward/launch.cuh"
+#include "rowwise/cuda/forward/masked.cuh"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/shape.h"
 
@@ -159,9 +159,9 @@ void check_forward_of_alphas(Case const& one, int64_t full_length, Layout const&
     }
   }
   simt::Stream const stream = one.stream();
-  auto const error = cuda::launch_forward_of_alphas(geometry, weights.data(),
-                                                    static_cast<Scalar const*>(logits.data()),
-                                                    alphas.data(), one.k, &stream);
+  cuda::MaskedOperands<Scalar> const operands = {
+      weights.data(), logits.data(), nullptr, alphas.data(), /*mask=*/nullptr, /*alpha=*/0, one.k};
+  auto const error = cuda::launch_forward_masked(with_operands<4>(geometry), operands, &stream);
   ASSERT_EQ(error, cudaSuccess);
   ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
 }

@@ -2,7 +2,9 @@
 #include <torch/torch.h>
 #include <zeta/ops.h>
 
+#include <cmath>
 #include <string>
+#include <tuple>
 
 // The functions of the installed header for the other members of the family.
 namespace {
@@ -88,6 +90,57 @@ TEST(Compact, HoldsTheNonZeroWeights) {
                                            {torch::constant_pad_nd(direction, {0, 2})})[0];
   EXPECT_TRUE(torch::equal(grad, dense));
   EXPECT_EQ(std::get<0>(zeta::entmax_compact(z)).sizes(), z.sizes());
+}
+
+// Of all members and forms: the weights of the entries that a mask leaves, and 0 for one that is no
+// number.
+TEST(Mask, LeavesEntriesOut) {
+  auto const not_a_number = torch::full({1}, NAN, torch::kDouble);
+  auto const z = torch::cat({not_a_number, logits()});
+  auto const mask = torch::tensor({false, true, true, true, true});
+  auto const alpha = torch::tensor(1.25);
+  auto const is_padded = [](at::Tensor const& weights, at::Tensor const& of_rest) {
+    return torch::equal(weights, torch::constant_pad_nd(of_rest, {1, 0}));
+  };
+  auto const is_compact = [](std::tuple<at::Tensor, at::Tensor> const& compact,
+                             at::Tensor const& of_rest) {
+    auto const& [values, indices] = compact;
+    auto const columns = torch::where(of_rest > 0, torch::arange(1, 5), -1);
+    return torch::equal(values, of_rest) && torch::equal(indices, columns);
+  };
+  auto out = torch::empty({0}, torch::kDouble);
+
+  auto of_rest = zeta::sparse_softmax(logits(), 4);
+  EXPECT_TRUE(is_padded(zeta::sparse_softmax(z, 4, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_padded(zeta::sparse_softmax_out(out, z, 4, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_compact(zeta::sparse_softmax_compact(z, 4, -1, {}, mask), of_rest));
+
+  of_rest = zeta::topk_softmax(logits(), 4);
+  EXPECT_TRUE(is_padded(zeta::topk_softmax(z, 4, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_padded(zeta::topk_softmax_out(out, z, 4, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_compact(zeta::topk_softmax_compact(z, 4, -1, {}, mask), of_rest));
+
+  of_rest = zeta::entmax15(logits());
+  EXPECT_TRUE(is_padded(zeta::entmax15(z, {}, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_padded(zeta::entmax(z, 1.5, {}, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_padded(zeta::entmax_out(out, z, 1.5, {}, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_compact(zeta::entmax15_compact(z, 4, -1, {}, mask), of_rest));
+
+  of_rest = zeta::entmax(logits(), alpha);
+  EXPECT_TRUE(is_padded(zeta::entmax(z, alpha, {}, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_padded(zeta::entmax_out(out, z, alpha, {}, -1, {}, mask), of_rest));
+  EXPECT_TRUE(is_compact(zeta::entmax_compact(z, alpha, 4, -1, {}, mask), of_rest));
+}
+
+TEST(Mask, IsRefusedInAnotherDtype) {
+  try {
+    zeta::sparse_softmax(logits(), 3, -1, {}, torch::ones(4));
+    FAIL();
+  } catch (c10::Error const& error) {
+    EXPECT_EQ(std::string(error.what_without_backtrace())
+                  .find("sparse_softmax: expected mask to have dtype Bool"),
+              0);
+  }
 }
 
 }  // namespace

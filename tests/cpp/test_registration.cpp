@@ -12,7 +12,7 @@ namespace {
 TEST(Registration, TheDispatcherKnowsTheOperatorByName) {
   auto const schema = c10::Dispatcher::singleton().findSchema({"zeta::sparse_softmax", ""});
   ASSERT_TRUE(schema.has_value());
-  torch::jit::Stack stack = {torch::tensor({1.0, 3.0}), 1, -1, torch::IValue()};
+  torch::jit::Stack stack = {torch::tensor({1.0, 3.0}), 1, -1, torch::IValue(), torch::IValue()};
   schema->callBoxed(stack);
   EXPECT_TRUE(torch::equal(stack[0].toTensor(), torch::tensor({0.0, 1.0})));
 }
@@ -23,8 +23,8 @@ TEST(Registration, TorchScriptKnowsTheOperatorByName) {
 graph(%z : Tensor):
   %k : int = prim::Constant[value=1]()
   %dim : int = prim::Constant[value=-1]()
-  %dtype : NoneType = prim::Constant()
-  %weights : Tensor = zeta::sparse_softmax(%z, %k, %dim, %dtype)
+  %none : NoneType = prim::Constant()
+  %weights : Tensor = zeta::sparse_softmax(%z, %k, %dim, %none, %none)
   return (%weights)
 )",
                       graph.get());

@@ -25,7 +25,7 @@ TOLERANCE = {
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator of one alpha, as a function of z, k, dim and dtype. Without a k it is 3."""
+    """An operator of one alpha, as a function of z, k, dim, dtype and mask. Without a k it is 3."""
 
     name: str
     alpha: float
@@ -94,24 +94,44 @@ class Operator:
         )
 
 
-def _entmax15(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None) -> Tensor:
-    return zeta.ops.entmax15(z, k, dim, dtype)
+def _entmax15(
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    return zeta.ops.entmax15(z, k, dim, dtype, mask)
 
 
 def _entmax15_compact(
-    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    return zeta.ops.entmax15_compact(z, k, dim, dtype)
+    return zeta.ops.entmax15_compact(z, k, dim, dtype, mask)
 
 
-def _entmax125(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None) -> Tensor:
-    return zeta.ops.entmax(z, 1.25, k, dim, dtype)
+def _entmax125(
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
+    return zeta.ops.entmax(z, 1.25, k, dim, dtype, mask)
 
 
 def _entmax125_compact(
-    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    return zeta.ops.entmax_compact(z, 1.25, k, dim, dtype)
+    return zeta.ops.entmax_compact(z, 1.25, k, dim, dtype, mask)
 
 
 SPARSE_SOFTMAX = Operator(

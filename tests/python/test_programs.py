@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -67,18 +68,26 @@ def run_program(programs: Path, tmp_path: Path) -> Callable[..., str]:
 
 
 class Attention(torch.nn.Module):
+    """Attention to what the mask of each batch leaves, which is nothing of the last one."""
+
     def __init__(self) -> None:
         super().__init__()
         self.query = torch.nn.Linear(8, 8)
         self.weights = zeta.nn.SparseSoftmax(k=4)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        weights = self.weights(self.query(x) @ x.mT)
+    def forward(self, x: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        weights = self.weights(self.query(x) @ x.mT, mask=mask[:, None])
         return weights @ x, weights
 
     @staticmethod
     def inputs(batch: int, rows: int, device: str) -> tuple[Tensor, ...]:
-        return (torch.randn(batch, rows, 8, device=device),)
+        mask = torch.rand(batch, rows, device=device) < 0.6
+        mask[-1] = False
+        return torch.randn(batch, rows, 8, device=device), mask
+
+    @staticmethod
+    def shapes(batch: Any, rows: Any) -> tuple[dict[int, Any], ...]:
+        return {0: batch, 1: rows}, {0: batch, 1: rows}
 
 
 class Written(torch.nn.Module):
@@ -94,6 +103,10 @@ class Written(torch.nn.Module):
     def inputs(batch: int, rows: int, device: str) -> tuple[Tensor, ...]:
         return torch.randn(batch, rows, device=device), torch.zeros(batch + 1, rows, device=device)
 
+    @staticmethod
+    def shapes(batch: Any, rows: Any) -> tuple[dict[int, Any], ...]:
+        return {0: batch, 1: rows}, {0: batch + 1, 1: rows}
+
 
 class Converted(torch.nn.Module):
     def forward(self, z: Tensor) -> tuple[Tensor, ...]:
@@ -102,6 +115,10 @@ class Converted(torch.nn.Module):
     @staticmethod
     def inputs(batch: int, rows: int, device: str) -> tuple[Tensor, ...]:
         return (torch.randn(batch, rows, device=device),)
+
+    @staticmethod
+    def shapes(batch: Any, rows: Any) -> tuple[dict[int, Any], ...]:
+        return ({0: batch, 1: rows},)
 
 
 MODELS = {"attention": Attention, "written": Written, "converted": Converted}
@@ -128,8 +145,7 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., tuple]:
         model = MODELS[name]().to(device)
         inputs = model.inputs(*TRACED_SIZE, device)
         batch, rows = torch.export.Dim("batch", min=2), torch.export.Dim("rows", min=4)
-        shapes = ({0: batch, 1: rows}, {0: batch + 1, 1: rows})[: len(inputs)]
-        program = torch.export.export(model, inputs, dynamic_shapes=shapes)
+        program = torch.export.export(model, inputs, dynamic_shapes=model.shapes(batch, rows))
         path = folder / f"{name}_{device}.pt2"
         torch._inductor.aoti_compile_and_package(program, package_path=str(path))
         return model, path

@@ -9,8 +9,10 @@ MEMBERS = {
     "entmax": "float alpha=1.5, SymInt? k=None, int dim=-1",
 }
 SCHEMAS = {
-    name
-    + overload: f"zeta::{name}{overload}(Tensor z, {arguments}, *, ScalarType? dtype=None{rest}"
+    name + overload: (
+        f"zeta::{name}{overload}(Tensor z, {arguments}, *, Tensor? mask=None, "
+        f"ScalarType? dtype=None{rest}"
+    )
     for name, arguments in MEMBERS.items()
     for overload, rest in {
         "": ") -> Tensor",
@@ -20,15 +22,15 @@ SCHEMAS = {
 } | {
     "entmax.tensor_alpha": (
         "zeta::entmax.tensor_alpha(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
-        "ScalarType? dtype=None) -> Tensor"
+        "Tensor? mask=None, ScalarType? dtype=None) -> Tensor"
     ),
     "entmax.tensor_alpha_out": (
         "zeta::entmax.tensor_alpha_out(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
-        "ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"
+        "Tensor? mask=None, ScalarType? dtype=None, Tensor(a!) out) -> Tensor(a!)"
     ),
     "entmax.tensor_alpha_compact": (
         "zeta::entmax.tensor_alpha_compact(Tensor z, Tensor alpha, SymInt? k=None, int dim=-1, *, "
-        "ScalarType? dtype=None) -> (Tensor values, Tensor indices)"
+        "Tensor? mask=None, ScalarType? dtype=None) -> (Tensor values, Tensor indices)"
     ),
     "_entmax_backward": (
         "zeta::_entmax_backward(Tensor grad_output, Tensor output, float alpha, int dim, "
@@ -36,7 +38,7 @@ SCHEMAS = {
     ),
     "_entmax_with_support": (
         "zeta::_entmax_with_support(Tensor z, float alpha, SymInt k, int dim, *, "
-        "ScalarType? dtype=None) -> (Tensor output, Tensor support)"
+        "Tensor? mask=None, ScalarType? dtype=None) -> (Tensor output, Tensor support)"
     ),
     "_entmax_support_backward": (
         "zeta::_entmax_support_backward(Tensor grad_output, Tensor support, Tensor? output, "

@@ -109,9 +109,9 @@ void set_derivatives(at::Tensor const& output, at::TensorList saved, at::Tensor 
 }
 
 at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const& call) {
-  auto const& [alpha, k, dim, dtype] = call;
+  auto const& [alpha, k, dim, mask, dtype] = call;
   if (torch::autograd::compute_requires_grad(z) && hands_over_support(z, call)) {
-    return std::get<0>(family::forward_with_support(z, alpha, k, dim, dtype));
+    return std::get<0>(family::forward_with_support(z, alpha, k, dim, optional_of(mask), dtype));
   }
   at::Tensor output;
   {
@@ -124,11 +124,12 @@ at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call const
 
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::Tensor> const& mask,
                              std::optional<at::ScalarType> dtype) {
   at::Tensor output;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    output = family::forward_of_alphas(z, alpha, std::move(k), dim, dtype);
+    output = family::forward_of_alphas(z, alpha, std::move(k), dim, mask, dtype);
   }
   set_derivatives_of_alphas(output, z, alpha, dim);
   return output;
@@ -156,11 +157,12 @@ Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& c
 
 Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                           std::optional<c10::SymInt> k, int64_t dim,
+                          std::optional<at::Tensor> const& mask,
                           std::optional<at::ScalarType> dtype) {
   Compact result;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    result = family::compact_of_alphas(z, alpha, std::move(k), dim, dtype);
+    result = family::compact_of_alphas(z, alpha, std::move(k), dim, mask, dtype);
   }
   bool const is_constant =
       !torch::autograd::compute_requires_grad(z, alpha) && !has_tangent(z) && !has_tangent(alpha);
@@ -172,11 +174,12 @@ Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
+                                                        std::optional<at::Tensor> const& mask,
                                                         std::optional<at::ScalarType> dtype) {
   std::tuple<at::Tensor, at::Tensor> results;
   {
     at::AutoDispatchBelowADInplaceOrView const below_autograd;
-    results = family::forward_with_support(z, alpha, std::move(k), dim, dtype);
+    results = family::forward_with_support(z, alpha, std::move(k), dim, mask, dtype);
   }
   auto const& [output, support] = results;
   variable_list const saved =
@@ -301,10 +304,11 @@ at::Tensor& forward_out(MemberOperator const& member, at::Tensor const& z, Call 
 
 at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                   std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::Tensor> const& mask,
                                   std::optional<at::ScalarType> dtype, at::Tensor& out) {
   check_no_derivatives(members::Entmax::kName, z, alpha, out);
   at::AutoDispatchBelowAutograd const below_autograd;
-  return family::forward_of_alphas_out(z, alpha, std::move(k), dim, dtype, out);
+  return family::forward_of_alphas_out(z, alpha, std::move(k), dim, mask, dtype, out);
 }
 
 }  // namespace

@@ -4,6 +4,8 @@
 #include <ATen/ops/sort.h>
 #include <ATen/ops/where.h>
 
+#include <limits>
+
 #include "ops/family.h"
 
 namespace zeta::ops {
@@ -27,8 +29,22 @@ Compact compact_of_largest(at::Tensor const& z, Alpha const& alpha, c10::SymInt 
   return {values, columns.gather(dim, order).masked_fill_(values == 0, -1)};
 }
 
-template Compact compact_of_largest(at::Tensor const&, double const&, c10::SymInt const&, int64_t);
-template Compact compact_of_largest(at::Tensor const&, at::Tensor const&, c10::SymInt const&,
-                                    int64_t);
+template <class Alpha>
+Compact compact_of_masked(at::Tensor const& z, at::Tensor const& mask, Alpha const& alpha,
+                          c10::SymInt const& k, int64_t dim) {
+  at::Tensor const filled = at::where(mask, z, -std::numeric_limits<double>::infinity());
+  auto const [values, indices] = compact_of_largest(filled, alpha, k, dim);
+  at::Tensor const is_left_out = mask.expand(z.sizes()).any(dim, /*keepdim=*/true).logical_not_();
+  return {values.masked_fill(is_left_out, 0), indices.masked_fill(is_left_out, -1)};
+}
+
+#define ZETA_INSTANTIATE(Alpha)                                                            \
+  template Compact compact_of_largest(at::Tensor const&, Alpha const&, c10::SymInt const&, \
+                                      int64_t);                                            \
+  template Compact compact_of_masked(at::Tensor const&, at::Tensor const&, Alpha const&,   \
+                                     c10::SymInt const&, int64_t)
+
+ZETA_INSTANTIATE(double);
+ZETA_INSTANTIATE(at::Tensor);
 
 }  // namespace zeta::ops

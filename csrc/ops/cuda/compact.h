@@ -13,9 +13,9 @@ template <class Alpha>
 Compact compact_of_largest(at::Tensor const& z, Alpha const& alpha, c10::SymInt const& k,
                            int64_t dim);
 
-extern template Compact compact_of_largest(at::Tensor const&, double const&, c10::SymInt const&,
-                                           int64_t);
-extern template Compact compact_of_largest(at::Tensor const&, at::Tensor const&, c10::SymInt const&,
-                                           int64_t);
+// Does the same for rows of which a mask leaves entries out, from a copy of z.
+template <class Alpha>
+Compact compact_of_masked(at::Tensor const& z, at::Tensor const& mask, Alpha const& alpha,
+                          c10::SymInt const& k, int64_t dim);
 
 }  // namespace zeta::ops

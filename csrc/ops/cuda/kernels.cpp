@@ -13,12 +13,14 @@
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/largest.h"
 #include "rowwise/cuda/shape.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::ops {
 namespace {
 
 namespace engine = rowwise::cuda;
+using rowwise::MaskEntry;
 using rowwise::RowGeometry;
 
 engine::Device current_device() {
@@ -55,9 +57,18 @@ struct CudaLaunches {
   }
 
   template <class Scalar>
-  static void forward_of_alphas(char const* name, RowGeometry<3> const& geometry, Scalar* weights,
-                                Scalar const* logits, double const* alphas, int64_t k) {
-    check_launch(name, engine::entmax_of_alphas(geometry, weights, logits, alphas, k,
+  static void forward_masked(char const* name, double alpha, RowGeometry<4> const& geometry,
+                             Scalar* weights, Scalar const* logits, int32_t* support,
+                             MaskEntry const* mask, int64_t k) {
+    check_launch(name, engine::entmax_masked(alpha, geometry, weights, logits, support, mask, k,
+                                             c10::cuda::getCurrentCUDAStream()));
+  }
+
+  template <class Scalar>
+  static void forward_of_alphas(char const* name, RowGeometry<4> const& geometry, Scalar* weights,
+                                Scalar const* logits, double const* alphas, MaskEntry const* mask,
+                                int64_t k) {
+    check_launch(name, engine::entmax_of_alphas(geometry, weights, logits, alphas, mask, k,
                                                 c10::cuda::getCurrentCUDAStream()));
   }
 
@@ -101,18 +112,27 @@ struct CudaLaunches {
 
 struct CudaKernels : DeviceKernels<CudaLaunches> {
   static Compact compact(MemberOperator const& member, at::Tensor const& z, Call const& call) {
-    auto const arguments = check_forward(member.name, z, call);
-    c10::DeviceGuard const guard(z.device());
-    return compact_of_largest(converted(z, arguments.dtype), call.alpha, call.k, arguments.dim);
+    return compact_of_rows(z, check_forward(member.name, z, call), call.alpha, call);
   }
 
   static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                    std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::Tensor> const& mask,
                                    std::optional<at::ScalarType> dtype) {
-    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    Call const call = call_of_alphas(std::move(k), dim, mask, dtype);
     auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
+    return compact_of_rows(z, arguments, alpha, call);
+  }
+
+ private:
+  template <class Alpha>
+  static Compact compact_of_rows(at::Tensor const& z, RowArguments const& arguments,
+                                 Alpha const& alpha, Call const& call) {
     c10::DeviceGuard const guard(z.device());
-    return compact_of_largest(converted(z, arguments.dtype), alpha, call.k, arguments.dim);
+    auto const& [dim, dtype] = arguments;
+    at::Tensor const logits = converted(z, dtype);
+    return call.mask.defined() ? compact_of_masked(logits, call.mask, alpha, call.k, dim)
+                               : compact_of_largest(logits, alpha, call.k, dim);
   }
 };
 

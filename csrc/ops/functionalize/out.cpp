@@ -16,7 +16,7 @@ namespace functionalization = at::functionalization::impl;
 
 // torch.compile and torch.export trace without mutation, so the out= form becomes a call of the
 // functional form, whose result replaces `out`. Both forms are functions of tensors that are not
-// traced, given those that may be, of which z is the first.
+// traced, given those that may be, of which z is the first. One that is undefined is not given.
 template <size_t Count, class OutForm, class Form>
 at::Tensor& write_traced(char const* name, std::array<at::Tensor, Count> tensors,
                          std::optional<at::ScalarType> dtype, at::Tensor& out,
@@ -51,24 +51,33 @@ at::Tensor& write_traced(char const* name, std::array<at::Tensor, Count> tensors
   return out;
 }
 
-at::Tensor& forward_out(MemberOperator const& member, at::Tensor const& z, Call const& call,
+at::Tensor& forward_out(MemberOperator const& member, at::Tensor const& z, Call call,
                         at::Tensor& out) {
-  return write_traced<1>(
-      member.name, {z}, call.dtype, out,
-      [&](auto const& tensors) -> at::Tensor& { return member.forward_out(tensors[0], call, out); },
-      [&](auto const& tensors) { return member.forward(tensors[0], call); });
+  return write_traced<2>(
+      member.name, {z, call.mask}, call.dtype, out,
+      [&](auto const& tensors) -> at::Tensor& {
+        call.mask = tensors[1];
+        return member.forward_out(tensors[0], call, out);
+      },
+      [&](auto const& tensors) {
+        call.mask = tensors[1];
+        return member.forward(tensors[0], call);
+      });
 }
 
 at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                   std::optional<c10::SymInt> k, int64_t dim,
+                                  std::optional<at::Tensor> const& mask,
                                   std::optional<at::ScalarType> dtype, at::Tensor& out) {
-  return write_traced<2>(
-      members::Entmax::kName, {z, alpha}, dtype, out,
+  return write_traced<3>(
+      members::Entmax::kName, {z, alpha, tensor_of(mask)}, dtype, out,
       [&](auto const& tensors) -> at::Tensor& {
-        return family::forward_of_alphas_out(tensors[0], tensors[1], k, dim, dtype, out);
+        return family::forward_of_alphas_out(tensors[0], tensors[1], k, dim,
+                                             optional_of(tensors[2]), dtype, out);
       },
       [&](auto const& tensors) {
-        return family::forward_of_alphas(tensors[0], tensors[1], k, dim, dtype);
+        return family::forward_of_alphas(tensors[0], tensors[1], k, dim, optional_of(tensors[2]),
+                                         dtype);
       });
 }
 

@@ -26,17 +26,19 @@ struct Shapes {
 
   static at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                       std::optional<c10::SymInt> k, int64_t dim,
+                                      std::optional<at::Tensor> const& mask,
                                       std::optional<at::ScalarType> dtype) {
-    auto const arguments =
-        check_of_alphas(members::Entmax::kName, z, alpha, call_of_alphas(std::move(k), dim, dtype));
+    auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha,
+                                           call_of_alphas(std::move(k), dim, mask, dtype));
     return at::empty_like(z, z.options().dtype(arguments.dtype));
   }
 
   static at::Tensor& forward_of_alphas_out(at::Tensor const& z, at::Tensor const& alpha,
                                            std::optional<c10::SymInt> k, int64_t dim,
+                                           std::optional<at::Tensor> const& mask,
                                            std::optional<at::ScalarType> dtype, at::Tensor& out) {
-    check_of_alphas_out(members::Entmax::kName, z, alpha, call_of_alphas(std::move(k), dim, dtype),
-                        out);
+    check_of_alphas_out(members::Entmax::kName, z, alpha,
+                        call_of_alphas(std::move(k), dim, mask, dtype), out);
     at::native::resize_output_symint(out, z.sym_sizes());
     return out;
   }
@@ -48,8 +50,9 @@ struct Shapes {
 
   static Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                                    std::optional<c10::SymInt> k, int64_t dim,
+                                   std::optional<at::Tensor> const& mask,
                                    std::optional<at::ScalarType> dtype) {
-    Call const call = call_of_alphas(std::move(k), dim, dtype);
+    Call const call = call_of_alphas(std::move(k), dim, mask, dtype);
     auto const arguments = check_of_alphas(members::Entmax::kName, z, alpha, call);
     return empty_compact(z, call.k, arguments.dim, arguments.dtype);
   }
@@ -63,9 +66,9 @@ struct Shapes {
 
   static std::tuple<at::Tensor, at::Tensor> forward_with_support(
       at::Tensor const& z, double alpha, c10::SymInt k, int64_t dim,
-      std::optional<at::ScalarType> dtype) {
-    auto const arguments =
-        check_forward_with_support(family::kWithSupportName, z, {alpha, k, dim, dtype});
+      std::optional<at::Tensor> const& mask, std::optional<at::ScalarType> dtype) {
+    auto const arguments = check_forward_with_support(family::kWithSupportName, z,
+                                                      {alpha, k, dim, tensor_of(mask), dtype});
     return {at::empty_like(z, z.options().dtype(arguments.dtype)),
             empty_support(z, k, arguments.dim)};
   }
@@ -80,15 +83,16 @@ struct Shapes {
 
   static at::Tensor of_candidates(at::Tensor const& candidates, double alpha, c10::SymInt k,
                                   int64_t dim, c10::SymInt length) {
-    check_of_candidates(family::kOfCandidatesName, candidates, {alpha, k, dim, std::nullopt},
-                        length);
+    check_of_candidates(family::kOfCandidatesName, candidates,
+                        {alpha, k, dim, at::Tensor(), std::nullopt}, length);
     return at::empty_like(candidates);
   }
 
   static at::Tensor candidates_of_alphas(at::Tensor const& candidates, at::Tensor const& alpha,
                                          c10::SymInt k, int64_t dim, c10::SymInt length) {
     check_candidates_of_alphas(family::kOfCandidatesName, candidates, alpha,
-                               call_of_alphas(std::move(k), dim, std::nullopt), length);
+                               call_of_alphas(std::move(k), dim, std::nullopt, std::nullopt),
+                               length);
     return at::empty_like(candidates);
   }
 

@@ -38,9 +38,6 @@ class Level {
     return {batched->value(), batched->bdim()};
   }
 
-  // Whether any vmap batches one of the tensors.
-  bool is_batched() const { return number_ >= 0; }
-
   at::Tensor wrapped(at::Tensor const& tensor, int64_t batch_dim) const {
     return functorch::makeBatched(tensor, batch_dim, number_);
   }
@@ -50,108 +47,121 @@ class Level {
   int64_t number_ = -1;
 };
 
-// Holds a tensor of samples, the dimension that counts them, and the dimension of the rows. A
-// sample without a dimension is a row of one entry.
-struct Samples {
+// A sample without a dimension is a row of one entry.
+at::Tensor rows_of(at::Tensor const& samples) {
+  return samples.dim() == 1 ? samples.unsqueeze(-1) : samples;
+}
+
+// The samples of a tensor, which the first dimension counts.
+at::Tensor repeated(at::Tensor const& sample, c10::SymInt const& count) {
+  auto sizes = sample.sym_sizes().vec();
+  sizes.insert(sizes.begin(), count);
+  return sample.unsqueeze(0).expand_symint(sizes);
+}
+
+// The rows of all samples of z, and what is broadcast to them. While it exists, the operators that
+// a rule calls are not batched by its vmap.
+class Samples {
+ public:
+  // `dim` is the dimension of the rows within a sample. Tensors that are undefined stay so.
+  template <size_t Count>
+  Samples(char const* name, at::Tensor const& z, int64_t dim,
+          std::array<at::Tensor*, Count> const& broadcast)
+      : level_(all_of(z, broadcast)) {
+    auto const [value, batch_dim] = level_.unwrapped(z);
+    std::optional<c10::SymInt> count;
+    if (batch_dim.has_value()) count = value.sym_size(*batch_dim);
+    std::array<std::optional<int64_t>, Count> batch_dims;
+    for (size_t i = 0; i < Count; ++i) {
+      std::tie(*broadcast[i], batch_dims[i]) = level_.unwrapped(*broadcast[i]);
+      if (batch_dims[i].has_value()) count = broadcast[i]->sym_size(*batch_dims[i]);
+    }
+    are_batched_ = count.has_value();
+    rows = value;
+    row_dim = dim;
+    if (!are_batched_) return;
+    at::Tensor const samples =
+        batch_dim.has_value() ? value.movedim(*batch_dim, 0) : repeated(value, *count);
+    have_dimensions_ = samples.dim() > 1;
+    rows = rows_of(samples);
+    row_dim = check_dim(name, samples.dim() - 1, dim) + 1;
+    for (size_t i = 0; i < Count; ++i) {
+      if (!batch_dims[i].has_value()) continue;
+      // The last dimension of a sample's tensor is at the last one of its rows.
+      at::Tensor& tensor = *broadcast[i];
+      tensor = tensor.movedim(*batch_dims[i], 0);
+      while (tensor.dim() < rows.dim()) tensor = tensor.unsqueeze(1);
+    }
+  }
+
   at::Tensor rows;
-  int64_t batch_dim;
   int64_t row_dim;
 
-  // `dim` is the dimension of the rows within a sample.
-  Samples(char const* name, at::Tensor const& tensor, int64_t batch_dim, int64_t dim)
-      : rows(tensor.dim() == 1 ? tensor.unsqueeze(-1) : tensor), batch_dim(batch_dim) {
-    row_dim = check_dim(name, tensor.dim() - 1, dim);
-    if (row_dim >= batch_dim) ++row_dim;
+  // Returns a result of the rows as one of the samples.
+  at::Tensor wrapped(at::Tensor const& result) const {
+    if (!are_batched_) return result;
+    return level_.wrapped(have_dimensions_ ? result : result.squeeze(-1), 0);
   }
+
+ private:
+  template <size_t Count>
+  static std::array<at::Tensor, Count + 1> all_of(at::Tensor const& z,
+                                                  std::array<at::Tensor*, Count> const& broadcast) {
+    std::array<at::Tensor, Count + 1> result = {z};
+    for (size_t i = 0; i < Count; ++i) result[i + 1] = *broadcast[i];
+    return result;
+  }
+
+  Level level_;
+  bool are_batched_ = false;
+  bool have_dimensions_ = true;
 };
 
 at::Tensor forward(MemberOperator const& member, at::Tensor const& z, Call call) {
-  Level const level(z);
-  auto const [value, batch_dim] = level.unwrapped(z);
-  if (!batch_dim.has_value()) return member.forward(value, call);
-  Samples const samples(member.name, value, *batch_dim, call.dim);
+  Samples const samples(member.name, z, call.dim, std::array{&call.mask});
   call.dim = samples.row_dim;
-  at::Tensor const output = member.forward(samples.rows, call);
-  return level.wrapped(output.view_as(value), *batch_dim);
-}
-
-// Returns the samples of z, which the first dimension counts, and their alphas. This vmap may batch
-// one of the two alone.
-std::pair<at::Tensor, at::Tensor> samples_of_alphas(Level const& level, at::Tensor const& z,
-                                                    at::Tensor const& alpha) {
-  auto [value, batch_dim] = level.unwrapped(z);
-  auto [alphas, alphas_dim] = level.unwrapped(alpha);
-  if (batch_dim.has_value()) {
-    value = value.movedim(*batch_dim, 0);
-  } else {
-    auto sizes = value.sym_sizes().vec();
-    sizes.insert(sizes.begin(), alphas.sym_size(*alphas_dim));
-    value = value.unsqueeze(0).expand_symint(sizes);
-  }
-  if (alphas_dim.has_value()) {
-    // Of each sample's alphas the last dimension is at the last of its rows.
-    alphas = alphas.movedim(*alphas_dim, 0);
-    while (alphas.dim() < std::max<int64_t>(value.dim(), 2)) alphas = alphas.unsqueeze(1);
-  }
-  return {value, alphas};
+  return samples.wrapped(member.forward(samples.rows, call));
 }
 
 at::Tensor forward_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                              std::optional<c10::SymInt> k, int64_t dim,
+                             std::optional<at::Tensor> const& mask,
                              std::optional<at::ScalarType> dtype) {
-  Level const level({z, alpha});
-  if (!level.is_batched()) return family::forward_of_alphas(z, alpha, std::move(k), dim, dtype);
-  auto const [value, alphas] = samples_of_alphas(level, z, alpha);
-  Samples const samples(members::Entmax::kName, value, 0, dim);
-  at::Tensor const output =
-      family::forward_of_alphas(samples.rows, alphas, std::move(k), samples.row_dim, dtype);
-  return level.wrapped(output.view_as(value), 0);
-}
-
-// Gives samples that have no dimension results without one.
-Compact wrapped(Level const& level, Compact const& results, at::Tensor const& value,
-                int64_t batch_dim) {
-  auto [values, indices] = results;
-  if (value.dim() == 1) {
-    values = values.squeeze(-1);
-    indices = indices.squeeze(-1);
-  }
-  return {level.wrapped(values, batch_dim), level.wrapped(indices, batch_dim)};
+  at::Tensor alphas = alpha;
+  at::Tensor of_samples = tensor_of(mask);
+  Samples const samples(members::Entmax::kName, z, dim, std::array{&alphas, &of_samples});
+  return samples.wrapped(family::forward_of_alphas(
+      samples.rows, alphas, std::move(k), samples.row_dim, optional_of(of_samples), dtype));
 }
 
 Compact compact(MemberOperator const& member, at::Tensor const& z, Call call) {
-  Level const level(z);
-  auto const [value, batch_dim] = level.unwrapped(z);
-  if (!batch_dim.has_value()) return member.compact(value, call);
-  Samples const samples(member.name, value, *batch_dim, call.dim);
+  Samples const samples(member.name, z, call.dim, std::array{&call.mask});
   call.dim = samples.row_dim;
-  return wrapped(level, member.compact(samples.rows, call), value, *batch_dim);
+  auto const [values, indices] = member.compact(samples.rows, call);
+  return {samples.wrapped(values), samples.wrapped(indices)};
 }
 
 Compact compact_of_alphas(at::Tensor const& z, at::Tensor const& alpha,
                           std::optional<c10::SymInt> k, int64_t dim,
+                          std::optional<at::Tensor> const& mask,
                           std::optional<at::ScalarType> dtype) {
-  Level const level({z, alpha});
-  if (!level.is_batched()) return family::compact_of_alphas(z, alpha, std::move(k), dim, dtype);
-  auto const [value, alphas] = samples_of_alphas(level, z, alpha);
-  Samples const samples(members::Entmax::kName, value, 0, dim);
-  Compact const results =
-      family::compact_of_alphas(samples.rows, alphas, std::move(k), samples.row_dim, dtype);
-  return wrapped(level, results, value, 0);
+  at::Tensor alphas = alpha;
+  at::Tensor of_samples = tensor_of(mask);
+  Samples const samples(members::Entmax::kName, z, dim, std::array{&alphas, &of_samples});
+  auto const [values, indices] = family::compact_of_alphas(
+      samples.rows, alphas, std::move(k), samples.row_dim, optional_of(of_samples), dtype);
+  return {samples.wrapped(values), samples.wrapped(indices)};
 }
 
 std::tuple<at::Tensor, at::Tensor> forward_with_support(at::Tensor const& z, double alpha,
                                                         c10::SymInt k, int64_t dim,
+                                                        std::optional<at::Tensor> const& mask,
                                                         std::optional<at::ScalarType> dtype) {
-  Level const level(z);
-  auto const [value, batch_dim] = level.unwrapped(z);
-  if (!batch_dim.has_value()) {
-    return family::forward_with_support(value, alpha, std::move(k), dim, dtype);
-  }
-  Samples const samples(family::kWithSupportName, value, *batch_dim, dim);
-  auto const [output, support] =
-      family::forward_with_support(samples.rows, alpha, std::move(k), samples.row_dim, dtype);
-  return {level.wrapped(output.view_as(value), *batch_dim), level.wrapped(support, *batch_dim)};
+  at::Tensor of_samples = tensor_of(mask);
+  Samples const samples(family::kWithSupportName, z, dim, std::array{&of_samples});
+  auto const [output, support] = family::forward_with_support(
+      samples.rows, alpha, std::move(k), samples.row_dim, optional_of(of_samples), dtype);
+  return {samples.wrapped(output), samples.wrapped(support)};
 }
 
 // Runs backward(rows of each tensor, dim) on the samples of all tensors, of which the first is the
@@ -174,14 +184,11 @@ at::Tensor backward_of_samples(char const* name, std::array<at::Tensor, Count> t
     if (batch_dims[i].has_value()) {
       tensor = tensor.movedim(*batch_dims[i], 0);
     } else {
-      auto sizes = tensor.sym_sizes().vec();
-      sizes.insert(sizes.begin(), *count);
-      tensor = tensor.unsqueeze(0).expand_symint(sizes);
+      tensor = repeated(tensor, *count);
     }
     if (i == 0) grads = tensor;
-    Samples const samples(name, tensor, 0, dim);
-    tensor = samples.rows;
-    row_dim = samples.row_dim;
+    row_dim = check_dim(name, tensor.dim() - 1, dim) + 1;
+    tensor = rows_of(tensor);
   }
   return level.wrapped(backward(tensors, row_dim).view_as(grads), 0);
 }

@@ -1,8 +1,8 @@
 #include "mappings/family.h"
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/entmax.h"
-#include "rowwise/cuda/forward/alphas.cuh"
 #include "rowwise/cuda/forward/launch.cuh"
+#include "rowwise/cuda/forward/masked.cuh"
 
 namespace zeta::rowwise::cuda {
 
@@ -22,9 +22,19 @@ cudaError_t entmax(double alpha, RowGeometry<3> const& geometry, Scalar* weights
 }
 
 template <class Scalar>
-cudaError_t entmax_of_alphas(RowGeometry<3> const& geometry, Scalar* weights, Scalar const* logits,
-                             double const* alphas, int64_t k, cudaStream_t stream) {
-  return launch_forward_of_alphas(geometry, weights, logits, alphas, k, stream);
+cudaError_t entmax_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
+                          Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
+                          cudaStream_t stream) {
+  MaskedOperands<Scalar> const operands = {weights, logits, support, nullptr, mask, alpha, k};
+  return launch_forward_masked(geometry, operands, stream);
+}
+
+template <class Scalar>
+cudaError_t entmax_of_alphas(RowGeometry<4> const& geometry, Scalar* weights, Scalar const* logits,
+                             double const* alphas, MaskEntry const* mask, int64_t k,
+                             cudaStream_t stream) {
+  MaskedOperands<Scalar> const operands = {weights, logits, nullptr, alphas, mask, /*alpha=*/0, k};
+  return launch_forward_masked(geometry, operands, stream);
 }
 
 template <class Scalar>
@@ -53,8 +63,12 @@ cudaError_t entmax_support_backward(double alpha, RowGeometry<3> const& geometry
   template int64_t entmax_workspace<Scalar>(RowGeometry<3> const&, int64_t, Plan const&);         \
   template cudaError_t entmax<Scalar>(double, RowGeometry<3> const&, Scalar*, Scalar const*,      \
                                       int32_t*, int64_t, Plan const&, void*, cudaStream_t);       \
-  template cudaError_t entmax_of_alphas<Scalar>(RowGeometry<3> const&, Scalar*, Scalar const*,    \
-                                                double const*, int64_t, cudaStream_t);            \
+  template cudaError_t entmax_masked<Scalar>(double, RowGeometry<4> const&, Scalar*,              \
+                                             Scalar const*, int32_t*, MaskEntry const*, int64_t,  \
+                                             cudaStream_t);                                       \
+  template cudaError_t entmax_of_alphas<Scalar>(RowGeometry<4> const&, Scalar*, Scalar const*,    \
+                                                double const*, MaskEntry const*, int64_t,         \
+                                                cudaStream_t);                                    \
   template cudaError_t entmax_backward<Scalar>(double, RowGeometry<3> const&, Scalar*,            \
                                                Scalar const*, Scalar const*, BackwardPlan const&, \
                                                cudaStream_t);                                     \

@@ -8,6 +8,7 @@
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/export.h"
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 // The capped entmax family: alpha = 2 is sparse_softmax, alpha = 1 softmax of the k largest
@@ -31,13 +32,20 @@ ZETA_ENGINE_API cudaError_t entmax(double alpha, RowGeometry<3> const& geometry,
                                    Scalar const* logits, int32_t* support, int64_t k,
                                    Plan const& plan, void* workspace, cudaStream_t stream);
 
-// Does what entmax() does with an alpha for each row, which it reads on the device. The weights of
-// rows whose alpha is outside of the family are NaN. The geometry's operands are weights, logits
-// and alphas.
+// Does what entmax() does for rows of which a mask leaves entries out. The geometry's operands are
+// weights, logits, support and mask. The place of a support that is null is that of anything.
 template <class Scalar>
-ZETA_ENGINE_API cudaError_t entmax_of_alphas(RowGeometry<3> const& geometry, Scalar* weights,
-                                             Scalar const* logits, double const* alphas, int64_t k,
-                                             cudaStream_t stream);
+ZETA_ENGINE_API cudaError_t entmax_masked(double alpha, RowGeometry<4> const& geometry,
+                                          Scalar* weights, Scalar const* logits, int32_t* support,
+                                          MaskEntry const* mask, int64_t k, cudaStream_t stream);
+
+// Does what entmax() does with an alpha for each row, which it reads on the device. The weights of
+// rows whose alpha is outside of the family are NaN. The geometry's operands are weights, logits,
+// alphas and mask. The mask may be null, and its place that of anything.
+template <class Scalar>
+ZETA_ENGINE_API cudaError_t entmax_of_alphas(RowGeometry<4> const& geometry, Scalar* weights,
+                                             Scalar const* logits, double const* alphas,
+                                             MaskEntry const* mask, int64_t k, cudaStream_t stream);
 
 // The geometry's operands are grad_logits, grad_weights and weights.
 template <class Scalar>

@@ -43,9 +43,10 @@ class Entmax(nn.Module):
             return self.fixed_alpha
         return LEAST_ALPHA_ABOVE_1 + (2 - LEAST_ALPHA_ABOVE_1) * self.logit_of_alpha.sigmoid()
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0."""
-        return entmax(z, self.alpha, self.k, self.dim)
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0, and 0
+        for the entries where ``mask`` is False."""
+        return entmax(z, self.alpha, self.k, self.dim, mask=mask)
 
     def extra_repr(self) -> str:
         alpha = "learnable" if self.learnable else self.fixed_alpha

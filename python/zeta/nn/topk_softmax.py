@@ -13,9 +13,10 @@ class TopKSoftmax(nn.Module):
         self.k = k
         self.dim = dim
 
-    def forward(self, z: Tensor) -> Tensor:
-        """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0."""
-        return topk_softmax(z, self.k, self.dim)
+    def forward(self, z: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Return the weights of each row of ``z`` along ``dim``, at most ``k`` of them not 0, and 0
+        for the entries where ``mask`` is False."""
+        return topk_softmax(z, self.k, self.dim, mask=mask)
 
     def extra_repr(self) -> str:
         return f"k={self.k}, dim={self.dim}"

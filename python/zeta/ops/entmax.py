@@ -12,6 +12,7 @@ def entmax(
     k: int | None = None,
     dim: int = -1,
     dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Map each row of ``z`` to its α-entmax with at most ``k`` non-zeros.
 
@@ -36,6 +37,7 @@ def entmax(
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
             on CUDA it is float32 if not given, as there.
+        mask: If given, which entries take part, as for :func:`zeta.ops.sparse_softmax`.
 
     Returns:
         The weights: of the shape and device of ``z``, and of its dtype or of ``dtype``.
@@ -75,9 +77,9 @@ def entmax(
         EMNLP 2019: the gradient of alpha.
     """
     if isinstance(alpha, Tensor):
-        of_alphas: Tensor = _operator.tensor_alpha(z, alpha, k, dim, dtype=dtype)
+        of_alphas: Tensor = _operator.tensor_alpha(z, alpha, k, dim, mask=mask, dtype=dtype)
         return of_alphas
-    weights: Tensor = _operator.default(z, alpha, k, dim, dtype=dtype)
+    weights: Tensor = _operator.default(z, alpha, k, dim, mask=mask, dtype=dtype)
     return weights
 
 
@@ -87,6 +89,7 @@ def entmax_compact(
     k: int | None = None,
     dim: int = -1,
     dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the non-zero weights of :func:`entmax` and their indices.
 
@@ -94,19 +97,27 @@ def entmax_compact(
     Without ``k`` both have the size of ``z``.
     """
     compact = _operator.tensor_alpha_compact if isinstance(alpha, Tensor) else _operator.compact
-    result: tuple[Tensor, Tensor] = compact(z, alpha, k, dim, dtype=dtype)
+    result: tuple[Tensor, Tensor] = compact(z, alpha, k, dim, mask=mask, dtype=dtype)
     return result
 
 
 def entmax15(
-    z: Tensor, k: int | None = None, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int | None = None,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Return :func:`entmax` with α = 1.5."""
-    return entmax(z, 1.5, k, dim, dtype)
+    return entmax(z, 1.5, k, dim, dtype, mask)
 
 
 def entmax15_compact(
-    z: Tensor, k: int | None = None, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int | None = None,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return :func:`entmax_compact` with α = 1.5."""
-    return entmax_compact(z, 1.5, k, dim, dtype)
+    return entmax_compact(z, 1.5, k, dim, dtype, mask)

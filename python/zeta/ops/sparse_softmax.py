@@ -7,7 +7,11 @@ _operator = torch.ops.zeta.sparse_softmax
 
 
 def sparse_softmax(
-    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> Tensor:
     """Map each row of ``z`` to the nearest probability vector with at most ``k`` non-zeros.
 
@@ -31,6 +35,10 @@ def sparse_softmax(
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
             on CUDA it is float32 if not given, as there.
+        mask: If given, a bool tensor that is broadcast to ``z``: True where an entry takes part, as
+            in :func:`torch.nn.functional.scaled_dot_product_attention`. What is left out has weight
+            0 and gradient 0 whatever it is, NaN included, and a row of which nothing takes part is
+            0 throughout. A mask of numbers is to be added to ``z`` instead.
 
     Returns:
         The weights: of the shape and device of ``z``, and of its dtype or of ``dtype``.
@@ -55,7 +63,8 @@ def sparse_softmax(
 
     Raises:
         RuntimeError: If ``k`` is below 1; if ``z`` is complex, or is not of a floating-point dtype
-            listed above and ``dtype`` is not given; if ``dtype`` is not one of those listed.
+            listed above and ``dtype`` is not given; if ``dtype`` is not one of those listed; if
+            ``mask`` is not bool, is on another device or is not broadcast to ``z``.
         IndexError: If ``dim`` is not a dimension of ``z``.
 
     Example:
@@ -64,6 +73,9 @@ def sparse_softmax(
         tensor([0.5000, 0.3000, 0.0000, 0.2000, 0.0000])
         >>> zeta.ops.sparse_softmax(torch.tensor([2.0, 1.5, 0.1, -1.0, 3.2, 0.7]), k=3)
         tensor([0., 0., 0., 0., 1., 0.])
+        >>> z = torch.tensor([2.0, 1.5, 0.1, torch.nan])
+        >>> zeta.ops.sparse_softmax(z, mask=torch.tensor([True, True, True, False]))
+        tensor([0.7500, 0.2500, 0.0000, 0.0000])
 
     Sources:
         Anastasios Kyrillidis, Stephen Becker, Volkan Cevher and Christoph Koch, *Sparse projections
@@ -74,12 +86,19 @@ def sparse_softmax(
         and its gradient.
     """
     # Passing a keyword takes longer than projecting a short row.
-    weights: Tensor = _operator(z, k, dim) if dtype is None else _operator(z, k, dim, dtype=dtype)
+    if dtype is None and mask is None:
+        weights: Tensor = _operator(z, k, dim)
+    else:
+        weights = _operator(z, k, dim, mask=mask, dtype=dtype)
     return weights
 
 
 def sparse_softmax_compact(
-    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the non-zero weights of :func:`sparse_softmax` and their indices.
 
@@ -88,7 +107,7 @@ def sparse_softmax_compact(
     written before the backward.
 
     Args:
-        z, k, dim, dtype: As for :func:`sparse_softmax`.
+        z, k, dim, dtype, mask: As for :func:`sparse_softmax`.
 
     Returns:
         A pair of tensors of size min(k, n) along ``dim``. The first has the weights in descending
@@ -113,5 +132,5 @@ def sparse_softmax_compact(
         >>> zeta.ops.sparse_softmax_compact(torch.tensor([2.0, 1.5, 0.1, -1.0, 3.2, 0.7]), k=3)
         (tensor([1., 0., 0.]), tensor([ 4, -1, -1]))
     """
-    result: tuple[Tensor, Tensor] = _operator.compact(z, k, dim, dtype=dtype)
+    result: tuple[Tensor, Tensor] = _operator.compact(z, k, dim, mask=mask, dtype=dtype)
     return result

@@ -6,7 +6,13 @@ from torch import Tensor
 _operator = torch.ops.zeta.topk_softmax
 
 
-def topk_softmax(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None) -> Tensor:
+def topk_softmax(
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
+) -> Tensor:
     """Map each row of ``z`` to the softmax of its ``k`` largest entries, with 0 for the others.
 
     With S the ``k`` largest entries of a row, or all if it has no more::
@@ -24,6 +30,7 @@ def topk_softmax(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first, as in :func:`torch.softmax`. Under autocast
             on CUDA it is float32 if not given, as there.
+        mask: If given, which entries take part, as for :func:`zeta.ops.sparse_softmax`.
 
     Returns:
         The weights: of the shape and device of ``z``, and of its dtype or of ``dtype``.
@@ -52,12 +59,19 @@ def topk_softmax(z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None
         layer*, ICLR 2017.
     """
     # Passing a keyword takes longer than mapping a short row.
-    weights: Tensor = _operator(z, k, dim) if dtype is None else _operator(z, k, dim, dtype=dtype)
+    if dtype is None and mask is None:
+        weights: Tensor = _operator(z, k, dim)
+    else:
+        weights = _operator(z, k, dim, mask=mask, dtype=dtype)
     return weights
 
 
 def topk_softmax_compact(
-    z: Tensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: Tensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Return the non-zero weights of :func:`topk_softmax` and their indices.
 
@@ -68,5 +82,5 @@ def topk_softmax_compact(
         >>> zeta.ops.topk_softmax_compact(torch.tensor([1.0, 0.0, 2.0, -1.0]), k=2)
         (tensor([0.7311, 0.2689]), tensor([2, 0]))
     """
-    result: tuple[Tensor, Tensor] = _operator.compact(z, k, dim, dtype=dtype)
+    result: tuple[Tensor, Tensor] = _operator.compact(z, k, dim, mask=mask, dtype=dtype)
     return result

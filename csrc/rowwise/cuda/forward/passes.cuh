@@ -23,6 +23,13 @@ __device__ void forward_by_passes(Group const& group, typename Mapping::Fixed co
   logits.for_each(group, [&](auto, Scalar entry) { range.add(KeyRange<Scalar>::of(entry)); });
   range = group.reduce(range);
   bool const is_ordinary = range.is_ordinary();
+  if constexpr (requires { logits.leaves_out_all(group); }) {
+    if (!is_ordinary && logits.leaves_out_all(group)) {
+      logits.map(group, weights, [](auto, Scalar) { return narrow<Scalar>(0); });
+      if (support.is_wanted()) support.list_nonzero(group, weights, logits.length, true);
+      return;
+    }
+  }
   // A row that is not ordinary goes on without entries, since its group may share barriers with
   // others.
   EntriesIf<Row> const entries = {logits, is_ordinary};
