@@ -36,6 +36,7 @@ def _dispatch_nested(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any
     nested = next(value for value in arguments.values() if isinstance(value, NestedTensor))
     name = name_of(operator)
     dim = _checked_dim(name, nested, arguments["dim"])
+    _check_mask(name, nested, arguments.get("mask"))
     if dim == nested._ragged_idx:
         return _along_ragged_dim(name, operator, nested, arguments)
     arguments = {key: _values_of(value) for key, value in arguments.items()}
@@ -60,6 +61,18 @@ def _checked_dim(name: str, nested: NestedTensor, dim: int) -> int:
     return dim % dimensions
 
 
+def _check_mask(name: str, nested: NestedTensor, mask: Any) -> None:
+    if mask is None:
+        return
+    if not isinstance(mask, NestedTensor) or mask.shape != nested.shape:
+        shape = tuple(mask.shape)
+        raise RuntimeError(
+            f"{name}: expected the mask of a nested tensor to be one with the same components, but "
+            f"got {type(mask).__name__} of shape {shape}; pass torch.nested.nested_tensor_from_jagged"
+            "(mask of the values, z.offsets())"
+        )
+
+
 def _along_ragged_dim(
     name: str, operator: Any, nested: NestedTensor, arguments: dict[str, Any]
 ) -> NestedTensor:
@@ -73,12 +86,15 @@ def _along_ragged_dim(
     def padded(value: Any) -> Any:
         if not isinstance(value, NestedTensor):
             return value
-        return torch.ops.aten._jagged_to_padded_dense_forward(
-            value._values.reshape(shape[0], -1),
+        is_mask = value.dtype == torch.bool
+        entries = value._values.reshape(shape[0], -1)
+        result = torch.ops.aten._jagged_to_padded_dense_forward(
+            entries.to(torch.float32) if is_mask else entries,
             [nested._offsets],
             max_lengths=[nested._max_seqlen],
-            padding_value=PADDING[operator],
+            padding_value=0.0 if is_mask else PADDING[operator],
         )
+        return result.bool() if is_mask else result
 
     result = operator(**{key: padded(value) for key, value in arguments.items()} | {"dim": 1})
     values = torch.ops.aten._padded_dense_to_jagged_forward(
@@ -105,7 +121,7 @@ def _like(values: Tensor, nested: NestedTensor) -> NestedTensor:
 def _refuse_masked(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
     raise TypeError(
         f"{name_of(operator)}: expected z to be a tensor, but got a MaskedTensor; pass "
-        "z.get_data().masked_fill(~z.get_mask(), -torch.inf)"
+        "z.get_data(), mask=z.get_mask()"
     )
 
 

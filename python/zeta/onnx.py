@@ -27,6 +27,7 @@ Value: TypeAlias = Any
 Limit: TypeAlias = int | Value
 Pair: TypeAlias = Any
 Alpha: TypeAlias = float | Value
+Mask: TypeAlias = Value | None
 Form: TypeAlias = Callable[["_Rows"], Any]
 
 
@@ -74,41 +75,63 @@ def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
 # The exporter gives None as a dtype as -1.
 
 
-def _sparse_softmax(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Value:
-    return _map(_dense, z, 2.0, k, dim, dtype)
+def _sparse_softmax(
+    z: Value, k: Limit = 3, dim: int = -1, *, mask: Mask = None, dtype: int = -1
+) -> Value:
+    return _map(_dense, z, 2.0, k, dim, mask, dtype)
 
 
-def _sparse_softmax_compact(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Pair:
-    return _map(_compact, z, 2.0, k, dim, dtype)
+def _sparse_softmax_compact(
+    z: Value, k: Limit = 3, dim: int = -1, *, mask: Mask = None, dtype: int = -1
+) -> Pair:
+    return _map(_compact, z, 2.0, k, dim, mask, dtype)
 
 
-def _topk_softmax(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Value:
-    return _map(_dense, z, 1.0, k, dim, dtype)
+def _topk_softmax(
+    z: Value, k: Limit = 3, dim: int = -1, *, mask: Mask = None, dtype: int = -1
+) -> Value:
+    return _map(_dense, z, 1.0, k, dim, mask, dtype)
 
 
-def _topk_softmax_compact(z: Value, k: Limit = 3, dim: int = -1, *, dtype: int = -1) -> Pair:
-    return _map(_compact, z, 1.0, k, dim, dtype)
+def _topk_softmax_compact(
+    z: Value, k: Limit = 3, dim: int = -1, *, mask: Mask = None, dtype: int = -1
+) -> Pair:
+    return _map(_compact, z, 1.0, k, dim, mask, dtype)
 
 
 def _entmax(
-    z: Value, alpha: Alpha = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+    z: Value,
+    alpha: Alpha = 1.5,
+    k: Limit | None = None,
+    dim: int = -1,
+    *,
+    mask: Mask = None,
+    dtype: int = -1,
 ) -> Value:
-    return _map(_dense, z, alpha, k, dim, dtype)
+    return _map(_dense, z, alpha, k, dim, mask, dtype)
 
 
 def _entmax_compact(
-    z: Value, alpha: Alpha = 1.5, k: Limit | None = None, dim: int = -1, *, dtype: int = -1
+    z: Value,
+    alpha: Alpha = 1.5,
+    k: Limit | None = None,
+    dim: int = -1,
+    *,
+    mask: Mask = None,
+    dtype: int = -1,
 ) -> Pair:
-    return _map(_compact, z, alpha, k, dim, dtype)
+    return _map(_compact, z, alpha, k, dim, mask, dtype)
 
 
-def _map(form: Form, z: Value, alpha: Alpha, k: Limit | None, dim: int, dtype: int) -> Any:
+def _map(
+    form: Form, z: Value, alpha: Alpha, k: Limit | None, dim: int, mask: Mask, dtype: int
+) -> Any:
     weight_type = z.dtype if dtype == -1 else ir.DataType(dtype)
     rank = max(len(z.shape), 1)
     logits = op.Cast(z, to=weight_type)
     if len(z.shape) > 0:
-        return form(_Rows(logits, weight_type, alpha, k, rank, dim % rank))
-    results = form(_Rows(op.Reshape(logits, [1]), weight_type, alpha, k, rank, 0))
+        return form(_Rows(logits, mask, weight_type, alpha, k, rank, dim % rank))
+    results = form(_Rows(op.Reshape(logits, [1]), mask, weight_type, alpha, k, rank, 0))
     if isinstance(results, tuple):
         return tuple(op.Reshape(result, op.Shape(z)) for result in results)
     return op.Reshape(results, op.Shape(z))
@@ -133,6 +156,7 @@ class _Rows:
     """The rows to map, along an axis."""
 
     logits: Value
+    mask: Mask
     weight_type: ir.DataType
     alpha: Alpha
     k: Limit | None
@@ -149,6 +173,8 @@ class _Rows:
         """Return the weights of the min(k, n) largest entries in descending order, their indices,
         and a number for each row that is 0, or NaN if the row is."""
         logits = op.Cast(self.logits, to=self.sorted_type)
+        if self.mask is not None:
+            logits = op.Where(self.mask, logits, _constant(-torch.inf, self.sorted_type))
         largest, indices = _largest(logits, self.sorted_type, self.k, self.axis)
         largest = op.Cast(largest, to=ir.DataType.DOUBLE)
         differences = op.Sub(largest, _first(largest, self.axis))
@@ -161,7 +187,16 @@ class _Rows:
             weights = self._weights_of_alphas(differences, alphas)
             zero = op.Add(zero, _zero_in_family(alphas))
         kept = op.Add(weights, zero)
+        if self.mask is not None:
+            is_left_out = self._is_left_out()
+            kept, zero = (op.Where(is_left_out, _double(0.0), number) for number in (kept, zero))
         return op.Cast(kept, to=self.weight_type), indices, zero
+
+    def _is_left_out(self) -> Value:
+        """Return whether the mask leaves out a row as a whole."""
+        takes_part = op.Cast(self.mask, to=ir.DataType.INT64)
+        of_entries = op.Expand(takes_part, op.Shape(self.logits))
+        return op.Equal(self._sum(of_entries), 0)
 
     # These return the weights of entries in descending order, given less their maximum.
 

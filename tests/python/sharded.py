@@ -1,6 +1,7 @@
 """What each rank does in the tests of sharded tensors. Every rank has the whole tensors, too, and
 compares its part with what one rank computes from them."""
 
+import functools
 import math
 
 import torch
@@ -38,9 +39,15 @@ class Sent(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
+@functools.cache
+def mesh_of_shape(*shape):
+    """One mesh of each shape: torch.compile fails on the second one that is like another."""
+    return init_device_mesh("cpu", shape)
+
+
 def mesh_of(name, dim):
     shape, placements = MESHES[name](torch.distributed.get_world_size(), dim)
-    return init_device_mesh("cpu", shape), placements
+    return mesh_of_shape(*shape), placements
 
 
 def distribute(tensor, mesh, placements):
@@ -87,8 +94,8 @@ FUNCTIONS = {
     "sparse_softmax": (zeta.ops.sparse_softmax, zeta.distributed.sparse_softmax),
     "topk_softmax": (zeta.ops.topk_softmax, zeta.distributed.topk_softmax),
     "entmax": (
-        lambda z, k, dim: zeta.ops.entmax(z, 1.5, k, dim),
-        lambda z, k, dim: zeta.distributed.entmax(z, 1.5, k, dim),
+        lambda z, *args, **options: zeta.ops.entmax(z, 1.5, *args, **options),
+        lambda z, *args, **options: zeta.distributed.entmax(z, 1.5, *args, **options),
     ),
 }
 
@@ -122,7 +129,7 @@ def sent(mesh_name, shape, dim, k, dtype):
 
 def sent_by_operator(shape, dim, shard):
     """Of torch.ops.zeta.sparse_softmax, and whether its result and gradient are right."""
-    mesh = init_device_mesh("cpu", (torch.distributed.get_world_size(),))
+    mesh = mesh_of_shape(torch.distributed.get_world_size())
     whole = logits(shape, dim, torch.float32, "wide").requires_grad_()
     weights = torch.ops.zeta.sparse_softmax(whole, 3, dim)
     [whole_grad] = torch.autograd.grad(weights.square().sum(), whole)
@@ -219,6 +226,108 @@ def alphas(mesh_name, shape, dim, k, dtype, kind, shard):
             torch.testing.assert_close(result.full_tensor(), other)
 
 
+MASKS = {
+    "full": lambda shape, dim: shape,
+    "of columns": lambda shape, dim: [n if i == dim else 1 for i, n in enumerate(shape)],
+    "of rows": lambda shape, dim: [1 if i == dim else n for i, n in enumerate(shape)],
+}
+
+
+def whole_and_mask(shape, dim, kind, dtype=torch.float32):
+    """Logits that are NaN where the mask leaves them out, which it does with whole rows."""
+    whole = logits(shape, dim, dtype, "wide")
+    mask = torch.rand(MASKS[kind](shape, dim)) < 0.6
+    if kind == "full":
+        mask.select(1 - dim, 2).fill_(False)
+    return torch.where(mask, whole, math.nan), mask
+
+
+def masked(name, mesh_name, shape, dim, kind, shard):
+    """Rows with a mask, which is sharded as they are or replicated."""
+    on_one_rank, on_all = FUNCTIONS[name]
+    mesh, placements = mesh_of(mesh_name, dim)
+    whole, mask = whole_and_mask(shape, dim, kind)
+    weights = on_one_rank(whole.requires_grad_(), 4, dim, mask=mask)
+    grad = torch.randn_like(weights)
+    [whole_grad] = torch.autograd.grad(weights, whole, grad)
+
+    places = [
+        Replicate()
+        if isinstance(place, Shard) and not (shard and mask.shape[place.dim] > 1)
+        else place
+        for place in placements
+    ]
+    z = distribute(whole.detach(), mesh, placements).requires_grad_()
+    for function in (on_all, on_one_rank):
+        result = function(z, 4, dim, mask=distribute(mask, mesh, places))
+        assert_same_bits(result.detach().full_tensor(), weights.detach())
+        [result_grad] = torch.autograd.grad(result, z, distribute(grad, mesh, placements))
+        assert_same_bits(result_grad.full_tensor(), whole_grad)
+        if function is on_all:
+            assert result.placements == tuple(placements), result.placements
+
+
+def masked_derivatives(mesh_name, shape, dim):
+    """Derivatives of both orders of entmax with a mask, to alphas too, which rows share."""
+    mesh, placements = mesh_of(mesh_name, dim)
+    whole, mask = whole_and_mask(shape, dim, "full", torch.float64)
+    numbers = torch.full((1,), 1.25, dtype=torch.float64)
+    directions = torch.randn(2, *shape, dtype=torch.float64)
+
+    def derivatives(function, z, alpha, mask, grad, grad_of_z):
+        inputs = z.requires_grad_(), alpha.requires_grad_()
+        weights = function(*inputs, 4, dim, mask=mask)
+        first = torch.autograd.grad(weights, inputs, grad, create_graph=True)
+        return *first, *torch.autograd.grad(first[0], inputs, grad_of_z)
+
+    expected = derivatives(zeta.ops.entmax, whole.clone(), numbers.clone(), mask, *directions)
+    for function in (zeta.distributed.entmax, zeta.ops.entmax):
+        alpha = distribute(numbers, mesh, [Replicate()] * mesh.ndim)
+        z, *parts = (distribute(x, mesh, placements) for x in (whole, mask, *directions))
+        results = derivatives(function, z, alpha, *parts)
+        for result, other in zip(results, expected, strict=True):
+            torch.testing.assert_close(result.full_tensor(), other)
+
+
+def masked_compact(shape, dim, k):
+    mesh, placements = mesh_of("whole rows", dim)
+    whole, mask = whole_and_mask(shape, dim, "full")
+    expected = zeta.ops.sparse_softmax_compact(whole, k, dim, mask=mask)
+    z = distribute(whole, mesh, placements)
+    sharded_mask = distribute(mask, mesh, [Replicate()])
+    results = zeta.ops.sparse_softmax_compact(z, k, dim, mask=sharded_mask)
+    for result, other in zip(results, expected, strict=True):
+        assert_same_sharded(result, distribute(other, mesh, placements))
+
+
+def compiled_masked(mesh_name, shape):
+    mesh, placements = mesh_of(mesh_name, 1)
+    z, mask = (distribute(x, mesh, placements) for x in whole_and_mask(shape, 1, "full"))
+    z.requires_grad_()
+    direction = distribute(torch.randn(shape), mesh, placements)
+
+    def function(z, mask):
+        return zeta.distributed.sparse_softmax(z, 4, mask=mask)
+
+    expected = function(z, mask)
+    weights = torch.compile(function, backend="aot_eager", fullgraph=True)(z, mask)
+    assert_same_sharded(weights.detach(), expected.detach())
+    results = (torch.autograd.grad(y, z, direction)[0] for y in (weights, expected))
+    assert_same_sharded(*results)
+
+
+def errors_of_mask():
+    mesh, placements = mesh_of("rows split", 1)
+    z = distribute(torch.randn(4, 8), mesh, placements)
+    messages = []
+    for mask in (torch.ones(8).bool(), distribute(torch.ones(8), mesh, [Replicate()])):
+        try:
+            zeta.distributed.sparse_softmax(z, mask=mask)
+        except (TypeError, RuntimeError) as error:
+            messages.append(str(error))
+    return messages
+
+
 def compact_of_alphas(shape, dim, k, shard):
     mesh, placements = mesh_of("whole rows", dim)
     whole = logits(shape, dim, torch.float32, "wide")
@@ -268,7 +377,7 @@ def errors_of_alpha():
     """What bad alphas get, before any rank waits for another."""
     mesh, placements = mesh_of("rows split", 1)
     z = distribute(torch.randn(4, 8), mesh, placements)
-    other_mesh = init_device_mesh("cpu", (1, mesh.size()))
+    other_mesh = mesh_of_shape(1, mesh.size())
     messages = []
     for alpha in (
         torch.tensor(1.5),
@@ -300,7 +409,7 @@ def compact(shape, dim, k):
 
 
 def partial_sums(shape, k):
-    mesh = init_device_mesh("cpu", (torch.distributed.get_world_size(),))
+    mesh = mesh_of_shape(torch.distributed.get_world_size())
     rank, size = torch.distributed.get_rank(), torch.distributed.get_world_size()
     share = logits(shape, 1, torch.float64, "wide") * (rank + 1)
     z = DTensor.from_local(share, mesh, [Partial()])

@@ -142,3 +142,31 @@ def test_errors_of_alpha(ranks):
 @pytest.mark.parametrize("dim", [0, 1])
 def test_compact(ranks, dim):
     ranks.run(sharded.compact, (8, 40) if dim == 1 else (40, 8), dim, 5)
+
+
+@pytest.mark.parametrize("mesh", sharded.MESHES)
+def test_masks(ranks, mesh):
+    ranks.run(sharded.masked, "sparse_softmax", mesh, (8, 40), 1, "full", True)
+    ranks.run(sharded.masked, "sparse_softmax", mesh, (7, 41), 1, "full", False)
+    ranks.run(sharded.masked, "entmax", mesh, (40, 8), 0, "of columns", False)
+    ranks.run(sharded.masked, "topk_softmax", mesh, (8, 40), 1, "of rows", True)
+
+
+@pytest.mark.parametrize("mesh", ["rows split", "whole rows"])
+def test_derivatives_of_masked_rows(ranks, mesh):
+    ranks.run(sharded.masked_derivatives, mesh, (8, 40), 1)
+
+
+@pytest.mark.parametrize("mesh", ["rows split", "whole rows"])
+def test_compiled_with_masks(ranks, mesh):
+    ranks.run(sharded.compiled_masked, mesh, (8, 40))
+
+
+def test_masks_of_compact_forms(ranks):
+    ranks.run(sharded.masked_compact, (40, 8), 0, 5)
+
+
+def test_wrong_masks_are_refused(ranks):
+    for of_type, of_dtype in ranks.run(sharded.errors_of_mask):
+        assert of_type.startswith("sparse_softmax: expected mask to be a DTensor, but got Tensor;")
+        assert of_dtype.startswith("sparse_softmax: expected mask to have dtype Bool")

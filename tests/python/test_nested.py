@@ -64,6 +64,31 @@ def test_compiled(operator, k, dim):
         assert torch.equal(eager, of_graph)
 
 
+@pytest.mark.parametrize("dim", [1, 2, -1])
+def test_masks(operator, k, dim):
+    parts = components(torch.float32)
+    masks = [torch.rand(part.shape) < 0.5 for part in parts]
+    z = jagged(parts, requires_grad=True)
+    mask = nested_tensor_from_jagged(torch.cat(masks), z.offsets())
+    weights = operator.function(z, k, dim, mask=mask)
+    [grad] = torch.autograd.grad(weights.values().square().sum(), z)
+    for part, takes_part, of_part, of_grad in zip(
+        parts, masks, weights.unbind(), grad.unbind(), strict=True
+    ):
+        leaf = part.clone().requires_grad_()
+        alone = operator.function(leaf, k, dim - 1 if dim > 0 else dim, mask=takes_part)
+        assert_same_bits(of_part, alone.detach())
+        assert_same_bits(of_grad, torch.autograd.grad(alone.square().sum(), leaf)[0])
+
+
+def test_masks_of_other_components_are_refused(operator):
+    z = jagged(components(torch.float32))
+    other = jagged([torch.ones(2, 48, 2, dtype=torch.bool) for _ in LENGTHS])
+    for mask in (torch.ones(48, 2, dtype=torch.bool), other):
+        with pytest.raises(RuntimeError, match=f"^{operator.name}: expected the mask of a nested"):
+            operator.function(z, 3, mask=mask)
+
+
 @pytest.mark.parametrize("requires_grad", [False, True])
 def test_what_has_no_rows_is_refused(operator, requires_grad):
     z = jagged(components(torch.float32), requires_grad=requires_grad)

@@ -332,3 +332,40 @@ def test_compact_form_of_alphas():
     expected_values, expected_indices = zeta.ops.entmax_compact(z, alpha, 6)
     assert_weights(values, expected_values)
     assert torch.equal(indices, expected_indices)
+
+
+@pytest.mark.parametrize("shape", [(4, 9), (9,), (5, 1, 1), ()])
+def test_shapes_of_masks(shape):
+    def weights(z, mask):
+        return zeta.ops.sparse_softmax(z, 3, mask=mask)
+
+    run = export_function(weights, torch.randn(5, 4, 9), torch.ones(shape).bool(), opset=15)
+    z = torch.randn(5, 4, 9)
+    mask = torch.rand(shape) < 0.5
+    z = torch.where(mask, z, torch.nan)
+    assert_weights(run(z, mask), weights(z, mask))
+    assert not run(z, torch.zeros_like(mask)).any()
+
+
+def test_masks_of_unusual_rows(operator):
+    z = unusual_rows(torch.float32)
+    mask = torch.rand(z.shape) < 0.6
+    mask[3], mask[:, 2] = False, False
+
+    def weights(z, mask):
+        return operator.function(z, 3, 0, mask=mask)
+
+    run = export_function(weights, torch.randn(11, 6), torch.ones(11, 6).bool())
+    assert_weights(run(z, mask), weights(z, mask))
+
+
+@pytest.mark.parametrize("place", [0, 1])
+def test_masks_of_compact_forms(place):
+    z, mask = torch.randn(6, 9), torch.rand(6, 9) < 0.4
+    mask[2] = False
+
+    def result(z, mask):
+        return zeta.ops.entmax_compact(z, 1.5, 4, mask=mask)[place].double()
+
+    run = export_function(result, torch.randn(3, 9), torch.ones(3, 9).bool())
+    torch.testing.assert_close(run(z, mask), result(z, mask))

@@ -4,43 +4,15 @@ from typing import Any
 
 from torch import Tensor
 from torch.autograd import Function
-from torch.distributed.tensor import DTensor, Partial, Placement, Replicate, Shard
+from torch.distributed.tensor import DTensor, Partial, Replicate, Shard
 
-from zeta.distributed._redistribute import redistributed
+from zeta.distributed._broadcast import aligned
 from zeta.distributed._split_rows import SplitRows, distributed
-
-
-def placement_of_alphas(rows: Placement, dimensions: int, alpha: Any) -> Placement:
-    """Return how alphas are placed that are broadcast to rows of so many dimensions."""
-    if not isinstance(rows, Shard):
-        return Replicate()
-    dim = rows.dim - (dimensions - alpha.ndim)
-    return Shard(dim) if dim >= 0 and alpha.shape[dim] > 1 else Replicate()
-
-
-def check_alphas(name: str, alpha: Tensor, z: DTensor) -> None:
-    if not isinstance(alpha, DTensor):
-        raise TypeError(
-            f"{name}: expected alpha to be a number or a DTensor, but got {type(alpha).__name__}; "
-            "pass distribute_tensor(alpha, z.device_mesh)"
-        )
-    if alpha.device_mesh != z.device_mesh:
-        raise RuntimeError(
-            f"{name}: expected alpha to be on the mesh of z, {z.device_mesh}, but got "
-            f"{alpha.device_mesh}"
-        )
-
-
-def aligned_alphas(alpha: DTensor, rows: DTensor | SplitRows) -> DTensor:
-    """Place alphas where their rows are."""
-    dimensions = len(rows.shape)
-    placements = [placement_of_alphas(place, dimensions, alpha) for place in rows.placements]
-    return redistributed(alpha, placements)
 
 
 def local_alphas(alpha: DTensor, rows: SplitRows) -> Tensor:
     """Return the alphas of the rows of which this rank has a part."""
-    local: Tensor = _Local.apply(aligned_alphas(alpha, rows), rows)
+    local: Tensor = _Local.apply(aligned(alpha, rows), rows)
     return local
 
 

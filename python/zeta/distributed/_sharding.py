@@ -1,8 +1,13 @@
-"""Tells DTensor how the operators may be sharded: rows lie on any ranks, but each row on one."""
+"""Tells DTensor how the operators may be sharded: rows lie on any ranks, but each row on one.
+
+DTensor places the tensors that are given by position, and none that are given by name, as masks are.
+So each operator with a mask has a twin that takes all arguments by position, and DTensors go there.
+"""
 
 from typing import Any
 
-from torch.distributed.tensor import Replicate, Shard
+import torch
+from torch.distributed.tensor import DTensor, Replicate, Shard
 from torch.distributed.tensor.experimental import register_sharding
 
 from zeta._operators import (
@@ -13,13 +18,17 @@ from zeta._operators import (
     SUPPORT_BACKWARD,
     WITH_SUPPORT,
     arguments_of,
+    name_of,
 )
-from zeta.distributed._alphas import placement_of_alphas
+from zeta.distributed._broadcast import placement_of_broadcast
+
+_BROADCAST = ("alpha", "mask")
+_twins = torch.library.Library("zeta_distributed", "DEF")
 
 
 def _register_whole_rows(operator: Any) -> None:
     """Let all tensors, results included, be sharded alike along one dim that is not the rows', or
-    replicated. Alphas lie where their rows do. Other arguments have no placement."""
+    replicated. Alphas and masks lie where their rows do. Other arguments have no placement."""
     schema = operator._schema
     positional = [argument for argument in schema.arguments if not argument.kwarg_only]
     may_be_tensor = [
@@ -33,16 +42,35 @@ def _register_whole_rows(operator: Any) -> None:
         shards = [Shard(i) for i in range(dimensions) if i != row_dim]
         given = [*args, *[None] * (len(positional) - len(args))]
 
+        def placement(rows: Any, argument: Any, tensor: bool, value: Any) -> Any:
+            if not tensor or value is None:
+                return None
+            is_broadcast = argument.name in _BROADCAST
+            return placement_of_broadcast(rows, dimensions, value) if is_broadcast else rows
+
         def placements(rows: Any) -> list[Any]:
-            result = [
-                rows if tensor and value is not None else None
-                for tensor, value in zip(may_be_tensor, given, strict=True)
-            ]
-            if operator in (OF_ALPHAS, COMPACT_OF_ALPHAS):
-                result[1] = placement_of_alphas(rows, dimensions, args[1])
-            return result
+            each = zip(positional, may_be_tensor, given, strict=True)
+            return [placement(rows, *argument) for argument in each]
 
         return [([at] * len(schema.returns), placements(at)) for at in (Replicate(), *shards)]
+
+
+def _register_twin(operator: Any) -> None:
+    schema = operator._schema
+    names = [argument.name for argument in schema.arguments]
+
+    def on_one_rank(*args: Any) -> Any:  # without the last ones, if they are the defaults
+        return operator(**dict(zip(names, args, strict=False)))
+
+    def on_all(cls: Any, operator: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        return twin(*arguments_of(operator, args, kwargs).values())
+
+    _twins.define(str(schema).removeprefix("zeta::").replace("*, ", ""), tags=operator.tags)
+    _twins.impl(operator.name().removeprefix("zeta::"), on_one_rank, "CompositeExplicitAutograd")
+    overloads = getattr(torch.ops.zeta_distributed, name_of(operator))
+    twin = getattr(overloads, operator._overloadname)
+    _register_whole_rows(twin)
+    torch.library.register_torch_dispatch(operator, DTensor, on_all)
 
 
 for _operator in (
@@ -50,8 +78,8 @@ for _operator in (
     *(member.compact for member in MEMBERS),
     OF_ALPHAS,
     COMPACT_OF_ALPHAS,
-    BACKWARD,
     WITH_SUPPORT,
-    SUPPORT_BACKWARD,
 ):
+    _register_twin(_operator)
+for _operator in (BACKWARD, SUPPORT_BACKWARD):
     _register_whole_rows(_operator)

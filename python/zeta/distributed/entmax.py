@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributed.tensor import DTensor
 
-from zeta.distributed._alphas import aligned_alphas
+from zeta.distributed._broadcast import aligned
 from zeta.distributed._split_forward import on_meta, split_forward
 
 
@@ -16,6 +16,7 @@ def entmax(
     k: int | None = None,
     dim: int = -1,
     dtype: torch.dtype | None = None,
+    mask: DTensor | None = None,
 ) -> DTensor:
     """Compute :func:`zeta.ops.entmax` without gathering rows sharded along ``dim``.
 
@@ -28,10 +29,10 @@ def entmax(
         RuntimeError: If it is on another mesh than ``z``; otherwise as for :func:`zeta.ops.entmax`.
     """
 
-    def member(z: Tensor, k: int | None, dim: int, *, dtype: torch.dtype | None = None) -> Any:
+    def member(z: Tensor, k: int | None, dim: int, **options: Any) -> Any:
         of_rows: float | Tensor = alpha
         if isinstance(alpha, DTensor):  # z is on meta if the call is to check the arguments
-            of_rows = aligned_alphas(alpha, z) if isinstance(z, DTensor) else on_meta(alpha)
-        return torch.ops.zeta.entmax(z, of_rows, k, dim, dtype=dtype)
+            of_rows = aligned(alpha, z) if isinstance(z, DTensor) else on_meta(alpha)
+        return torch.ops.zeta.entmax(z, of_rows, k, dim, **options)
 
-    return split_forward("entmax", member, alpha, z, k, dim, dtype)
+    return split_forward("entmax", member, alpha, z, k, dim, dtype, mask)

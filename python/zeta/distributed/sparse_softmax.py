@@ -7,7 +7,11 @@ from zeta.distributed._split_forward import split_forward
 
 
 def sparse_softmax(
-    z: DTensor, k: int = 3, dim: int = -1, dtype: torch.dtype | None = None
+    z: DTensor,
+    k: int = 3,
+    dim: int = -1,
+    dtype: torch.dtype | None = None,
+    mask: DTensor | None = None,
 ) -> DTensor:
     """Compute :func:`zeta.ops.sparse_softmax` without gathering rows sharded along ``dim``.
 
@@ -24,13 +28,16 @@ def sparse_softmax(
         k: The most entries of a row that may be non-zero, at least 1.
         dim: The dimension the rows lie along.
         dtype: If given, ``z`` is converted to it first.
+        mask: If given, which entries take part, as for :func:`zeta.ops.sparse_softmax`, on the mesh of
+            ``z`` and placed anyhow. Rows sharded along ``dim`` are copied with −inf in place of what it
+            leaves out.
 
     Returns:
         The weights, sharded as ``z`` is, and differentiable in reverse mode any number of times.
 
     Raises:
-        TypeError: If ``z`` is not a DTensor.
+        TypeError: If ``z`` or ``mask`` is not a DTensor.
         RuntimeError, IndexError: In the same cases as :func:`zeta.ops.sparse_softmax`.
     """
     member = torch.ops.zeta.sparse_softmax
-    return split_forward("sparse_softmax", member, 2.0, z, k, dim, dtype)
+    return split_forward("sparse_softmax", member, 2.0, z, k, dim, dtype, mask)
