@@ -1,4 +1,4 @@
-"""A first look at zeta: the operator, a batch, attention, and a classifier of handwritten digits.
+"""A first look at zeta: the operator, batches, attention, and a classifier of handwritten digits.
 
 python examples/quickstart.py [quickstart.png]
 """
@@ -51,12 +51,27 @@ def show_attention() -> None:
     print()
 
 
+def show_padded_batch() -> None:
+    print("4. The same on samples of 3, 2, 1 and no tokens, padded to 3")
+    torch.manual_seed(SEED)
+    lengths = torch.tensor([3, 2, 1, 0])
+    mask = (torch.arange(3) < lengths[:, None])[:, None, :]  # (batch, 1, tokens)
+    inputs = {name: stack_samples() for name in ("query", "key", "value")}
+    read, weights = SparseAttention(k=2)(**inputs, mask=mask)
+    for length, of_sample in zip(lengths.tolist(), weights, strict=True):
+        print(f"   {length} tokens, weights of the last query  {numbers(of_sample[-1])}")
+    read.square().sum().backward()
+    key = inputs["key"].grad
+    assert key is not None
+    print(f"   tokens that a gradient reached  {(key != 0).any(2).sum(1).tolist()}\n")
+
+
 def stack_samples() -> Tensor:
     return torch.stack([torch.randn(3, 2) for _ in range(4)]).requires_grad_()
 
 
 def show_digits(picture: Path) -> None:
-    print("4. Handwritten digits: the same classifier with either attention")
+    print("5. Handwritten digits: the same classifier with either attention")
     train, test = load_train_and_test()
     softmax = train_and_evaluate("softmax", SoftmaxAttention(), train, test)
     sparse = train_and_evaluate("sparse_softmax", SparseAttention(k=3), train, test)
@@ -91,6 +106,7 @@ def main() -> None:
     show_one_row()
     show_batch()
     show_attention()
+    show_padded_batch()
     show_digits(picture)
 
 
