@@ -34,6 +34,8 @@ class Pass(StrEnum):
 
 SPARSE_SOFTMAX = "sparse_softmax"
 BY_WEIGHTS = "zeta by the weights"  # the baseline of operators that go by the support
+UNMASKED = "zeta without the mask"
+FILLED = "masked_fill + zeta + nan_to_num"
 
 
 class Residency(StrEnum):
@@ -54,10 +56,12 @@ class Case:
     dim: int = -1
     residency: Residency = Residency.MEMORY
     operator: str = SPARSE_SOFTMAX  # one of benchmarks.operators
+    mask: str = ""  # one of benchmarks.masks, or none
 
     def __str__(self) -> str:
         shape = "x".join(map(str, self.shape))
-        return f"{self.suite} {self.operator} {shape} k={self.k} {self.dtype} {self.family}"
+        mask = f" {self.mask} mask" if self.mask else ""
+        return f"{self.suite} {self.operator} {shape} k={self.k} {self.dtype} {self.family}{mask}"
 
     @property
     def length(self) -> int:

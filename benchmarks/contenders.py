@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from benchmarks.cases import BY_WEIGHTS, Case, Pass, Residency
+from benchmarks import masks
+from benchmarks.cases import BY_WEIGHTS, FILLED, UNMASKED, Case, Pass, Residency
 from benchmarks.loops import compiled
 from benchmarks.operators import OPERATORS, CompactMapping, Mapping
 from benchmarks.reference import check_backward, check_compact, check_forward
@@ -32,6 +33,7 @@ class Contenders:
         self.case = case
         self.z = z
         self.operator = OPERATORS[case.operator]
+        self.mask = masks.make(case.mask, z, case.dim) if case.mask else None
 
     @cached_property
     def out(self) -> Tensor:
@@ -43,7 +45,7 @@ class Contenders:
 
     def check(self) -> None:
         """Raises WrongResult unless zeta's weights and gradients are right in every pass timed."""
-        z, k, dim, alpha = self.z, self.case.k, self.case.dim, self.operator.alpha
+        z, k, dim, alpha = self._filled, self.case.k, self.case.dim, self.operator.alpha
         for operation, _ in self.case.comparisons:
             result = self.contender("zeta", operation).function()
             if operation is Pass.FORWARD_OUT:
@@ -56,11 +58,20 @@ class Contenders:
             else:
                 check_backward(self.grad, self._checked_weights, result[-1], dim, alpha)
 
+    @property
+    def _options(self) -> dict[str, Tensor]:
+        return {} if self.mask is None else {"mask": self.mask}
+
+    @property
+    def _filled(self) -> Tensor:
+        """The logits with -inf in place of what the mask leaves out."""
+        return self.z if self.mask is None else self.z.masked_fill(~self.mask, -torch.inf)
+
     @cached_property
     def _checked_weights(self) -> Tensor:
         """What gradients are checked by."""
-        weights = self.operator.dense(self.z, self.case.k, self.case.dim)
-        check_forward(self.z, weights, self.case.k, self.case.dim, self.operator.alpha)
+        weights = self.operator.dense(self.z, self.case.k, self.case.dim, **self._options)
+        check_forward(self._filled, weights, self.case.k, self.case.dim, self.operator.alpha)
         return weights
 
     def contender(self, name: str, operation: Pass) -> Contender:
@@ -83,10 +94,17 @@ class Contenders:
         return Contender(self._under_autograd(name, forward=operation is Pass.FORWARD_BACKWARD))
 
     def _mapping(self, name: str) -> Mapping:
-        return self.operator.dense if name == "zeta" else MAPPINGS[name]
+        dense = self.operator.dense
+        if name == "zeta":
+            return partial(dense, **self._options) if self._options else dense
+        if name == FILLED:
+            return lambda z, k, dim: dense(self._filled, k, dim).nan_to_num(0)
+        return dense if name == UNMASKED else MAPPINGS[name]
 
     def _compact_mapping(self, name: str) -> CompactMapping:
-        return self.operator.compact if name == "zeta" else COMPACT_MAPPINGS[name]
+        if name != "zeta":
+            return COMPACT_MAPPINGS[name]
+        return partial(self.operator.compact, **self._options)
 
     def _memory_operation(self, name: str) -> Callable[[], Tensor]:
         z = self.z
@@ -99,8 +117,10 @@ class Contenders:
 
     def _forward_out(self, name: str) -> Callable[[], Tensor]:
         z, k, dim, out, into = self.z, self.case.k, self.case.dim, self.out, self.operator.into
+        options = self._options
         return {
-            "zeta": lambda: into(z, k, dim, out=out),
+            "zeta": lambda: into(z, k, dim, out=out, **options),
+            UNMASKED: lambda: into(z, k, dim, out=out),
             "torch.softmax": lambda: torch.softmax(z, dim, out=out),
         }[name]
 

@@ -1,11 +1,12 @@
-"""The part of the CPU's grid that other operators than sparse_softmax are in, and compact forms."""
+"""The part of the CPU's grid that other operators than sparse_softmax are in, compact forms, and masks."""
 
 from collections.abc import Callable, Iterator
 from itertools import product
 
-from benchmarks.cases import SPARSE_SOFTMAX, Case, Pass, shape_of_length
+from benchmarks.cases import FILLED, SPARSE_SOFTMAX, UNMASKED, Case, Pass, shape_of_length
 from benchmarks.cpu_cases import WORKING_SET
 from benchmarks.inputs import NORMAL
+from benchmarks.masks import MASKS
 
 
 def _rows(quick: bool, *lengths: int) -> Iterator[tuple[tuple[int, int], str, str]]:
@@ -65,10 +66,20 @@ def _entmax(quick: bool) -> Iterator[Case]:
         yield Case("entmax", shape, length, "float32", family, comparisons, operator="entmax15")
 
 
+def _masks(quick: bool) -> Iterator[Case]:
+    """Against the same call without the mask, and against what took the place of a mask."""
+    comparisons = ((Pass.FORWARD_OUT, (UNMASKED,)), (Pass.FORWARD, (FILLED,)))
+    for shape, dtype, family in _rows(quick, 4096, 1024, 64):
+        for operator, mask in product((SPARSE_SOFTMAX, "entmax15"), MASKS):
+            k = 32 if shape[1] > 64 else 3
+            yield Case("masks", shape, k, dtype, family, comparisons, operator=operator, mask=mask)
+
+
 SUITES: dict[str, Callable[[bool], Iterator[Case]]] = {
     "family": _family,
     "gradients": _gradients,
     "compact": _compact,
     "routers": _routers,
     "entmax": _entmax,
+    "masks": _masks,
 }

@@ -62,6 +62,7 @@ def _columns(case: Case, operation: Pass) -> dict[str, object]:
     return {
         "suite": case.suite,
         "operator": case.operator,
+        "mask": case.mask,
         "operation": str(operation),
         "shape": "x".join(map(str, case.shape)),
         "dim": case.dim,

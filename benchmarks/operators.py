@@ -8,13 +8,13 @@ from torch import Tensor
 
 import zeta
 
-Mapping = Callable[[Tensor, int, int], Tensor]
-CompactMapping = Callable[[Tensor, int, int], tuple[Tensor, Tensor]]
+Mapping = Callable[..., Tensor]
+CompactMapping = Callable[..., tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True)
 class Operator:
-    """Its forms, of logits, k and dim."""
+    """Its forms, of logits, k, dim and by their names the options."""
 
     alpha: float
     dense: Mapping
@@ -26,9 +26,9 @@ def _entmax(alpha: float) -> Operator:
     overloads = torch.ops.zeta.entmax
     return Operator(
         alpha,
-        lambda z, k, dim: overloads.default(z, alpha, k, dim),
-        lambda z, k, dim: overloads.compact(z, alpha, k, dim),
-        lambda z, k, dim, out: overloads.out(z, alpha, k, dim, out=out),
+        lambda z, k, dim, **options: overloads.default(z, alpha, k, dim, **options),
+        lambda z, k, dim, **options: overloads.compact(z, alpha, k, dim, **options),
+        lambda z, k, dim, **options: overloads.out(z, alpha, k, dim, **options),
     )
 
 

@@ -24,17 +24,17 @@ MEASURES: dict[str, Callable[[pd.DataFrame], pd.Series]] = {
     "µs beyond": lambda table: (table["zeta_ms"] - table["baseline_ms"]) * 1e3,
 }
 # Those of a table of measurements that goals and regimes speak of.
-TEXTS = ("suite", "operator", "operation", "shape", "dtype", "family", "baseline", "pages")
+TEXTS = ("suite", "operator", "mask", "operation", "shape", "dtype", "family", "baseline", "pages")
 NUMBERS = (
     *("dim", "length", "k", "zeta_ms", "baseline_ms", "ratio"),
     *("ratio_lower_quartile", "ratio_upper_quartile", "gigabytes_per_second"),
 )
 
 # What runs did not tell apart that have no such column.
-WITHOUT_COLUMN = {"operator": SPARSE_SOFTMAX, "pages": ""}
+WITHOUT_COLUMN = {"operator": SPARSE_SOFTMAX, "mask": "", "pages": ""}
 
 FAMILY_GROUPS = {"normal": NORMAL, "adversarial": ADVERSARIAL, "any": tuple(FAMILIES)}
-CASE = ["operator", "shape", "dim", "k", "dtype"]
+CASE = ["operator", "mask", "shape", "dim", "k", "dtype"]
 ENGINE_NAME = r"sparse_softmax/cache/(?P<dtype>\w+)/(?P<family>[^/]+)/rows:\d+/n:(?P<length>\d+)/k:(?P<k>\d+)/"
 
 
@@ -58,7 +58,8 @@ class Results:
             nothing = {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
             return Results(device, pd.DataFrame(nothing), {})
         facts = pd.read_csv(folder / "machine.csv", index_col="fact", dtype=str)
-        measurements = pd.read_csv(table, dtype={"pages": str}).fillna({"pages": ""})
+        texts = {"mask": "", "pages": ""}
+        measurements = pd.read_csv(table, dtype=dict.fromkeys(texts, str)).fillna(texts)
         known = {key: WITHOUT_COLUMN[key] for key in WITHOUT_COLUMN if key not in measurements}
         return Results(device, measurements.assign(**known), facts["value"].to_dict())
 

@@ -65,6 +65,7 @@ def table_of(measured: list[Case], pages: str = "") -> pd.DataFrame:
         {
             "suite": case.suite,
             "operator": case.operator,
+            "mask": case.mask,
             "operation": str(operation),
             "shape": "x".join(map(str, case.shape)),
             "dim": case.dim,
@@ -118,7 +119,7 @@ def forward_rows(ratios: dict[str, float], length: int = 64) -> pd.DataFrame:
 def test_the_grid_is_well_formed(kind, quick):
     found = grid(kind, quick)
     assert len(set(found)) == len(found)
-    assert len(found) < (200 if quick else 1500)
+    assert len(found) < (200 if quick else 1600)
     for case in found:
         assert 1 <= case.k <= case.length
         assert case.family in FAMILIES and case.operator in OPERATORS
@@ -387,7 +388,7 @@ def test_every_pass_is_measured_where_it_should_be():
     assert suites[Pages.ZETA_HUGE] == {switch.SUITE}
     assert suites[Pages.HUGE] == {
         *("passes", "libraries", "dimensions", "small"),
-        *("gradients", "routers", "entmax"),
+        *("gradients", "routers", "entmax", "masks"),
     }
 
 
@@ -434,7 +435,7 @@ def test_results_are_read_as_they_were_written(tmp_path):
     pd.testing.assert_frame_equal(loaded.measurements, saved.measurements, check_dtype=False)
 
 
-@pytest.mark.parametrize("column", ["operator", "pages"])
+@pytest.mark.parametrize("column", ["operator", "mask", "pages"])
 def test_results_kept_before_a_column_was_are_read(column, tmp_path):
     table = forward_rows({"N(0,1)": 1.25})
     table.insert(len(table.columns) - 1, column, table.pop(column))
