@@ -8,6 +8,7 @@
 #include <exception>
 #include <functional>
 #include <iterator>
+#include <optional>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -60,7 +61,7 @@ at::IValue any_value(Input& input, Tensors& tensors, c10::Argument const& argume
   }
   switch (type->kind()) {
     case c10::TypeKind::TensorType:
-      return tensors.any();
+      return tensors.any(argument.name() == "mask" ? std::optional(at::kBool) : std::nullopt);
     case c10::TypeKind::ScalarTypeType:
       return static_cast<int64_t>(any_dtype(input));
     case c10::TypeKind::FloatType:

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "check.h"
@@ -10,6 +11,7 @@
 #include "rows.h"
 #include "rowwise/cpu/kernels.h"
 #include "rowwise/cpu/largest.h"
+#include "rowwise/mask.h"
 
 // Rows of any numbers, in any layout: the weights of each alone are what the definition says, and
 // every other way to them gives the same bits.
@@ -26,6 +28,8 @@ struct Case {
   std::vector<Scalar> weights;
   std::vector<Scalar> compact_weights;
   std::vector<int64_t> compact_columns;
+  std::vector<rowwise::MaskEntry> mask;
+  std::vector<Scalar> masked_weights;
 
   int64_t capacity() const { return std::min(k, shape.length); }
 };
@@ -68,6 +72,43 @@ void find_compact(Case<Scalar>& of) {
       of.compact_weights.push_back(column < 0 ? Scalar{} : weights[static_cast<size_t>(column)]);
     }
   }
+}
+
+// Leaves out about a third of the entries, and every fifth row as a whole.
+template <class Scalar>
+void find_masked(Case<Scalar>& of, int64_t seed) {
+  auto const left_out = rowwise::narrow<Scalar>(-std::numeric_limits<double>::infinity());
+  for (int64_t row = 0; row < of.shape.rows(); ++row) {
+    auto logits = row_of(of.logits, row, of.shape.length);
+    bool has_any = false;
+    for (int64_t column = 0; column < of.shape.length; ++column) {
+      bool const takes_part = row % 5 != 4 && (row * 7 + column * 5 + seed) % 11 < 7;
+      of.mask.push_back(takes_part ? 1 : 0);
+      has_any = has_any || takes_part;
+      if (!takes_part) logits[static_cast<size_t>(column)] = left_out;
+    }
+    auto weights = weights_of_row(of, logits);
+    if (!has_any) std::fill(weights.begin(), weights.end(), Scalar{});
+    of.masked_weights.insert(of.masked_weights.end(), weights.begin(), weights.end());
+  }
+}
+
+template <class Scalar>
+void check_masked(Kernels<Scalar> const& kernels, Case<Scalar> const& of,
+                  Operand<Scalar> const& logits, Layout const& layout, int64_t first_part) {
+  Operand<Scalar> weights(of.shape, layout, unwritten<Scalar>());
+  Operand<rowwise::MaskEntry> mask(of.shape, logits.layout(), 0);
+  mask.scatter(of.mask);
+  // Where the layout lets rows share entries, they share those of the mask, too.
+  if (mask.gather() != of.mask) return;
+  auto const geometry =
+      geometry_of<4>(of.shape, {layout, logits.layout(), layout, logits.layout()}, of.full_length);
+  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr, mask.data(),
+                         of.k, 0, first_part);
+  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr, mask.data(),
+                         of.k, first_part, of.shape.rows());
+  check_same_bits("masked rows", weights.gather(), of.masked_weights);
+  weights.check_gaps();
 }
 
 // All rows, in two calls, as different threads make them.
@@ -174,12 +215,15 @@ void check_ways(Case<Scalar>& of, Operand<Scalar> const& logits, Layout const& l
   dense_logits.scatter(of.logits);
   find_weights(of);
   find_compact(of);
+  find_masked(of, first_part);
   check_candidates(of, parts, first_part % of.shape.rows());
   for_each_capability<Scalar>(of.alpha, [&](Kernels<Scalar> const& kernels) {
     check_layout(kernels, of, logits, layout, first_part, streams);
     check_layout(kernels, of, dense_logits, dense_layout(of.shape), first_part, streams);
     check_compact(kernels, of, logits, layout, first_part);
     check_compact(kernels, of, dense_logits, dense_layout(of.shape), first_part);
+    check_masked(kernels, of, logits, layout, first_part);
+    check_masked(kernels, of, dense_logits, dense_layout(of.shape), first_part);
     if (of.full_length != of.shape.length) return;
     check_with_support(kernels, of, logits, layout);
     if (of.shape.length >= 64 * parts) check_parts(kernels, of, parts);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +44,29 @@ inline std::vector<std::vector<double>> rows_of(at::Tensor const& tensor, int64_
   return rows;
 }
 
+// What is mapped: logits, with -inf in place of those that a mask leaves out, and rows without
+// entries where it leaves out all.
+inline std::vector<std::vector<double>> logit_rows_of(at::Tensor const& z, int64_t dim,
+                                                      at::ScalarType dtype,
+                                                      std::optional<at::Tensor> const& mask) {
+  auto rows = rows_of(z.to(dtype), dim);
+  if (!mask) return rows;
+  auto const takes_part = rows_of(mask->expand_as(z), dim);
+  for (size_t row = 0; row < rows.size(); ++row) {
+    auto const& of_row = takes_part[row];
+    if (std::count(of_row.begin(), of_row.end(), 1) == 0) rows[row].clear();
+    for (size_t i = 0; i < rows[row].size(); ++i) {
+      if (of_row[i] == 0) rows[row][i] = -std::numeric_limits<double>::infinity();
+    }
+  }
+  return rows;
+}
+
+inline void check_left_out(std::vector<double> const& row, double expected) {
+  auto const is_expected = [&](double x) { return x == expected; };
+  if (!std::all_of(row.begin(), row.end(), is_expected)) fail("a row left out has ", row);
+}
+
 inline void check_form(char const* what, at::Tensor const& result, at::Tensor const& like,
                        at::ScalarType dtype) {
   if (result.sizes() != like.sizes() || result.scalar_type() != dtype ||
@@ -54,11 +78,16 @@ inline void check_form(char const* what, at::Tensor const& result, at::Tensor co
 
 inline void check_forward(at::Tensor const& z, int64_t k, int64_t dim, at::ScalarType dtype,
                           at::Tensor const& weights, double alpha,
-                          std::optional<int64_t> full_length = {}) {
+                          std::optional<at::Tensor> const& mask,
+                          std::optional<int64_t> full_length) {
   check_form("the output", weights, z, dtype);
-  auto const logit_rows = rows_of(z.to(dtype), dim);
+  auto const logit_rows = logit_rows_of(z, dim, dtype, mask);
   auto const weight_rows = rows_of(weights, dim);
   for (size_t row = 0; row < logit_rows.size(); ++row) {
+    if (logit_rows[row].empty()) {
+      check_left_out(weight_rows[row], 0);
+      continue;
+    }
     auto const length = static_cast<int64_t>(logit_rows[row].size());
     check_weights(logit_rows[row], k, weight_rows[row], precision_of(dtype),
                   full_length.value_or(length), alpha);
@@ -128,11 +157,17 @@ inline void check_largest(at::Tensor const& z, int64_t k, int64_t dim, at::Tenso
 
 // The values and indices are those of the largest weights, which the dense form has.
 inline void check_compact(at::Tensor const& z, int64_t k, int64_t dim, at::ScalarType dtype,
-                          at::Tensor const& values, at::Tensor const& indices, double alpha) {
-  auto const logits = rows_of(z.to(dtype), dim);
+                          at::Tensor const& values, at::Tensor const& indices, double alpha,
+                          std::optional<at::Tensor> const& mask) {
+  auto const logits = logit_rows_of(z, dim, dtype, mask);
   auto const value_rows = rows_of(values, dim);
   auto const index_rows = rows_of(indices, dim);
   for (size_t row = 0; row < value_rows.size(); ++row) {
+    if (logits[row].empty()) {
+      check_left_out(value_rows[row], 0);
+      check_left_out(index_rows[row], -1);
+      continue;
+    }
     auto const length = static_cast<int64_t>(logits[row].size());
     std::vector<double> weights(logits[row].size());
     for (size_t i = 0; i < value_rows[row].size(); ++i) {
@@ -190,12 +225,14 @@ inline void check_results(c10::FunctionSchema const& schema, Stack const& argume
   auto const dtype = argument("dtype");
   auto const weight_dtype =
       dtype ? optional_dtype(*dtype).value_or(first.scalar_type()) : first.scalar_type();
-  auto const mask = argument("mask");
-  if (mask && !mask->isNone()) return;  // see tests/cpp/test_masks.cpp
+  auto const given_mask = argument("mask");
+  std::optional<at::Tensor> mask =
+      given_mask ? given_mask->toOptional<at::Tensor>() : std::nullopt;
+  if (mask && !mask->defined()) mask.reset();  // the operators see no difference
   if (schema.overload_name() == "compact") {
-    return check_compact(first, k, dim, weight_dtype, result, results[1].toTensor(), alpha);
+    return check_compact(first, k, dim, weight_dtype, result, results[1].toTensor(), alpha, mask);
   }
-  check_forward(first, k, dim, weight_dtype, result, alpha, length);
+  check_forward(first, k, dim, weight_dtype, result, alpha, mask, length);
   if (results.size() > 1) check_support(result, k, dim, results[1].toTensor());
 }
 

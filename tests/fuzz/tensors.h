@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <vector>
 
 #include "numbers.h"
@@ -25,7 +26,8 @@ class Tensors {
  public:
   explicit Tensors(Input& input) : input_(input) {}
 
-  at::Tensor any() {
+  // Mostly of the dtype that the argument has to be of, if it has.
+  at::Tensor any(std::optional<at::ScalarType> expected = {}) {
     if (!made_.empty() && happens_in(4)) {
       return made_[input_.ConsumeIntegralInRange<size_t>(0, made_.size() - 1)];
     }
@@ -33,8 +35,7 @@ class Tensors {
     at::Tensor result;
     // Torch has no such tensor of some dtypes, and oneDNN has errors of its own.
     try {
-      result = in_memory(
-          sizes, made_.empty() || happens_in(2) ? any_dtype(input_) : made_.back().scalar_type());
+      result = in_memory(sizes, expected && !happens_in(4) ? *expected : dtype());
       if (happens_in(8)) result = of_any_kind(result);
     } catch (std::exception const&) {
       result = in_memory(sizes, at::kFloat);
@@ -56,6 +57,11 @@ class Tensors {
   bool happens_in(int times) { return input_.ConsumeIntegralInRange(1, times) == times; }
   int64_t integer(int64_t least, int64_t most) {
     return input_.ConsumeIntegralInRange(least, most);
+  }
+
+  // Often that of the tensor before.
+  at::ScalarType dtype() {
+    return made_.empty() || happens_in(2) ? any_dtype(input_) : made_.back().scalar_type();
   }
 
   // Often those of the tensor before, but for one of them.
