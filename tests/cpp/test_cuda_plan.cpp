@@ -392,7 +392,7 @@ Regime searched_regime(int64_t length, int64_t k, int element_bytes = 4) {
   return requested_plan(shape, kDevice).regime;
 }
 
-TEST(CudaPlan, IsForFewNonZerosWhereAThresholdIsSearchedFor) {
+TEST(CudaPlan, IsForFewNonZerosOrShortRowsWhereAThresholdIsSearchedFor) {
   EXPECT_EQ(searched_regime(8, 3), Regime::kFew);
   EXPECT_EQ(searched_regime(512, 8), Regime::kFew);
   EXPECT_EQ(searched_regime(516, 8), Regime::kHeld);
@@ -400,6 +400,9 @@ TEST(CudaPlan, IsForFewNonZerosWhereAThresholdIsSearchedFor) {
   EXPECT_EQ(searched_regime(1000, 9), Regime::kHeld);
   EXPECT_EQ(searched_regime(1000, 3, 8), Regime::kHeld);
   EXPECT_EQ(searched_regime(32, 33), Regime::kHeld);
+  EXPECT_EQ(searched_regime(33, 33), Regime::kHeld);
+  EXPECT_EQ(searched_regime(1024, 1024), Regime::kHeld);
+  EXPECT_EQ(searched_regime(512, 33, 8), Regime::kHeld);
   EXPECT_EQ(searched_regime(8192, 32), Regime::kSegments);
   EXPECT_EQ(searched_regime(8196, 3), Regime::kSegments);
   EXPECT_EQ(searched_regime(100000, 32, 8), Regime::kSegments);
@@ -423,7 +426,7 @@ TEST(CudaPlan, HasOneSizeOfListWhereAThresholdIsSearchedFor) {
 
 TEST(CudaPlan, IsPassesForMoreNonZerosWhereAThresholdIsSearchedFor) {
   auto const are_passes = [] {
-    return searched_regime(1000, 33) == Regime::kPasses &&
+    return searched_regime(1025, 33) == Regime::kPasses &&
            searched_regime(8192, 33) == Regime::kPasses &&
            searched_regime(100000, 33) == Regime::kPasses;
   };

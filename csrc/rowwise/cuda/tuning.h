@@ -84,6 +84,11 @@ inline constexpr int kFewSizes[] = {3, 4, 8};
 // keeps a list of the largest size, which costs less than the search.
 inline constexpr int kMostSearchedBytes = 2 << 10;
 
+// Where a threshold is searched for among more than 32 entries, a warp passes over a row that it
+// holds in shared memory. Of longer rows a multiprocessor would hold too few to hide how long a
+// pass takes, and a block passes over each where it lies. Not measured.
+inline constexpr int kMostCrowdedBytes = 4 << 10;
+
 // For larger k, a warp first raises its lower bound by the maxima of chunks. It goes on with all
 // entries only if some lane is left with more than 1 / kEntriesPerFewCandidates of its entries as
 // candidates. It begins with all entries if a lane has no more than kMostEntriesAtOnce of them,

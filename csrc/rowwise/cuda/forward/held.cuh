@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstdint>
 
+#include "mappings/root_search.h"
 #include "rowwise/cuda/forward/candidates.cuh"
 #include "rowwise/cuda/forward/first_weights.cuh"
 #include "rowwise/cuda/forward/held_row.cuh"
@@ -52,7 +53,8 @@ __device__ inline void weigh_first(HeldWeights<Scalar> const& weights, Mapping c
   write_support(weights.support, true, is_in, candidate.column);
 }
 
-// Weighs a row for larger k. Returns false, and changes nothing, if the candidates have no room.
+// Weighs a row for larger k, for mappings by sums. Returns false, and changes nothing, if the
+// candidates have no room.
 template <class Mapping, class Scalar>
 __device__ inline bool weigh_listed(HeldWeights<Scalar> const& weights, Mapping const& mapping,
                                     widened_t<Scalar> lane_maximum, int64_t k,
@@ -131,10 +133,16 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
         Mapping const mapping(maximum, fixed);
         if constexpr (HasSmallK) {
           weigh_first(weights, mapping, lane_maximum, static_cast<int>(operands.k), array[0]);
-        } else if (!weigh_listed(weights, mapping, lane_maximum, operands.k, array[0])) {
-          weigh_crowded(logits, mapping, row.weights(), row.support, operands.k);
-          pipe.store(stage, 0, nullptr, 0);
-          return;
+        } else {
+          bool is_listed = false;
+          if constexpr (!mappings::kHasSearch<Mapping>) {
+            is_listed = weigh_listed(weights, mapping, lane_maximum, operands.k, array[0]);
+          }
+          if (!is_listed) {
+            weigh_crowded(logits, mapping, row.weights(), row.support, operands.k);
+            pipe.store(stage, 0, nullptr, 0);
+            return;
+          }
         }
         __syncwarp();
         store_rows(pipe, stage, to);

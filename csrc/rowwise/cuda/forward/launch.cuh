@@ -150,14 +150,12 @@ cudaError_t launch_held(RowGeometry<3> const& geometry, ForwardOperands<Scalar> 
                         plan.chunks_per_stage * kChunkBytes, stream, geometry, limited, stages,
                         fixed);
   };
+  auto limited = operands;
   if constexpr (mappings::kHasSearch<MappingOf<float>>) {
-    auto limited = operands;
     limited.k = std::min(operands.k, geometry.length);
-    return limited.k <= kWarpThreads ? launch(std::true_type(), limited) : cudaErrorInvalidValue;
-  } else {
-    return operands.k <= kWarpThreads ? launch(std::true_type(), operands)
-                                      : launch(std::false_type(), operands);
   }
+  return limited.k <= kWarpThreads ? launch(std::true_type(), limited)
+                                   : launch(std::false_type(), limited);
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>

@@ -57,7 +57,7 @@ bool is_for_every_mapping(Regime regime, Shape const& shape) {
     case Regime::kFew:
       return row_bytes(shape) <= kMostSearchedBytes;
     case Regime::kHeld:
-      return most_non_zeros(shape) <= kWarpThreads;
+      return most_non_zeros(shape) <= kWarpThreads || row_bytes(shape) <= kMostCrowdedBytes;
     case Regime::kSegments:
       return shape.k <= kWarpThreads;
     case Regime::kColumns:

@@ -231,12 +231,13 @@ __device__ Weights<Mapping, Scalar> find_weights(Group const& group, Mapping con
                                                  int64_t length) {
   auto const selection = select_candidates(group, mapping, entries, largest, k, length);
   detail::Selected<Scalar, Entries> const selected = {entries, selection};
+  auto start = mapping.lowest_threshold();
   if constexpr (mappings::kHasSearch<Mapping>) {
-    return {mapping,
-            search_threshold<Mapping, Scalar>(group, mapping, selected, mapping.lowest_threshold()),
-            selection};
+    if constexpr (HasMany && requires { mapping.has_reach(); }) {
+      start = estimate_root<Mapping, Scalar>(group, mapping, selected);
+    }
+    return {mapping, search_threshold<Mapping, Scalar>(group, mapping, selected, start), selection};
   } else {
-    auto start = mapping.lowest_threshold();
     if constexpr (HasMany) {
       start = estimate_threshold<Mapping, Scalar>(group, mapping, selected, length);
     }
