@@ -156,22 +156,22 @@ class DeviceKernels {
       at::Tensor const& z, double alpha, c10::SymInt k, int64_t dim,
       std::optional<at::Tensor> const& mask, std::optional<at::ScalarType> dtype) {
     constexpr auto* name = family::kWithSupportName;
-    auto const arguments =
-        check_forward_with_support(name, z, {alpha, k, dim, tensor_of(mask), dtype});
+    Call const call = {alpha, std::move(k), dim, tensor_of(mask), dtype};
+    auto const arguments = check_forward_with_support(name, z, call);
     c10::DeviceGuard const guard(z.device());
     at::Tensor weights = fresh_like(z, arguments.dtype);
-    at::Tensor support = empty_support(z, k, arguments.dim);
+    at::Tensor support = empty_support(z, call.k, arguments.dim);
     if (weights.numel() == 0) return {weights, support.zero_()};
     at::Tensor const logits = converted(z, arguments.dtype);
-    if (mask.has_value()) {
-      launch_masked(name, {alpha, k, dim, *mask, dtype}, weights, logits, support, arguments.dim);
+    if (call.mask.defined()) {
+      launch_masked(name, call, weights, logits, support, arguments.dim);
       return {weights, support};
     }
     auto const geometry = row_geometry<3>({weights, logits, support}, arguments.dim);
     dispatch(weights.scalar_type(), [&]<class Scalar>() {
       Launches::forward_with_support(name, alpha, geometry, mutable_data_of<Scalar>(weights),
                                      data_of<Scalar>(logits), support.mutable_data_ptr<int32_t>(),
-                                     known(k));
+                                     known(call.k));
     });
     return {weights, support};
   }

@@ -23,7 +23,7 @@ class CudaMasks : public testing::Test {};
 using Scalars = testing::Types<float, double, Float16, BFloat16>;
 TYPED_TEST_SUITE(CudaMasks, Scalars);
 
-// How a mask lies: one for each row, one for all rows, or one entry for all of a row.
+// A mask has one entry for all of a row, one row for all rows, or its own for each.
 enum class Shape { kOfRows, kOfColumns, kOfEntries };
 
 struct Mask {

@@ -226,8 +226,7 @@ inline void check_results(c10::FunctionSchema const& schema, Stack const& argume
   auto const weight_dtype =
       dtype ? optional_dtype(*dtype).value_or(first.scalar_type()) : first.scalar_type();
   auto const given_mask = argument("mask");
-  std::optional<at::Tensor> mask =
-      given_mask ? given_mask->toOptional<at::Tensor>() : std::nullopt;
+  std::optional<at::Tensor> mask = given_mask ? given_mask->toOptional<at::Tensor>() : std::nullopt;
   if (mask && !mask->defined()) mask.reset();  // the operators see no difference
   if (schema.overload_name() == "compact") {
     return check_compact(first, k, dim, weight_dtype, result, results[1].toTensor(), alpha, mask);

@@ -94,6 +94,7 @@ class Operator:
         )
 
 
+# Each is a function of its own, since torch.compile keeps what it has compiled by a function's code.
 def _entmax15(
     z: Tensor,
     k: int = 3,

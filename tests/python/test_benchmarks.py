@@ -17,6 +17,7 @@ from benchmarks.contenders import Contender, Contenders
 from benchmarks.grid import SUITES, grid, under
 from benchmarks.inputs import FAMILIES, NORMAL, make
 from benchmarks.machine import facts
+from benchmarks.masks import MASKS
 from benchmarks.operators import OPERATORS
 from benchmarks.pages import Pages, environment, system_setting
 from benchmarks.profile import METRICS, cases, markdown_of, parse
@@ -153,6 +154,20 @@ def test_goals_and_regimes_resolve_to_cases_of_the_grid(kind):
 def test_the_check_accepts_the_operator(operator, family, k, dtype):
     case = small_case(family, k=k, dtype=dtype, operator=operator)
     Contenders(case, make(family, case.shape, case.dim, getattr(torch, dtype))).check()
+
+
+@pytest.mark.parametrize("mask", MASKS)
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_check_takes_the_mask_into_account(operator, mask):
+    timed = (Pass.FORWARD_OUT, Pass.FORWARD, Pass.BACKWARD, Pass.COMPACT)
+    comparisons = tuple((operation, ("torch.softmax",)) for operation in timed)
+    case = small_case("N(0,1)", operator=operator, mask=mask, comparisons=comparisons)
+    z = make(case.family, case.shape, case.dim, torch.float32)
+    Contenders(case, z).check()
+    filled = z.masked_fill(~MASKS[mask](z, case.dim), -torch.inf)
+    unmasked = OPERATORS[operator].dense(z, case.k, case.dim)
+    with pytest.raises(WrongResult):
+        check_forward(filled, unmasked, case.k, case.dim, OPERATORS[operator].alpha)
 
 
 def test_the_check_accepts_other_dims_and_loops():

@@ -62,8 +62,8 @@ void forward_rows(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
                      last_row - first_row, (geometry.rows - first_row) * length);
 }
 
-template <int Operands, class Scalar>
-bool streams_weights(RowGeometry<Operands> const& geometry, Scalar const* /*weights*/) {
+template <class Scalar, int Operands>
+bool streams_weights(RowGeometry<Operands> const& geometry) {
   return is_streamed(geometry.rows * geometry.length * static_cast<int64_t>(sizeof(Scalar)));
 }
 
@@ -71,7 +71,7 @@ template <template <class> class MappingOf, class Scalar>
 void forward(double alpha, RowGeometry<2> const& geometry, Scalar* weights, Scalar const* logits,
              int64_t k, int64_t first_row, int64_t last_row) {
   forward_rows<MappingOf>(alpha, geometry, weights, logits, k, first_row, last_row,
-                          streams_weights(geometry, weights));
+                          streams_weights<Scalar>(geometry));
 }
 
 }  // namespace zeta::rowwise::cpu::ZETA_CAPABILITY

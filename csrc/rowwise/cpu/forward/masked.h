@@ -27,7 +27,7 @@ void forward_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weight
     forward_from_copies<MappingOf>(alpha, geometry, weights, logits, mask, k, first, last, streams);
   };
   if (support == nullptr) {
-    return forward_rows(first_row, last_row, streams_weights(geometry, weights));
+    return forward_rows(first_row, last_row, streams_weights<Scalar>(geometry));
   }
   forward_and_collect(
       geometry, weights, support, k, first_row, last_row,
