@@ -36,7 +36,8 @@ WORDS = {  # of template arguments
     "OverZerosOfChunks": "values over zeros, k = 3",
     "SearchedMember": "any other alpha",
 }
-SIZES_OF_K = ("held", "segments", "columns")  # their kernels are for one or the other
+# Their kernels are for one or the other.
+SIZES_OF_K = ("held", "held_masked", "segments", "columns")
 NUMBERS = {  # among them, in order
     "few": ("chunks", "list"),
     "few_of_block": ("list",),

@@ -202,7 +202,7 @@ STAGES = r"^for_each: for \(.*number \+= step"
 # What is rare for all: tensors that end within 16 bytes, supports that are saved, and rows that have
 # an entry that is no number.
 RARE = (
-    *(r"^load_cover: .*last_whole", r"^load_cover: .*\bentry\b"),
+    r"^read_last_chunk: ",
     *(r"^(list|write)_support: ", r"^of: .*first_row", r"\bclose\("),
     r"\bnan\b|\(NAN\)",
 )

@@ -161,7 +161,7 @@ void check_forward_of_alphas(Case const& one, int64_t full_length, Layout const&
   simt::Stream const stream = one.stream();
   cuda::MaskedOperands<Scalar> const operands = {
       weights.data(), logits.data(), nullptr, alphas.data(), /*mask=*/nullptr, /*alpha=*/0, one.k};
-  auto const error = cuda::launch_forward_masked(with_operands<4>(geometry), operands, &stream);
+  auto const error = cuda::launch_masked_by_passes(with_operands<4>(geometry), operands, &stream);
   ASSERT_EQ(error, cudaSuccess);
   ASSERT_EQ(first_difference(weights, expected), -1) << one.text();
 }

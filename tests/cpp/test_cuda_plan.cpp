@@ -9,6 +9,7 @@
 #include "rowwise/cuda/by_sums.h"
 #include "rowwise/cuda/forward/plan.h"
 #include "rowwise/cuda/forward/plan_blocks.h"
+#include "rowwise/cuda/forward/plan_warps.h"
 #include "rowwise/cuda/shape.h"
 #include "rowwise/cuda/tuning.h"
 #include "rowwise/row_geometry.h"
@@ -137,6 +138,40 @@ TEST(CudaPlan, HoldsRowsThatAreNoWholeChunksOfStages) {
   EXPECT_EQ(dense_plan(10000, 4095, 4, 5).regime, Regime::kSegments);
   EXPECT_EQ(dense_plan(10000, 4095, 4, 5).warps_per_row, 5);
   EXPECT_EQ(dense_plan(10000, 4095, 4, 5).parts_per_row, 1);
+}
+
+TEST(CudaPlan, HoldsRowsWithTheirMasks) {
+  auto const masked = [](int64_t length, int element_bytes, int64_t k, bool is_by_sums = true) {
+    Shape shape = dense_rows(10000, length, element_bytes, k);
+    shape.has_mask = true;
+    shape.is_by_sums = is_by_sums;
+    return shape;
+  };
+  Plan const plan = plan_for(masked(1024, 4, 3), kDevice);
+  EXPECT_EQ(plan.regime, Regime::kHeld);
+  EXPECT_EQ(plan.first_chunk_of_mask, 256);
+  EXPECT_EQ(plan.chunks_per_stage, 256 + 66);  // masks begin anywhere
+  EXPECT_EQ(plan_for(masked(1023, 4, 3), kDevice).first_chunk_of_mask, 258);
+  EXPECT_EQ(plan_for(masked(16384, 2, 32), kDevice).regime, Regime::kHeld);
+  EXPECT_EQ(plan_for(masked(16385, 2, 32), kDevice).regime, Regime::kPasses);
+  for (bool const is_by_sums : {false, true}) {
+    EXPECT_EQ(plan_for(masked(1024, 4, 33, is_by_sums), kDevice).regime, Regime::kHeld);
+    EXPECT_EQ(plan_for(masked(1025, 4, 33, is_by_sums), kDevice).regime, Regime::kPasses);
+  }
+  Shape strided = masked(1024, 4, 3);
+  strided.is_contiguous = false;
+  EXPECT_EQ(plan_for(strided, kDevice).regime, Regime::kPasses);
+  EXPECT_FALSE(is_possible(Regime::kFew, masked(64, 4, 3), kDevice));
+  for (Device const& device : {Device{40, 64 << 10}, Device{84, 100 << 10}, kDevice}) {
+    for (int64_t length = 1; length <= 16384; ++length) {
+      Shape const shape = masked(length, 2, 3);
+      if (!is_possible(Regime::kHeld, shape, device)) continue;
+      Plan const held = plan_for(Regime::kHeld, shape, device);
+      int const bytes = kBarrierBytes + kStages * held.chunks_per_stage * kChunkBytes;
+      ASSERT_LE(bytes, held.most_shared_bytes) << length;
+      ASSERT_LE(bytes + held_list_bytes(2), most_shared_bytes(device)) << length;
+    }
+  }
 }
 
 TEST(CudaPlan, KeepsToTheSharedMemoryOfABlock) {

@@ -60,8 +60,11 @@ struct CudaLaunches {
   static void forward_masked(char const* name, double alpha, RowGeometry<4> const& geometry,
                              Scalar* weights, Scalar const* logits, int32_t* support,
                              MaskEntry const* mask, int64_t k) {
+    auto shape = engine::shape_of_masked<Scalar>(geometry, {weights, logits}, k);
+    shape.is_by_sums = engine::is_by_sums(alpha);
+    auto const plan = engine::requested_plan(shape, current_device());
     check_launch(name, engine::entmax_masked(alpha, geometry, weights, logits, support, mask, k,
-                                             c10::cuda::getCurrentCUDAStream()));
+                                             plan, c10::cuda::getCurrentCUDAStream()));
   }
 
   template <class Scalar>

@@ -2,6 +2,7 @@
 #include "rowwise/cuda/backward/launch.cuh"
 #include "rowwise/cuda/entmax.h"
 #include "rowwise/cuda/forward/launch.cuh"
+#include "rowwise/cuda/forward/launch_masked.cuh"
 #include "rowwise/cuda/forward/masked.cuh"
 
 namespace zeta::rowwise::cuda {
@@ -24,9 +25,9 @@ cudaError_t entmax(double alpha, RowGeometry<3> const& geometry, Scalar* weights
 template <class Scalar>
 cudaError_t entmax_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
                           Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
-                          cudaStream_t stream) {
+                          Plan const& plan, cudaStream_t stream) {
   MaskedOperands<Scalar> const operands = {weights, logits, support, nullptr, mask, alpha, k};
-  return launch_forward_masked(geometry, operands, stream);
+  return launch_forward_masked(geometry, operands, plan, stream);
 }
 
 template <class Scalar>
@@ -34,7 +35,7 @@ cudaError_t entmax_of_alphas(RowGeometry<4> const& geometry, Scalar* weights, Sc
                              double const* alphas, MaskEntry const* mask, int64_t k,
                              cudaStream_t stream) {
   MaskedOperands<Scalar> const operands = {weights, logits, nullptr, alphas, mask, /*alpha=*/0, k};
-  return launch_forward_masked(geometry, operands, stream);
+  return launch_masked_by_passes(geometry, operands, stream);
 }
 
 template <class Scalar>
@@ -65,7 +66,7 @@ cudaError_t entmax_support_backward(double alpha, RowGeometry<3> const& geometry
                                       int32_t*, int64_t, Plan const&, void*, cudaStream_t);       \
   template cudaError_t entmax_masked<Scalar>(double, RowGeometry<4> const&, Scalar*,              \
                                              Scalar const*, int32_t*, MaskEntry const*, int64_t,  \
-                                             cudaStream_t);                                       \
+                                             Plan const&, cudaStream_t);                          \
   template cudaError_t entmax_of_alphas<Scalar>(RowGeometry<4> const&, Scalar*, Scalar const*,    \
                                                 double const*, MaskEntry const*, int64_t,         \
                                                 cudaStream_t);                                    \

@@ -37,7 +37,8 @@ ZETA_ENGINE_API cudaError_t entmax(double alpha, RowGeometry<3> const& geometry,
 template <class Scalar>
 ZETA_ENGINE_API cudaError_t entmax_masked(double alpha, RowGeometry<4> const& geometry,
                                           Scalar* weights, Scalar const* logits, int32_t* support,
-                                          MaskEntry const* mask, int64_t k, cudaStream_t stream);
+                                          MaskEntry const* mask, int64_t k, Plan const& plan,
+                                          cudaStream_t stream);
 
 // Does what entmax() does with an alpha for each row, which it reads on the device. The weights of
 // rows whose alpha is outside of the family are NaN. The geometry's operands are weights, logits,

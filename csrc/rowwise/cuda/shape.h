@@ -26,6 +26,7 @@ struct Shape {
   int64_t neighbours = 1;  // this many rows in turn: the innermost batch dimension
   bool is_paired = false;  // two such rows can be read as one word of 4 bytes
   bool is_by_sums = true;  // whether kernels by sums take the mapping, see by_sums.h
+  bool has_mask = false;   // which leaves entries out, and is one of the operands
 };
 
 // Returns the shared memory of a multiprocessor that one block can use.
@@ -82,6 +83,16 @@ Shape shape_of(RowGeometry<Operands> const& geometry, std::initializer_list<Scal
     shape.is_paired = shape.is_paired && is_paired;
     ++operand;
   }
+  return shape;
+}
+
+// Returns the shape of rows of which a mask, the last operand, leaves entries out.
+template <class Scalar>
+Shape shape_of_masked(RowGeometry<4> const& geometry, std::initializer_list<Scalar const*> pointers,
+                      int64_t k) {
+  auto shape = shape_of<4, Scalar>(geometry, pointers, k);
+  shape.has_mask = true;
+  shape.is_contiguous = shape.is_contiguous && (geometry.stride[3] == 1 || geometry.length == 1);
   return shape;
 }
 

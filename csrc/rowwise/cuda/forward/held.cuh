@@ -90,6 +90,41 @@ __device__ inline void weigh_crowded(HeldRow<Scalar> const& logits, Mapping cons
   if (support.is_wanted()) support.list_nonzero(warp, weights, row.length, true);
 }
 
+// Weighs a row in a stage and begins to store the weights, which are 0 if no entry takes part.
+template <bool HasSmallK, class Mapping, class Scalar>
+__device__ inline void weigh_held(WarpPipe& pipe, int stage, HeldRow<Scalar> const& logits,
+                                  bool any_takes_part, ForwardRow<Scalar> const& row, int64_t k,
+                                  typename Mapping::Fixed const& fixed,
+                                  CandidateArray<Scalar>& array) {
+  LooseRows<Scalar> const to = {row.weights_begin, logits.length()};
+  HeldWeights<Scalar> const weights = {
+      logits, reinterpret_cast<Scalar*>(pipe.stage(stage)) + to.shift(), to.shift(), row.support};
+  auto const lane_maximum = logits.lane_maximum();
+  widened_t<Scalar> maximum = NAN;
+  if (!find_maximum(lane_maximum, maximum)) {
+    weights.fill(any_takes_part ? NAN : 0);
+    if (row.support.is_wanted()) row.support.close(Lanes(kWarpThreads), 0, !any_takes_part);
+    store_rows(pipe, stage, to);
+    return;
+  }
+  Mapping const mapping(maximum, fixed);
+  if constexpr (HasSmallK) {
+    weigh_first(weights, mapping, lane_maximum, static_cast<int>(k), array);
+  } else {
+    bool is_listed = false;
+    if constexpr (!mappings::kHasSearch<Mapping>) {
+      is_listed = weigh_listed(weights, mapping, lane_maximum, k, array);
+    }
+    if (!is_listed) {
+      weigh_crowded(logits, mapping, row.weights(), row.support, k);
+      pipe.store(stage, 0, nullptr, 0);
+      return;
+    }
+  }
+  __syncwarp();
+  store_rows(pipe, stage, to);
+}
+
 // The stages of each warp, through which the rows of a tensor, or parts of them, pass.
 template <class Scalar>
 struct HeldStages {
@@ -115,37 +150,11 @@ __global__ void __launch_bounds__(kWarpThreads, kMostBlocksOfMultiprocessor)
       },
       [&](int64_t number, int stage) {
         auto const row = operands.row(geometry, number);
-        LooseRows<Scalar> const to = {row.weights_begin, length};
         HeldRow<Scalar> const logits(
             pipe.stage(stage), LooseRows<Scalar const>{row.logits_begin, length}.shift(), length);
-        HeldWeights<Scalar> const weights = {
-            logits, reinterpret_cast<Scalar*>(pipe.stage(stage)) + to.shift(), to.shift(),
-            row.support};
         logits.mask_others();
-        auto const lane_maximum = logits.lane_maximum();
-        widened_t<Scalar> maximum = NAN;
-        if (!find_maximum(lane_maximum, maximum)) {
-          weights.fill(NAN);
-          if (row.support.is_wanted()) row.support.close(Lanes(kWarpThreads), 0, false);
-          store_rows(pipe, stage, to);
-          return;
-        }
-        Mapping const mapping(maximum, fixed);
-        if constexpr (HasSmallK) {
-          weigh_first(weights, mapping, lane_maximum, static_cast<int>(operands.k), array[0]);
-        } else {
-          bool is_listed = false;
-          if constexpr (!mappings::kHasSearch<Mapping>) {
-            is_listed = weigh_listed(weights, mapping, lane_maximum, operands.k, array[0]);
-          }
-          if (!is_listed) {
-            weigh_crowded(logits, mapping, row.weights(), row.support, operands.k);
-            pipe.store(stage, 0, nullptr, 0);
-            return;
-          }
-        }
-        __syncwarp();
-        store_rows(pipe, stage, to);
+        weigh_held<HasSmallK, Mapping>(pipe, stage, logits, /*any_takes_part=*/true, row,
+                                       operands.k, fixed, array[0]);
       });
 }
 

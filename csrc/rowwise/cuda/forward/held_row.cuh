@@ -14,6 +14,7 @@
 #include "rowwise/cuda/stages/warp_pipe.cuh"
 #include "rowwise/cuda/stages/words.cuh"
 #include "rowwise/cuda/tuning.h"
+#include "rowwise/mask.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cuda {
@@ -47,6 +48,21 @@ class HeldRow {
     int const entry = shift_ + length_ + lane_;
     if (entry < chunks_ * kPerChunk) entries()[entry] = fill;
     __syncwarp();
+  }
+
+  // Overwrites the entries that a mask leaves out with -inf, as other lanes see after
+  // mask_others(). Returns whether any takes part.
+  __device__ bool leave_out(MaskEntry const* mask) const {
+    bool takes_part = false;
+#pragma unroll 8
+    for (int column = lane_; column < length_; column += kWarpThreads) {
+      if (mask[column] != 0) {
+        takes_part = true;
+      } else {
+        entries()[shift_ + column] = narrow<Scalar>(-INFINITY);
+      }
+    }
+    return __any_sync(kAllLanes, takes_part);
   }
 
   // Returns the largest entry of the lane's chunks, or NaN if one of them is NaN.

@@ -111,13 +111,18 @@ cudaError_t launch_few(RowGeometry<3> const& geometry, ForwardOperands<Scalar> c
   return with_chunks.template operator()<kFewSizes[2]>();
 }
 
-template <class Scalar>
-HeldStages<Scalar> held_stages(RowGeometry<3> const& geometry,
-                               ForwardOperands<Scalar> const& operands, Plan const& plan) {
-  int64_t last_row[3];
+// Returns where an operand ends that begins at `begin` and has contiguous rows.
+template <int Operands, class Entry>
+Entry* end_of(RowGeometry<Operands> const& geometry, int operand, Entry* begin) {
+  int64_t last_row[Operands];
   geometry.offsets(geometry.rows - 1, last_row);
-  return {plan.stages_per_warp, plan.chunks_per_stage,
-          operands.logits + last_row[1] + geometry.length};
+  return begin + last_row[operand] + geometry.length;
+}
+
+template <int Operands, class Scalar>
+HeldStages<Scalar> held_stages(RowGeometry<Operands> const& geometry,
+                               ForwardOperands<Scalar> const& operands, Plan const& plan) {
+  return {plan.stages_per_warp, plan.chunks_per_stage, end_of(geometry, 1, operands.logits)};
 }
 
 template <template <class> class MappingOf, class Scalar, class Fixed>

@@ -16,7 +16,8 @@
 #include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
-// The forward of rows of which a mask leaves entries out, and of rows that each have an alpha.
+// The forward by passes of rows of which a mask leaves entries out, and of rows that each have an
+// alpha.
 namespace zeta::rowwise::cuda {
 
 // At most one of support and alphas is given; the others are null.
@@ -75,8 +76,8 @@ __global__ void __launch_bounds__(kThreadsPerBlock, kBlocksOfThreads)
 }
 
 template <class Scalar>
-cudaError_t launch_forward_masked(RowGeometry<4> const& geometry,
-                                  MaskedOperands<Scalar> const& operands, cudaStream_t stream) {
+cudaError_t launch_masked_by_passes(RowGeometry<4> const& geometry,
+                                    MaskedOperands<Scalar> const& operands, cudaStream_t stream) {
   return detail::launch(forward_masked_kernel<Scalar>, detail::blocks_for(geometry.rows, 1),
                         kThreadsPerBlock, stream, geometry, operands);
 }

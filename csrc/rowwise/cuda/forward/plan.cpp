@@ -72,7 +72,12 @@ FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 }  // namespace
 
 bool is_possible(Regime regime, Shape const& shape, Device const& device) {
-  if (!shape.is_by_sums && !is_for_every_mapping(regime, shape)) return false;
+  bool const takes_masks = regime == Regime::kHeld || regime == Regime::kPasses;
+  if (shape.has_mask && !takes_masks) return false;
+  // Of rows with masks, held is for as many candidates as where every mapping is taken: other
+  // mappings have no faster plan for more, either.
+  bool const is_limited = !shape.is_by_sums || shape.has_mask;
+  if (is_limited && !is_for_every_mapping(regime, shape)) return false;
   switch (regime) {
     case Regime::kFew:
       return is_possible_for_few(shape, device);

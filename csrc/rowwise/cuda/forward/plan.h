@@ -32,6 +32,7 @@ struct Plan {
   // For rows that pass through stages.
   int stages_per_warp = 0;
   int chunks_per_stage = 0;
+  int first_chunk_of_mask = 0;  // in each stage, if the rows have masks
   int rows_per_stage = 1;
   int chunks_per_lane = 1;
   int lanes_per_row = 1;

@@ -21,15 +21,33 @@ constexpr int held_list_bytes(int element_bytes) {
   return kCandidatesPerWarp * (std::max(element_bytes, 4) + static_cast<int>(sizeof(int)));
 }
 
-// Returns the bytes of the longest row that a warp holds.
-constexpr int64_t most_held_bytes(int element_bytes, Device const& device) {
+// Returns how many chunks hold `bytes` of rows.
+constexpr int chunks_of(int64_t bytes, bool is_aligned) {
+  int64_t const slack = is_aligned ? 0 : 2 * (kChunkBytes - 1);
+  return static_cast<int>((bytes + slack - 1) / kChunkBytes + 1);
+}
+
+// Returns how many chunks hold the mask of a row of `bytes`, or 0 if it has none.
+constexpr int chunks_of_mask(int64_t bytes, Shape const& shape) {
+  return shape.has_mask ? chunks_of(bytes / shape.element_bytes, /*is_aligned=*/false) : 0;
+}
+
+// Returns what a row of `bytes` takes in a stage, with its mask.
+constexpr int64_t held_bytes(int64_t bytes, Shape const& shape) {
+  return bytes + int64_t{chunks_of_mask(bytes, shape)} * kChunkBytes;
+}
+
+// Returns what the longest row that a warp holds takes.
+constexpr int64_t most_held_bytes(Shape const& shape, Device const& device) {
   int64_t const left =
-      most_shared_bytes(device) - held_list_bytes(element_bytes) - held_shared_bytes(0);
-  return std::min<int64_t>(kMostHeldBytes, left / kStages / kChunkBytes * kChunkBytes);
+      most_shared_bytes(device) - held_list_bytes(shape.element_bytes) - held_shared_bytes(0);
+  return std::min<int64_t>(held_bytes(kMostHeldBytes, shape),
+                           left / kStages / kChunkBytes * kChunkBytes);
 }
 
 constexpr bool is_possible_for_held(Shape const& shape, Device const& device) {
-  return shape.is_contiguous && row_bytes(shape) <= most_held_bytes(shape.element_bytes, device);
+  return shape.is_contiguous &&
+         held_bytes(row_bytes(shape), shape) <= most_held_bytes(shape, device);
 }
 
 // Indices of a row, and of one segment behind it, are counted in 32 bits.
@@ -46,11 +64,10 @@ constexpr int64_t most_buffer_bytes(int element_bytes, Device const& device) {
   return left / kChunkBytes * kChunkBytes;
 }
 
-// Assigns stages of `bytes` to blocks of one warp, one at a time.
-constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, Device const& device,
-                           Plan& plan) {
-  int64_t const slack = shape.is_aligned ? 0 : 2 * (kChunkBytes - 1);
-  plan.chunks_per_stage = static_cast<int>((bytes + slack - 1) / kChunkBytes + 1);
+// Assigns stages to blocks of one warp, one at a time.
+constexpr void share_warps(int chunks_per_stage, int64_t stages, Shape const& shape,
+                           Device const& device, Plan& plan) {
+  plan.chunks_per_stage = chunks_per_stage;
   int const block_bytes = kBarrierBytes + kStages * plan.chunks_per_stage * kChunkBytes +
                           held_list_bytes(shape.element_bytes) + kSystemSharedBytes;
   int64_t const most_blocks =
@@ -61,8 +78,10 @@ constexpr void share_warps(int64_t bytes, int64_t stages, Shape const& shape, De
 }
 
 constexpr void hold_rows(Shape const& shape, Device const& device, Plan& plan) {
-  share_warps(row_bytes(shape), shape.rows, shape, device, plan);
-  plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape.element_bytes, device));
+  int const chunks = chunks_of(row_bytes(shape), shape.is_aligned);
+  if (shape.has_mask) plan.first_chunk_of_mask = chunks;
+  share_warps(chunks + chunks_of_mask(row_bytes(shape), shape), shape.rows, shape, device, plan);
+  plan.most_shared_bytes = held_shared_bytes(most_held_bytes(shape, device));
 }
 
 // Cuts rows into segments for blocks, and segments into a part for each warp. All parts have the
@@ -97,7 +116,8 @@ constexpr void cut_rows(Shape const& shape, Device const& device, Plan& plan) {
   int64_t const chunks = (shape.length - 1) / (segments * per_chunk) + 1;
   plan.part_length = static_cast<int>(chunks * per_chunk);
   plan.parts_per_row = static_cast<int>((shape.length - 1) / plan.part_length + 1);
-  share_warps(chunks * kChunkBytes, shape.rows * plan.parts_per_row, shape, device, plan);
+  share_warps(chunks_of(chunks * kChunkBytes, shape.is_aligned), shape.rows * plan.parts_per_row,
+              shape, device, plan);
   plan.most_shared_bytes = held_shared_bytes(kMostSegmentBytes);
 }
 

@@ -43,7 +43,7 @@ __device__ inline void weigh_rows_of_blocks(RowsOfParts const& rows, Scalar* wei
   pipe.for_each(
       rows.rows * warps,
       [&](int64_t number, int stage) {
-        pipe.load(stage, logits + first_entry(row_of(number)), bytes);
+        pipe.load(stage, StagePart{logits + first_entry(row_of(number)), bytes});
       },
       [&](int64_t number, int stage) {
         uint32_t const row = row_of(number);

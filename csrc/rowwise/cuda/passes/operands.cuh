@@ -47,6 +47,13 @@ struct ForwardOperands {
     bool const exists = number < geometry.rows;
     int64_t offsets[3] = {0, 0, 0};
     if (exists) find_row(geometry, number, offsets);
+    return row_at(geometry, offsets, exists);
+  }
+
+  // The geometry may have more operands.
+  template <int Operands>
+  __device__ ForwardRow<Scalar> row_at(RowGeometry<Operands> const& geometry,
+                                       int64_t const (&offsets)[Operands], bool exists) const {
     return {weights + offsets[0],
             logits + offsets[1],
             geometry.stride[0],

@@ -8,23 +8,46 @@
 // Loads and stores stages of rows that may begin and end between multiples of 16 bytes.
 namespace zeta::rowwise::cuda {
 
-// Loads the cover of some rows of a tensor that ends at `end`. All lanes of the warp call it.
+// The cover of some rows of a tensor that ends at `end`, which goes to the chunks of a stage from
+// `first_chunk` on. Memory behind the tensor must not be read, so the entries of its last chunk are
+// read one by one.
+template <class Scalar>
+struct CoverOfRows {
+  LooseRows<Scalar const> rows;
+  Scalar const* end;
+  int first_chunk = 0;
+
+  __device__ bool is_whole() const { return rows.cover() + rows.cover_entries() <= end; }
+
+  __device__ StagePart whole_chunks() const {
+    int const entries = is_whole() ? rows.cover_entries() : rows.last_whole();
+    return {rows.cover(), entries * static_cast<int>(sizeof(Scalar)), first_chunk};
+  }
+
+  __device__ void read_last_chunk(Chunk* stage) const {
+    if (is_whole()) return;
+    int const entry = rows.last_whole() + static_cast<int>(threadIdx.x) % kWarpThreads;
+    if (entry < rows.end()) {
+      reinterpret_cast<Scalar*>(stage + first_chunk)[entry] = rows.cover()[entry];
+    }
+  }
+};
+
+// Loads covers into a stage. All lanes of the warp call it.
+template <class... Covers>
+__device__ inline void load_covers(WarpPipe& pipe, int stage, Covers const&... covers) {
+  pipe.load(stage, covers.whole_chunks()...);
+  if ((covers.is_whole() && ...)) return;
+  __syncwarp();
+  (covers.read_last_chunk(pipe.stage(stage)), ...);
+  __syncwarp();
+}
+
+// Loads the cover of some rows of a tensor that ends at `end`.
 template <class Scalar>
 __device__ inline void load_cover(WarpPipe& pipe, int stage, LooseRows<Scalar const> const& rows,
                                   Scalar const* end) {
-  constexpr int kEntryBytes = sizeof(Scalar);
-  if (rows.cover() + rows.cover_entries() <= end) {
-    pipe.load(stage, rows.cover(), rows.cover_entries() * kEntryBytes);
-    return;
-  }
-  // Memory behind the tensor must not be read, so the entries of its last chunk are read one by
-  // one.
-  pipe.load(stage, rows.cover(), rows.last_whole() * kEntryBytes);
-  __syncwarp();
-  int const entry = rows.last_whole() + static_cast<int>(threadIdx.x) % kWarpThreads;
-  if (entry < rows.end()) {
-    reinterpret_cast<Scalar*>(pipe.stage(stage))[entry] = rows.cover()[entry];
-  }
+  load_covers(pipe, stage, CoverOfRows<Scalar>{rows, end});
 }
 
 // Stores rows from a stage that holds them as memory will, with as many entries before them in the

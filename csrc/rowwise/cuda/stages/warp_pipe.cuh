@@ -45,6 +45,14 @@ inline constexpr Copies kCopies = Copies::kPlain;
 
 }  // namespace detail
 
+// `bytes` of global memory that go to a stage, from its chunk `first_chunk` on. `source` and
+// `bytes` are multiples of 16.
+struct StagePart {
+  void const* source;
+  int bytes;
+  int first_chunk = 0;
+};
+
 // All lanes of a warp call each function. A warp goes round its stages 0 to kStages - 1: it loads
 // stage i while it works on others, waits for it, changes it, and stores it.
 class WarpPipe {
@@ -59,9 +67,9 @@ class WarpPipe {
   __device__ Chunk* spare() const { return spare_; }
 
   // Begins to load a stage. If the warp has used the stage before, it has called store() for it,
-  // and then for another one: this waits for all stores but the last. `source` and `bytes` are
-  // multiples of 16.
-  __device__ void load(int number, void const* source, int bytes);
+  // and then for another one: this waits for all stores but the last.
+  template <class... Parts>
+  __device__ void load(int number, Parts const&... parts);
 
   // Ends a turn in which at most one stage was loaded.
   __device__ void end_turn();
@@ -98,7 +106,8 @@ class WarpPipe {
   };
   static void end(Copy& copy);
 
-  Copy loads_[kStages];
+  static constexpr int kMostParts = 2;
+  Copy loads_[kStages][kMostParts];
   int phases_[kStages] = {};  // of the load that is waited for next
   Copy last_store_;
   Copy store_before_;
@@ -125,34 +134,44 @@ __device__ inline WarpPipe::WarpPipe(int stages, int chunks_per_stage)
 #endif
 }
 
-__device__ inline void WarpPipe::load(int number, void const* source, int bytes) {
+template <class... Parts>
+__device__ inline void WarpPipe::load(int number, Parts const&... parts) {
 #ifndef __CUDACC__
+  static_assert(sizeof...(parts) <= kMostParts);
   if (lane_ != 0) return;
   end(store_before_);
   std::memset(static_cast<void*>(stage(number)), 0xff, static_cast<size_t>(chunks_) * kChunkBytes);
-  loads_[number] = {stage(number), source, bytes};
+  Copy* copy = loads_[number];
+  ((*copy++ = {stage(number) + parts.first_chunk, parts.source, parts.bytes}), ...);
 #elif defined(__CUDA_ARCH__)
   namespace ptx = ::cuda::ptx;
   if constexpr (detail::kCopies == detail::Copies::kBulk) {
     if (lane_ != 0) return;
     ptx::cp_async_bulk_wait_group_read(ptx::n32_t<1>());
     ptx::mbarrier_arrive_expect_tx(ptx::sem_release, ptx::scope_cta, ptx::space_shared,
-                                   barriers_ + number, static_cast<uint32_t>(bytes));
-    if (bytes > 0) {
-      ptx::cp_async_bulk(ptx::space_cluster, ptx::space_global, stage(number), source,
-                         static_cast<uint32_t>(bytes), barriers_ + number);
-    }
+                                   barriers_ + number, static_cast<uint32_t>((parts.bytes + ...)));
+    auto const copy = [&](StagePart const& part) {
+      if (part.bytes > 0) {
+        ptx::cp_async_bulk(ptx::space_cluster, ptx::space_global, stage(number) + part.first_chunk,
+                           part.source, static_cast<uint32_t>(part.bytes), barriers_ + number);
+      }
+    };
+    (copy(parts), ...);
     return;
   }
-  auto const* const from = static_cast<Chunk const*>(source);
+  auto const copy = [&](StagePart const& part) {
+    Chunk* const to = stage(number) + part.first_chunk;
+    auto const* const from = static_cast<Chunk const*>(part.source);
 #pragma unroll 8
-  for (int chunk = lane_; chunk * kChunkBytes < bytes; chunk += kWarpThreads) {
-    if constexpr (detail::kCopies == detail::Copies::kAsync) {
-      __pipeline_memcpy_async(stage(number) + chunk, from + chunk, kChunkBytes);
-    } else {
-      stage(number)[chunk] = from[chunk];
+    for (int chunk = lane_; chunk * kChunkBytes < part.bytes; chunk += kWarpThreads) {
+      if constexpr (detail::kCopies == detail::Copies::kAsync) {
+        __pipeline_memcpy_async(to + chunk, from + chunk, kChunkBytes);
+      } else {
+        to[chunk] = from[chunk];
+      }
     }
-  }
+  };
+  (copy(parts), ...);
 #endif
 }
 
@@ -165,7 +184,7 @@ __device__ inline void WarpPipe::end_turn() {
 __device__ inline void WarpPipe::wait(int number, int phase) {
 #ifndef __CUDACC__
   if (lane_ == 0 && phase == phases_[number]) {
-    end(loads_[number]);
+    for (Copy& load : loads_[number]) end(load);
     phases_[number] ^= 1;
   }
   __syncwarp();
