@@ -246,17 +246,25 @@ class DeviceKernels {
     return converted(grad_input, input_dtype);
   }
 
-  static at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
+  static at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                            std::optional<at::Tensor> const& mask) {
     constexpr auto* name = family::kLargestName;
-    int64_t const row_dim = check_largest(name, z, k, dim);
+    at::Tensor const takes_part = tensor_of(mask);
+    int64_t const row_dim = check_largest(name, z, k, dim, takes_part);
     c10::DeviceGuard const guard(z.device());
-    at::Tensor indices = empty_largest(z, k, row_dim, at::kLong);
+    at::Tensor const indices = empty_largest(z, k, row_dim, at::kLong);
     if (indices.numel() == 0) return indices;
-    auto geometry = row_geometry<2>({indices, z}, row_dim);
-    geometry.length = z.size(row_dim);
+    auto* const columns = indices.mutable_data_ptr<int64_t>();
     dispatch(z.scalar_type(), [&]<class Scalar>() {
-      Launches::largest(name, geometry, indices.mutable_data_ptr<int64_t>(), data_of<Scalar>(z),
-                        indices.size(row_dim));
+      int64_t const count = indices.size(row_dim);
+      if (!takes_part.defined()) {
+        auto const geometry = compact_geometry<2>({indices, z}, row_dim);
+        return Launches::largest(name, geometry, columns, data_of<Scalar>(z), count);
+      }
+      at::Tensor const of_entries = takes_part.expand(z.sizes());
+      auto const geometry = compact_geometry<3>({indices, z, of_entries}, row_dim);
+      Launches::largest_masked(name, geometry, columns, data_of<Scalar>(z),
+                               data_of_mask(of_entries), count);
     });
     return indices;
   }

@@ -72,9 +72,10 @@ at::Tensor of_candidates(at::Tensor const& candidates, at::Tensor const& alpha, 
   return handle.call(candidates, alpha, std::move(k), dim, std::move(length));
 }
 
-at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
+at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                   std::optional<at::Tensor> const& mask) {
   static auto const handle = find_operator<decltype(largest)>(kLargestName);
-  return handle.call(z, std::move(k), dim);
+  return handle.call(z, std::move(k), dim, mask);
 }
 
 }  // namespace zeta::ops::family

@@ -68,7 +68,9 @@ std::tuple<at::Tensor, at::Tensor> compact_of_alphas(at::Tensor const& z, at::Te
                                                      std::optional<at::Tensor> const& mask,
                                                      std::optional<at::ScalarType> dtype);
 
-// The indices of the k largest entries of each row, in increasing order.
-at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim);
+// The indices of the k largest entries of each row, in increasing order. What a mask leaves out
+// counts as -inf.
+at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                   std::optional<at::Tensor> const& mask);
 
 }  // namespace zeta::ops::family

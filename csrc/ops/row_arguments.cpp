@@ -229,11 +229,13 @@ RowArguments check_candidates_of_alphas(char const* name, at::Tensor const& cand
   return check_of_alphas(name, candidates, alpha, call);
 }
 
-int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim) {
+int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                      at::Tensor const& mask) {
   TORCH_CHECK(z.dim() > 0, name, ": expected z to have a dimension, but it has none");
   check_k(name, k);
   int64_t const row_dim = check_dim(name, z.dim(), dim);
   check_dtype(name, z, std::nullopt);
+  if (mask.defined()) check_mask(name, z, mask);
   return row_dim;
 }
 

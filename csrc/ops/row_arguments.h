@@ -68,7 +68,8 @@ RowArguments check_candidates_of_alphas(char const* name, at::Tensor const& cand
                                         c10::SymInt const& length);
 
 // Returns the dim, not negative.
-int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim);
+int64_t check_largest(char const* name, at::Tensor const& z, c10::SymInt const& k, int64_t dim,
+                      at::Tensor const& mask);
 
 // Checks, after `out` was resized, that writing one element of it changes no other, nor z.
 void check_no_overlap(char const* name, at::Tensor const& z, at::Tensor const& out);

@@ -65,8 +65,9 @@ void define_internal_operators(torch::Library& library) {
       kTags);
   // Returns the indices of the k largest entries of each row in increasing order, as int64. Of
   // equal entries the one with the lower index counts as larger. NaN counts as larger than all
-  // numbers, so the k largest of a row with a NaN include one.
-  library.def("_largest(Tensor z, SymInt k, int dim) -> Tensor", kTags);
+  // numbers, so the k largest of a row with a NaN include one. What a mask leaves out counts as
+  // -inf.
+  library.def("_largest(Tensor z, SymInt k, int dim, Tensor? mask=None) -> Tensor", kTags);
 }
 
 }  // namespace

@@ -209,7 +209,6 @@ inline void check_results(c10::FunctionSchema const& schema, Stack const& argume
   auto const given_length = argument("length");
   std::optional<int64_t> const length =
       given_length && !given_length->isNone() ? std::optional(given_length->toInt()) : std::nullopt;
-  if (name == "_largest") return check_largest(first, k, dim, result);
   if (name == "_entmax_backward" || name == "_sparse_softmax_backward") {
     return check_backward(first, rows_of(argument("output")->toTensor(), dim), dim,
                           argument("input_dtype")->toScalarType(), result, alpha, length);
@@ -228,6 +227,11 @@ inline void check_results(c10::FunctionSchema const& schema, Stack const& argume
   auto const given_mask = argument("mask");
   std::optional<at::Tensor> mask = given_mask ? given_mask->toOptional<at::Tensor>() : std::nullopt;
   if (mask && !mask->defined()) mask.reset();  // the operators see no difference
+  if (name == "_largest") {
+    auto const filled =
+        mask ? at::where(*mask, first, -std::numeric_limits<double>::infinity()) : first;
+    return check_largest(filled, k, dim, result);
+  }
   if (schema.overload_name() == "compact") {
     return check_compact(first, k, dim, weight_dtype, result, results[1].toTensor(), alpha, mask);
   }

@@ -50,6 +50,17 @@ def test_largest(device, dtype, layout, length):
         assert torch.equal(largest(z.mT, k, 0), reference.largest(z.mT, k, 0))
 
 
+@pytest.mark.parametrize("size", [(7, 129), (129,), (7, 1), ()])
+def test_largest_of_what_a_mask_leaves(device, dtype, size):
+    z = odd_rows(7, 129).to(device, dtype)
+    mask = torch.rand(size, device=device) < 0.5
+    filled = z.masked_fill(~mask, -math.inf)
+    for k in (1, 3, 100, 130):
+        assert torch.equal(largest(z, k, -1, mask), largest(filled, k, -1))
+        transposed = mask.mT if mask.dim() == 2 else mask.reshape(-1, 1)
+        assert torch.equal(largest(z.mT, k, 0, transposed), largest(filled.mT, k, 0))
+
+
 def test_largest_of_nothing(device):
     assert largest(torch.empty(0, 4, device=device), 3, 1).shape == (0, 3)
     assert largest(torch.empty(4, 0, device=device), 3, 1).shape == (4, 0)
@@ -142,6 +153,8 @@ def test_errors(device):
         largest(z[0, 0], 1, 0)
     with pytest.raises(IndexError, match="^_largest: Dimension out of range"):
         largest(z, 1, 2)
+    with pytest.raises(RuntimeError, match="^_largest: expected mask to have dtype Bool"):
+        largest(z, 1, 1, z)
     name = "_entmax_of_candidates"
     with pytest.raises(RuntimeError, match=f"^{name}: expected length to be at least 1, but got 0"):
         of_candidates(z, ALPHA, 3, 1, 0)

@@ -97,6 +97,24 @@ def test_every_member_has_the_bits_of_the_cpu(operator, regime, dtype):
             assert_same_bits(found_support, support)
 
 
+@pytest.mark.parametrize("shape", [(3000, 8), (700, 200), (600, 2501), (60, 8192), (3, 20000)])
+@pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.label)
+def test_masked_rows_have_the_bits_of_the_cpu(operator, shape, dtype):
+    z = rows_of("held", shape, dtype)
+    rows, length = shape
+    for size in (shape, (length,), (rows, 1)):
+        mask = torch.rand(size) < 0.5
+        mask_on_gpu = mask.cuda()
+        for k in (1, 3, 32, 300):
+            weights = operator.function(z, k, mask=mask)
+            assert_same_bits(operator.function(z.cuda(), k, mask=mask_on_gpu), weights)
+            assert_same_bits(operator.function(with_gaps(z.cuda()), k, mask=mask_on_gpu), weights)
+            values, indices = operator.compact(z.cuda(), k, mask=mask_on_gpu)
+            expected_values, expected_indices = operator.compact(z, k, mask=mask)
+            assert_same_bits(values, expected_values)
+            assert torch.equal(indices.cpu(), expected_indices)
+
+
 def alphas_of_rows(rows: int, dtype: torch.dtype = torch.float64) -> Tensor:
     """A column that has all members of the family in turn."""
     return torch.tensor([1.0, 1.01, 1.25, 1.5, 1.75, 2.0], dtype=dtype).repeat(rows)[:rows, None]

@@ -57,13 +57,14 @@ def test_engine_exports_nothing_but_its_interface():
     family = ["entmax", "entmax_backward", "entmax_support_backward"]
     expected = {"zeta_engine_config", "zeta_engine_error", "zeta::rowwise::cuda_architectures"}
     masked = ["entmax_masked", "entmax_split_masked", "entmax_compact_masked"]
-    others = ["entmax_split", "entmax_with_support", "entmax_compact", "largest"]
+    largest = ["largest", "largest_masked"]
+    others = ["entmax_split", "entmax_with_support", "entmax_compact", *largest]
     for name in (*family, *masked, *others):
         expected.add(f"zeta::rowwise::cpu::{name}")
     expected |= {f"zeta::rowwise::cpu::{name}" for name in ("advise_huge_pages", "capability")}
     expected.add("zeta::rowwise::cuda::requested_plan")
     if build.cuda_version:
-        others = ["entmax_masked", "entmax_of_alphas", "entmax_workspace", "largest"]
+        others = ["entmax_masked", "entmax_of_alphas", "entmax_workspace", *largest]
         for name in (*family, *others):
             expected.add(f"zeta::rowwise::cuda::{name}")
     assert functions == expected

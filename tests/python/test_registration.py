@@ -52,7 +52,7 @@ SCHEMAS = {
         "zeta::_entmax_of_candidates.tensor_alpha(Tensor candidates, Tensor alpha, SymInt k, "
         "int dim, SymInt length) -> Tensor"
     ),
-    "_largest": "zeta::_largest(Tensor z, SymInt k, int dim) -> Tensor",
+    "_largest": "zeta::_largest(Tensor z, SymInt k, int dim, Tensor? mask=None) -> Tensor",
 }
 # Programs that version 0.1 saved call these.
 OLD_SCHEMAS = {

@@ -196,6 +196,14 @@ struct CpuLaunches {
       engine::largest(geometry, indices, entries, count, first, last);
     });
   }
+
+  template <class Scalar>
+  static void largest_masked(char const* name, RowGeometry<3> const& geometry, int64_t* indices,
+                             Scalar const* entries, MaskEntry const* mask, int64_t count) {
+    for_each_row_range(name, geometry, [&](int64_t first, int64_t last) {
+      engine::largest_masked(geometry, indices, entries, mask, count, first, last);
+    });
+  }
 };
 
 }  // namespace

@@ -111,6 +111,13 @@ struct CudaLaunches {
     check_launch(name, engine::largest(geometry, indices, entries, count,
                                        c10::cuda::getCurrentCUDAStream()));
   }
+
+  template <class Scalar>
+  static void largest_masked(char const* name, RowGeometry<3> const& geometry, int64_t* indices,
+                             Scalar const* entries, MaskEntry const* mask, int64_t count) {
+    check_launch(name, engine::largest_masked(geometry, indices, entries, mask, count,
+                                              c10::cuda::getCurrentCUDAStream()));
+  }
 };
 
 struct CudaKernels : DeviceKernels<CudaLaunches> {
@@ -133,9 +140,7 @@ struct CudaKernels : DeviceKernels<CudaLaunches> {
                                  Alpha const& alpha, Call const& call) {
     c10::DeviceGuard const guard(z.device());
     auto const& [dim, dtype] = arguments;
-    at::Tensor const logits = converted(z, dtype);
-    return call.mask.defined() ? compact_of_masked(logits, call.mask, alpha, call.k, dim)
-                               : compact_of_largest(logits, alpha, call.k, dim);
+    return compact_of_largest(converted(z, dtype), alpha, call.k, dim, call.mask);
   }
 };
 

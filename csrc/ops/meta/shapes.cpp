@@ -96,8 +96,10 @@ struct Shapes {
     return at::empty_like(candidates);
   }
 
-  static at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim) {
-    return empty_largest(z, k, check_largest(family::kLargestName, z, k, dim), at::kLong);
+  static at::Tensor largest(at::Tensor const& z, c10::SymInt k, int64_t dim,
+                            std::optional<at::Tensor> const& mask) {
+    int64_t const row_dim = check_largest(family::kLargestName, z, k, dim, tensor_of(mask));
+    return empty_largest(z, k, row_dim, at::kLong);
   }
 };
 

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <limits>
 #include <vector>
 
+#include "rowwise/mask.h"
 #include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu {
@@ -19,14 +21,12 @@ class Largest {
   }
 
   void read(Scalar const* row, int64_t stride, int64_t length) {
-    listed_.clear();
-    bound_ = kLeast<Key>;
-    int64_t first = 0;
-    for (; first + kBlock <= length; first += kBlock) {
-      if (any_is_above_bound(row + first * stride, stride)) add(row, stride, first, first + kBlock);
-    }
-    add(row, stride, first, length);
-    if (listed_.size() > count_) drop();
+    read(row, stride, length, [](int64_t) { return true; });
+  }
+
+  void read(Scalar const* row, int64_t stride, int64_t length, MaskEntry const* mask,
+            int64_t mask_stride) {
+    read(row, stride, length, [=](int64_t column) { return mask[column * mask_stride] != 0; });
   }
 
   void write_columns(int64_t* columns, int64_t stride) {
@@ -45,6 +45,23 @@ class Largest {
     int64_t column;
   };
 
+  template <class TakesPart>
+  void read(Scalar const* row, int64_t stride, int64_t length, TakesPart const& takes_part) {
+    listed_.clear();
+    bound_ = kLeast<Key>;
+    auto const left_out = key_of_entry(narrow<Scalar>(-std::numeric_limits<double>::infinity()));
+    auto const key_of = [&](int64_t column) {
+      return takes_part(column) ? key_of_entry(row[column * stride]) : left_out;
+    };
+    int64_t first = 0;
+    // What is left out has the least key of all, so that the entries there tell of it, too.
+    for (; first + kBlock <= length; first += kBlock) {
+      if (any_is_above_bound(row + first * stride, stride)) add(key_of, first, first + kBlock);
+    }
+    add(key_of, first, length);
+    if (listed_.size() > count_) drop();
+  }
+
   static Key key_of_entry(Scalar x) { return selection_key(with_greatest_nan(x)); }
 
   size_t capacity() const { return 2 * count_ + kBlock; }
@@ -59,9 +76,10 @@ class Largest {
     return result;
   }
 
-  void add(Scalar const* row, int64_t stride, int64_t first, int64_t last) {
+  template <class KeyOf>
+  void add(KeyOf const& key_of, int64_t first, int64_t last) {
     for (int64_t column = first; column < last; ++column) {
-      Key const key = key_of_entry(row[column * stride]);
+      Key const key = key_of(column);
       if (key <= bound_) continue;
       listed_.push_back({key, column});
       if (listed_.size() == capacity()) drop();
@@ -98,10 +116,25 @@ void largest(RowGeometry<2> const& geometry, int64_t* columns, Scalar const* ent
   }
 }
 
+template <class Scalar>
+void largest_masked(RowGeometry<3> const& geometry, int64_t* columns, Scalar const* entries,
+                    MaskEntry const* mask, int64_t count, int64_t first_row, int64_t last_row) {
+  Largest<Scalar> of_row(count);
+  for (int64_t row = first_row; row < last_row; ++row) {
+    int64_t offsets[3];
+    geometry.offsets(row, offsets);
+    of_row.read(entries + offsets[1], geometry.stride[1], geometry.length, mask + offsets[2],
+                geometry.stride[2]);
+    of_row.write_columns(columns + offsets[0], geometry.stride[0]);
+  }
+}
+
 // NOLINTBEGIN(bugprone-macro-parentheses): types take none.
 #define ZETA_INSTANTIATE(Scalar)                                                                  \
   template void largest<Scalar>(RowGeometry<2> const&, int64_t*, Scalar const*, int64_t, int64_t, \
-                                int64_t)
+                                int64_t);                                                         \
+  template void largest_masked<Scalar>(RowGeometry<3> const&, int64_t*, Scalar const*,            \
+                                       MaskEntry const*, int64_t, int64_t, int64_t)
 // NOLINTEND(bugprone-macro-parentheses)
 
 ZETA_INSTANTIATE(float);

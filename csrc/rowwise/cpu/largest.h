@@ -4,6 +4,7 @@
 
 #include "rowwise/export.h"
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cpu {
@@ -17,5 +18,12 @@ template <class Scalar>
 ZETA_ENGINE_API void largest(RowGeometry<2> const& geometry, int64_t* columns,
                              Scalar const* entries, int64_t count, int64_t first_row,
                              int64_t last_row);
+
+// Does the same where the entries that a mask leaves out count as -inf, whatever they are. The
+// operands of the geometry are columns, entries and mask.
+template <class Scalar>
+ZETA_ENGINE_API void largest_masked(RowGeometry<3> const& geometry, int64_t* columns,
+                                    Scalar const* entries, MaskEntry const* mask, int64_t count,
+                                    int64_t first_row, int64_t last_row);
 
 }  // namespace zeta::rowwise::cpu

@@ -6,6 +6,7 @@
 
 #include "rowwise/export.h"
 #include "rowwise/float16.h"
+#include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
 
 namespace zeta::rowwise::cuda {
@@ -15,5 +16,11 @@ namespace zeta::rowwise::cuda {
 template <class Scalar>
 ZETA_ENGINE_API cudaError_t largest(RowGeometry<2> const& geometry, int64_t* columns,
                                     Scalar const* entries, int64_t count, cudaStream_t stream);
+
+// Does what cpu::largest_masked does, likewise.
+template <class Scalar>
+ZETA_ENGINE_API cudaError_t largest_masked(RowGeometry<3> const& geometry, int64_t* columns,
+                                           Scalar const* entries, MaskEntry const* mask,
+                                           int64_t count, cudaStream_t stream);
 
 }  // namespace zeta::rowwise::cuda

@@ -31,6 +31,10 @@ struct MaskedRow {
     return mask == nullptr || mask[column * mask_stride] != 0;
   }
 
+  __device__ Value operator[](int64_t column) const {
+    return takes_part(column) ? Value{row[column]} : detail::minus_infinity<Value>();
+  }
+
   template <class Group, class Visit>
   __device__ void for_each(Group const& group, Visit const& visit) const {
     row.for_each(group, [&](int64_t column, Value entry) {
