@@ -173,6 +173,11 @@ class FixedPoint<float> {
     return {static_cast<int64_t>(detail::bits_of(x) - detail::bits_of(displacement_))};
   }
 
+  // Takes the biases off the sum of the bits of so many numbers.
+  ZETA_HOST_DEVICE Number from_sum(uint64_t bits, uint64_t count) const {
+    return {static_cast<int64_t>(bits - count * detail::bits_of(displacement_))};
+  }
+
   // Does the same as divide(). A comparison of vectors gives 0 or -1 in each lane.
   template <class Doubles, class Integers>
   ZETA_HOST_DEVICE constexpr Quotients<Doubles> divide_lanes(Integers const& dividends,

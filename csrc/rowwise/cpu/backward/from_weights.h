@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <limits>
 
@@ -8,6 +9,7 @@
 #include "rowwise/cpu/backward/slope_at.h"
 #include "rowwise/cpu/backward/support_gradient.h"
 #include "rowwise/cpu/rows/buffer.h"
+#include "rowwise/cpu/rows/nonzero_scan.h"
 #include "rowwise/cpu/rows/write_sparse.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
@@ -34,7 +36,7 @@ class RowBackward {
         groups_(slope, integers, (length + kStep - 1) / kStep) {}
 
   void operator()(Scalar* grad_logits, Scalar const* grad_weights, Scalar const* weights) {
-    if (find_few(grad_weights, weights)) {
+    if (!begins_crowded(weights) && find_few(grad_weights, weights)) {
       write_few(grad_logits);
     } else {
       find_groups(grad_weights, weights);
@@ -49,6 +51,17 @@ class RowBackward {
   static constexpr int64_t kFew = 32;
   static constexpr int64_t kFewOf = 16;
   static constexpr int64_t kPart = 128;
+
+  // Whether the row begins with so many entries of the support that to try it as one of few would
+  // be in vain, or hardly pay.
+  bool begins_crowded(Scalar const* weights) const {
+    int64_t const part = std::min(kPart, length_ / kStep * kStep);
+    int64_t count = 0;
+    for (int64_t column = 0; column < part; column += kLanes<key_t<Scalar>>) {
+      count += std::popcount(nonzero_lanes(weights + column));
+    }
+    return count > std::min(few_, part / 2);
+  }
 
   // Collects the gradient on the support. Returns whether the support has few entries, and no NaN.
   bool find_few(Scalar const* grad_weights, Scalar const* weights) {
@@ -86,9 +99,13 @@ class RowBackward {
       std::fill_n(grad_logits, length_, not_a_number<Scalar>());
       return;
     }
-    write_zeros(grad_logits, length_);
+    if (groups_.size() * kStep < length_) write_zeros(grad_logits, length_);
     groups_.for_each([&](int64_t column, Scalar const* results) {
-      std::copy_n(results, std::min(kStep, length_ - column), grad_logits + column);
+      if (column + kStep <= length_) {
+        std::copy_n(results, kStep, grad_logits + column);  // of constant size, by vectors
+      } else {
+        std::copy_n(results, length_ - column, grad_logits + column);
+      }
     });
   }
 

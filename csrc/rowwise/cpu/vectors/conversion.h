@@ -165,8 +165,9 @@ inline void for_each_half(Floats floats, Visit const& visit) {
 inline Vector<uint64_t> bits_of(Doubles x) { return reinterpret_cast<Vector<uint64_t>>(x); }
 
 inline Doubles load_doubles(float const* source) { return lengthened(load_as<HalfFloats>(source)); }
+inline Doubles load_doubles(double const* source) { return load<double>(source); }
 
-// Does what detail::round_to_odd does, for finite numbers that are not negative.
+// Does what detail::round_to_odd does, for numbers that are not negative.
 inline HalfIntegers round_to_odd(Doubles x) {
   auto const nearest = shortened(x);
   auto const back = lengthened(nearest);
@@ -184,6 +185,11 @@ inline auto float16_bits(FloatVector x) {
   auto const normal = (rebased + 0xfff + (rebased >> 13 & 1)) >> 13;
   auto const subnormal = reinterpret_cast<Integers>(x + 0.5F) - 0x3f000000;
   return bits < 0x38800000 ? subnormal : normal;
+}
+
+// Rounds numbers that are rounded to odd to bfloat16, and returns their bits.
+inline HalfIntegers bfloat16_bits(HalfIntegers odd) {
+  return (odd + 0x7fff + (odd >> 16 & 1)) >> 16;
 }
 
 // Rounds weights, which are finite and not negative, to Scalar. Returns their bits, in the low bits
@@ -230,10 +236,33 @@ inline void narrow_doubles(Doubles x, Scalar* destination) {
 template <class Scalar>
 inline void narrow_weights_of_any_size(Doubles x, Scalar* destination) {
   if constexpr (std::is_same_v<Scalar, BFloat16>) {
-    auto const bits = round_to_odd(x);
-    store(destination, shortened((bits + 0x7fff + (bits >> 16 & 1)) >> 16));
+    store(destination, shortened(bfloat16_bits(round_to_odd(x))));
   } else {
     narrow_doubles(x, destination);
+  }
+}
+
+// Does for a vector of any numbers what narrow() does.
+template <class Scalar>
+inline void narrow_numbers(Doubles x, Scalar* destination) {
+  if constexpr (std::is_same_v<Scalar, double>) {
+    store(destination, x);
+  } else if constexpr (std::is_same_v<Scalar, float>) {
+    store(destination, shortened(x));
+  } else {
+    auto const bits = reinterpret_cast<Vector<int64_t>>(x);
+    auto const sign = shortened(bits >> 48) & 0x8000;
+    auto const is_number = reinterpret_cast<Vector<int64_t>>(x == x);
+    auto const is_nan = shortened(is_number) == 0;
+    auto const magnitude = reinterpret_cast<Doubles>(bits & INT64_MAX & is_number);
+    if constexpr (std::is_same_v<Scalar, BFloat16>) {
+      auto const rounded = bfloat16_bits(round_to_odd(magnitude));
+      store(destination, shortened(is_nan ? HalfIntegers{} + 0x7fc0 : rounded | sign));
+    } else {
+      auto const fits = shortened(reinterpret_cast<Vector<int64_t>>(magnitude < 0x1p16)) != 0;
+      auto const rounded = fits ? narrowed_bits<Float16>(magnitude) : HalfIntegers{} + 0x7c00;
+      store(destination, shortened((is_nan ? HalfIntegers{} + 0x7e00 : rounded) | sign));
+    }
   }
 }
 
