@@ -42,7 +42,9 @@ struct Mask {
         row_stride(shape == Shape::kOfColumns ? 0
                    : shape == Shape::kOfRows  ? 1
                                               : length + 2),
-        memory(static_cast<size_t>((rows - 1) * row_stride + (length - 1) * stride + 1), 0) {
+        memory(static_cast<size_t>((rows - 1) * row_stride + (length - 1) * stride + 1) +
+                   random() % cuda::kChunkBytes,
+               0) {
     for (size_t i = 0; i < memory.size(); ++i) {
       auto const row = static_cast<int64_t>(i) / std::max<int64_t>(row_stride, 1);
       bool const takes_part = row % 5 == 4 ? false : row % 5 == 3 || random() % 2 == 0;
@@ -68,7 +70,9 @@ template <class Scalar>
 void check(double alpha, Case const& one, Shape shape) {
   SCOPED_TRACE(testing::Message() << "alpha " << alpha << ", " << one.text() << ", mask "
                                   << static_cast<int>(shape));
-  Operand<Scalar> logits(one.rows, one.length, logits_layout_of(one));
+  // Memory goes on behind the last rows, so that these may end between chunks.
+  auto const rest = static_cast<int64_t>(one.seed % 3);
+  Operand<Scalar> logits(one.rows, one.length + rest, logits_layout_of(one));
   Random random(one.seed);
   fill_logits(logits, one, random);
   Mask mask(shape, one.rows, one.length, random);

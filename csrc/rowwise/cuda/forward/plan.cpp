@@ -74,8 +74,8 @@ FromEnvironment<std::optional<Regime>> const requested(&regime_of_environment);
 bool is_possible(Regime regime, Shape const& shape, Device const& device) {
   bool const takes_masks = regime == Regime::kHeld || regime == Regime::kPasses;
   if (shape.has_mask && !takes_masks) return false;
-  // Of rows with masks, held is for as many candidates as where every mapping is taken: other
-  // mappings have no faster plan for more, either.
+  // Many candidates of a row that is held are passed over by one warp, which pays for short rows
+  // alone. With a mask every mapping comes to that.
   bool const is_limited = !shape.is_by_sums || shape.has_mask;
   if (is_limited && !is_for_every_mapping(regime, shape)) return false;
   switch (regime) {
