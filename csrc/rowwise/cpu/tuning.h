@@ -136,10 +136,6 @@ inline constexpr int64_t kFewestForBound = 8;
 // cache.
 inline constexpr int64_t kCopiedBytes = int64_t{1} << 19;
 
-// Contiguous rows that are copied together for their mask stay within this many bytes of a
-// second-level cache.
-inline constexpr int64_t kMaskedBytes = int64_t{1} << 17;
-
 // The most memory that a thread keeps from call to call. Rows along another dim need two copies,
 // and a group needs less than as much again.
 inline constexpr int64_t kKeptBytes = 4 * kCopiedBytes;

@@ -5,6 +5,7 @@
 
 #include "rowwise/cpu/forward/contiguous.h"
 #include "rowwise/cpu/rows/copies.h"
+#include "rowwise/cpu/rows/dense_rows.h"
 #include "rowwise/cpu/rows/masked_copies.h"
 #include "rowwise/cpu/rows/row_offsets.h"
 #include "rowwise/cpu/rows/write_sparse.h"
@@ -39,7 +40,8 @@ void forward_from_copies(double alpha, RowGeometry<Operands> const& geometry, Sc
     offsets.find(geometry, row, rows);
     copies.load(logits, offsets.of(1), offsets.of(Operands - 1), rows);
     Scalar* const results = is_in_place ? weights + row * length : weight_copies.data();
-    forward_contiguous(copies.data(), results, rows, rows * length);
+    DenseRows<Scalar> copied(copies.data(), length, 0, rows, rows);
+    forward_contiguous(copied, results);
     copies.for_each_left_out([&](int64_t i) { results[i * length] = narrow<Scalar>(0); });
     if (!is_in_place) weight_copies.store(weights, offsets.of(0), rows);
   }
@@ -58,8 +60,8 @@ void forward_rows(double alpha, RowGeometry<2> const& geometry, Scalar* weights,
   int64_t const length = geometry.length;
   ContiguousForward<MappingOf, Scalar> forward_contiguous(
       fixed_of<MappingOf, Scalar>(alpha, geometry), length, k, streams);
-  forward_contiguous(logits + first_row * length, weights + first_row * length,
-                     last_row - first_row, (geometry.rows - first_row) * length);
+  DenseRows<Scalar> rows(logits, length, first_row, last_row, geometry.rows);
+  forward_contiguous(rows, weights);
 }
 
 template <class Scalar, int Operands>

@@ -8,9 +8,11 @@
 #include "rowwise/cpu/forward/compact_group.h"
 #include "rowwise/cpu/forward/compact_rows.h"
 #include "rowwise/cpu/forward/row_candidates.h"
+#include "rowwise/cpu/rows/dense_rows.h"
 #include "rowwise/cpu/rows/masked_copies.h"
 #include "rowwise/cpu/rows/row_offsets.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/float16.h"
 #include "rowwise/mask.h"
 #include "rowwise/row_geometry.h"
@@ -35,25 +37,36 @@ class CompactForward {
     weights_.reserve(candidates_.capacity() + kLanes<Real>);
   }
 
-  // Takes rows that follow each other without a gap. The first of the results has the number `row`.
-  // `readable` entries from `logits` on may be read.
-  void operator()(Scalar const* logits, int64_t row, int64_t rows, int64_t readable) {
-    int64_t taken = 0;
+  // Takes all rows that `rows` has left. The result of row 0 has the number `row_zero`.
+  template <class Rows>
+  void operator()(Rows& rows, int64_t row_zero) {
     if constexpr (std::is_same_v<Real, float>) {
       using Group = CompactGroup<MappingOf, Scalar>;
-      if (Group::takes(length_, k_) && rows >= Group::kRows) {
+      if (Group::takes(length_, k_) && rows.left() >= Group::kRows) {
         Group group(fixed_, length_, k_, results_);
-        for (; taken + Group::kRows <= rows; taken += Group::kRows) {
-          int64_t const first = taken * length_;
-          uint64_t const left = group(logits + first, row + taken, readable - first);
-          for_each_lane(left, [&](int i) { one(logits + first + i * length_, row + taken + i); });
+        while (rows.left() >= Group::kRows) {
+          take(rows, Group::kRows, row_zero, [&](auto const& taken, int64_t row) {
+            for_each_lane(group(taken, row),
+                          [&](int i) { one(taken.logits + i * length_, row + i); });
+          });
         }
       }
     }
-    for (; taken < rows; ++taken) one(logits + taken * length_, row + taken);
+    while (rows.left() > 0) {
+      take(rows, 1, row_zero, [&](auto const& taken, int64_t row) { one(taken.logits, row); });
+    }
   }
 
  private:
+  // Takes some rows by map(taken, row), where `row` is the number of the first result.
+  template <class Rows, class Map>
+  void take(Rows& rows, int64_t count, int64_t row_zero, Map const& map) {
+    TakenRows<Scalar> const taken = rows.take(count);
+    int64_t const row = row_zero + taken.first;
+    map(taken, row);
+    rows.for_each_left_out([&](int64_t i) { results_.write_none(row + i); });
+  }
+
   void one(Scalar const* logits, int64_t row) {
     if (length_ < kLanes<key_t<Scalar>>) {
       candidates_.scan_short(logits);
@@ -91,7 +104,8 @@ void compact_from_copies(CompactForward<MappingOf, Scalar>& forward_compact,
     int64_t const rows = std::min(rows_together, last_row - row);
     offsets.find(geometry, row, rows);
     copies.load(logits, offsets.of(1), offsets.of(Operands - 1), rows);
-    forward_compact(copies.data(), row, rows, rows * length);
+    DenseRows<Scalar> copied(copies.data(), length, 0, rows, rows);
+    forward_compact(copied, row);
     copies.for_each_left_out([&](int64_t i) { results.write_none(row + i); });
   }
 }
@@ -109,13 +123,14 @@ void forward_compact(double alpha, RowGeometry<3> const& geometry, Scalar* value
                                /*mask=*/nullptr, first_row, last_row);
   }
   if (geometry.is_dense(1)) {
-    return forward_compact(logits + first_row * length, first_row, last_row - first_row,
-                           (geometry.rows - first_row) * length);
+    DenseRows<Scalar> rows(logits, length, first_row, last_row, geometry.rows);
+    return forward_compact(rows, /*row_zero=*/0);
   }
   for (int64_t row = first_row; row < last_row; ++row) {
     int64_t offsets[3];
     geometry.offsets(row, offsets);
-    forward_compact(logits + offsets[1], row, 1, length);
+    DenseRows<Scalar> rows(logits + offsets[1], length, 0, 1, 1);
+    forward_compact(rows, row);
   }
 }
 

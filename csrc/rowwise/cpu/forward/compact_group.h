@@ -8,6 +8,7 @@
 #include "rowwise/cpu/lanes/lists_by_sorting.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/support.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/conversion.h"
 
@@ -32,17 +33,17 @@ class CompactGroup {
     weights_.reserve(kRows * GroupLargest<Scalar>::kMostLargest);
   }
 
-  // The first of the results has the number `row`. `readable` entries from `logits` on may be read.
-  // Returns the rows that it did not write, as a bit mask.
-  uint64_t operator()(Scalar const* logits, int64_t row, int64_t readable) {
-    largest_.scan(logits, readable);
-    uint64_t const left_out = largest_.find(logits, lower_bounds());
+  // The first of the results has the number `row`. Returns the rows that it did not write, as a bit
+  // mask.
+  uint64_t operator()(TakenRows<Scalar> const& taken, int64_t row) {
+    largest_.scan(taken);
+    uint64_t const left_out = largest_.find(taken, lower_bounds());
     weigh();
     for (int i = 0; i < kRows; ++i) {
       if ((left_out >> i & 1U) == 0) write(i, row + i);
     }
     for_each_lane(largest_.nan_rows(),
-                  [&](int i) { results_.write_nan(row + i, logits + i * length_); });
+                  [&](int i) { results_.write_nan(row + i, taken.logits + i * length_); });
     return left_out & ~largest_.nan_rows();
   }
 

@@ -14,6 +14,7 @@
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/streamed_lines.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/rows/write_sparse.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/vector.h"
@@ -44,15 +45,16 @@ class GroupForward {
     write_zeros(block_.data(), 2 * length + kLine + kCount);
   }
 
-  // `readable` entries from `logits` on may be read. Returns the rows that it did not write, as a
-  // bit mask.
-  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
+  static int64_t most_rows() { return kRows; }
+
+  // Returns the rows that it did not write, as a bit mask.
+  uint64_t operator()(TakenRows<Scalar> const& taken, Scalar* weights) {
+    Scalar const* const logits = taken.logits;
     if (groups_to_leave_ > 0) {
       --groups_to_leave_;
       return kAllRows;
     }
-    rows_.set_readable(logits + readable);
-    has_next_ = readable >= 2 * kRows * length_;
+    rows_.set_readable(logits + taken.readable);
     bounds_.find(logits);
     is_wide_ = prefers_wide_ && find_wide(logits);
     int64_t const longest = is_wide_ ? 0 : collect(logits);
@@ -64,7 +66,7 @@ class GroupForward {
       }
     }
     if (is_wide_) {
-      write(logits, weights);
+      write(taken, weights);
       return fine_rows();
     }
     candidates_.gather(longest);
@@ -75,7 +77,7 @@ class GroupForward {
     limits_ = bounds_.may_limit() && has_limit && (limits_ || is_long);
     prefers_wide_ = longest * tuning::kWidePart > length_;
     candidates_.scatter(longest);
-    write(logits, weights);
+    write(taken, weights);
     return 0;
   }
 
@@ -126,24 +128,20 @@ class GroupForward {
     return candidates_.collect(logits, bounds_.bounds());
   }
 
-  RowAhead<Scalar> ahead(Scalar const* logits, int row) const {
-    return {logits + (has_next_ ? (kRows + row) * length_ : 0), has_next_};
-  }
-
   // Writes the rows, and prefetches those of the next group.
-  [[gnu::noinline]] void write(Scalar const* logits, Scalar* weights) {
+  [[gnu::noinline]] void write(TakenRows<Scalar> const& taken, Scalar* weights) {
     if (streams_ && !(is_whole_lines(weights, length_) && !bounds_.has_nan())) {
-      return write_lines(logits, weights);
+      return write_lines(taken, weights);
     }
-    if (streams_) return stream_rows(logits, weights);
+    if (streams_) return stream_rows(taken, weights);
     // From this row on, a vector that extends beyond the row may extend beyond the group.
     int const last = rows_.whole() > 0 ? kRows - 1 : 0;
     for (int row = 0; row < kRows; ++row) {
       Scalar* const to = weights + row * length_;
       if (row < last || !rows_.has_rest()) {
-        write_row(row, to, ahead(logits, row));
+        write_row(row, to, taken.ahead(row));
       } else {
-        write_row(row, block_.data(), ahead(logits, row));
+        write_row(row, block_.data(), taken.ahead(row));
         std::copy_n(block_.data(), length_, to);
         write_zeros(block_.data(), length_ + kCount);
       }
@@ -169,10 +167,10 @@ class GroupForward {
   // Writes rows of whole lines with non-temporal stores. Each row is put among zeros in one block
   // while the row before is written from the other: numbers that have just been stored are loaded
   // fast only in the pieces in which they were stored.
-  void stream_rows(Scalar const* logits, Scalar* weights) {
+  void stream_rows(TakenRows<Scalar> const& taken, Scalar* weights) {
     if constexpr (kMayBeWide) {
       for (int row = 0; is_wide_ && row < kRows; ++row) {
-        wide_->template write<true>(row, weights + row * length_, ahead(logits, row));
+        wide_->template write<true>(row, weights + row * length_, taken.ahead(row));
       }
       if (is_wide_) return;
     }
@@ -183,7 +181,7 @@ class GroupForward {
       }
       if (row == 0) continue;
       int const before = row - 1;
-      stream_row(before, weights + before * length_, blocks[before % 2], ahead(logits, before));
+      stream_row(before, weights + before * length_, blocks[before % 2], taken.ahead(before));
     }
   }
 
@@ -199,13 +197,13 @@ class GroupForward {
   }
 
   // Writes with non-temporal stores where rows do not begin with lines, or some are NaN.
-  void write_lines(Scalar const* logits, Scalar* weights) {
+  void write_lines(TakenRows<Scalar> const& taken, Scalar* weights) {
     StreamedLines<Scalar> lines(weights, block_.data());
     for (int row = 0; row < kRows; ++row) {
       if (bounds_.is_nan(row)) {
         std::fill_n(lines.next(), length_, narrow<Scalar>(NAN));
       } else {
-        write_row(row, lines.next(), ahead(logits, row));
+        write_row(row, lines.next(), taken.ahead(row));
       }
       lines.write(length_);
     }
@@ -225,7 +223,6 @@ class GroupForward {
   bool may_be_wide_;
   bool is_wide_ = false;       // whether wide_ has found the supports
   bool prefers_wide_ = false;  // since the group before had many candidates
-  bool has_next_ = false;      // another group follows this one
   bool limits_;                // whether k is to raise the bounds, as it limited the group before
   int groups_to_leave_ = 0;
   RowVectors<Scalar> rows_;

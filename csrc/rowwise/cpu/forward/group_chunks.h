@@ -9,6 +9,7 @@
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/sort_lanes.h"
 #include "rowwise/cpu/vectors/transpose.h"

@@ -8,6 +8,7 @@
 #include "rowwise/cpu/forward/group_chunks.h"
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/vectors/ranked_lanes.h"
 #include "rowwise/cpu/vectors/transpose.h"
 #include "rowwise/cpu/vectors/vector.h"
@@ -30,29 +31,24 @@ class GroupLargest {
     largest_.reserve(kMostListed);
   }
 
-  // `readable` entries from `logits` on may be read.
-  void scan(Scalar const* logits, int64_t readable) {
-    has_next_ = readable >= 2 * kRows * length_;
-    chunks_.scan(logits, readable);
-  }
+  void scan(TakenRows<Scalar> const& taken) { chunks_.scan(taken.logits, taken.readable); }
 
   Floats maxima() const { return chunks_.maxima(); }
   uint64_t nan_rows() const { return chunks_.nan_rows(); }
 
   // Finds those of the k largest entries that reach `lowest` and are finite. Returns the rows for
   // which it does not, as a bit mask: those that are not ordinary, or have too many candidates.
-  [[gnu::noinline]] uint64_t find(Scalar const* logits, Floats lowest) {
+  [[gnu::noinline]] uint64_t find(TakenRows<Scalar> const& taken, Floats lowest) {
     Floats const finite = Floats{} + widen(least_finite<Scalar>());
     Floats const bounds = larger(larger(chunks_.limit(k_), lowest), finite);
     uint64_t left_out = 0;
     int longest = 1;
     for (int row = 0; row < kRows; ++row) {
       bool const is_nan = (nan_rows() >> row & 1U) != 0;
-      Scalar const* const entries = logits + row * length_;
-      RowAhead<Scalar> const ahead(entries + (has_next_ ? kRows * length_ : 0), has_next_);
-      int count = is_nan ? -1
-                         : chunks_.list(row, entries, bounds[row], ahead, kMostListed, list_of(row),
-                                        columns_.data() + row * kListStep);
+      int count =
+          is_nan ? -1
+                 : chunks_.list(row, taken.logits + row * length_, bounds[row], taken.ahead(row),
+                                kMostListed, list_of(row), columns_.data() + row * kListStep);
       if (count < 0) {
         left_out |= uint64_t{1} << row;
         list_of(row)[0] = 0;
@@ -102,7 +98,6 @@ class GroupLargest {
 
   int64_t length_;
   int k_;
-  bool has_next_ = false;  // another group follows this one
   int count_ = 0;
   GroupChunks<Scalar> chunks_;
   Scratch<float> lists_;         // of each row

@@ -12,6 +12,7 @@
 #include "rowwise/cpu/rows/lane_numbers.h"
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/rows/write_sparse.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/transpose.h"
@@ -42,24 +43,34 @@ class LaneForward {
     if (length <= kColumns<Element>) columns_.reserve(tuning::kTiles * length);
   }
 
-  // Takes as many of the `count` rows as fill vectors, from the first on, and returns how many
-  // these are. `readable` entries from `logits` on may be read.
-  int64_t take(Scalar const* logits, Scalar* weights, int64_t count, int64_t readable) {
-    int64_t row = 0;
+  // How many rows it takes at most: tiles of kRows rows.
+  int64_t most_rows() const {
     int64_t const bytes = kRows * length_ * static_cast<int64_t>(sizeof(Scalar));
-    int const most = bytes * tuning::kTiles <= tuning::kTiledBytes ? tuning::kTiles : 1;
-    while (count - row >= kRows) {
-      int const tiles = count - row >= most * kRows ? most : 1;
-      int64_t const first = row * length_;
-      take_tiles(tiles, logits + first, weights + first, readable - first);
-      row += tiles * kRows;
-    }
-    return row;
+    return bytes * tuning::kTiles <= tuning::kTiledBytes ? tuning::kTiles * kRows : kRows;
   }
 
-  // Takes kRows rows. Returns the rows that it did not write, as a bit mask: none.
-  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
-    take_tiles(1, logits, weights, readable);
+  // Returns the rows that it did not write, as a bit mask: none.
+  //
+  // While one tile waits for the result of an instruction, another goes on.
+  uint64_t operator()(TakenRows<Scalar> const& taken, Scalar* weights) {
+    int const tiles = static_cast<int>(taken.rows / kRows);
+    taken.prefetch_masks(0, taken.rows);
+    int64_t const step = kRows * length_;
+    bool const streams = streams_ && is_whole_lines(weights, step);
+    if constexpr (K <= tuning::kFewLargest) {
+      if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
+        take_whole<kColumns<Element>>(tiles, taken, weights, streams);
+        return 0;
+      }
+    }
+    Weights of_tile[tuning::kTiles];
+    for (int i = 0; i < tiles; ++i) {
+      rows_.find(bits(taken.logits) + i * step, taken.readable - i * step, of_tile[i]);
+    }
+    for (int i = 0; i < tiles; ++i) weigh(of_tile[i]);
+    for (int i = 0; i < tiles; ++i) {
+      write(of_tile[i], taken.logits + i * step, weights + i * step, taken.next, streams);
+    }
     return 0;
   }
 
@@ -75,45 +86,23 @@ class LaneForward {
   static Element const* bits(Scalar const* x) { return reinterpret_cast<Element const*>(x); }
   static Element* bits(Scalar* x) { return reinterpret_cast<Element*>(x); }
 
-  // While one tile waits for the result of an instruction, another goes on.
-  void take_tiles(int tiles, Scalar const* logits, Scalar* weights, int64_t readable) {
-    int64_t const step = kRows * length_;
-    bool const streams = streams_ && is_whole_lines(weights, step);
-    // The tiles after these are prefetched only if they exist: it takes long to prefetch pages that
-    // do not.
-    int64_t const next = readable >= 2 * tiles * step ? tiles * step : 0;
-    if constexpr (K <= tuning::kFewLargest) {
-      if (length_ <= kColumns<Element> && std::has_single_bit(static_cast<uint64_t>(length_))) {
-        return take_whole<kColumns<Element>>(tiles, logits, weights, next, streams);
-      }
-    }
-    Weights of_tile[tuning::kTiles];
-    for (int i = 0; i < tiles; ++i) {
-      rows_.find(bits(logits) + i * step, readable - i * step, of_tile[i]);
-    }
-    for (int i = 0; i < tiles; ++i) weigh(of_tile[i]);
-    for (int i = 0; i < tiles; ++i) {
-      write(of_tile[i], logits + i * step, weights + i * step, next, streams);
-    }
-  }
-
   // Takes rows whose length is `Count` or a smaller power of two.
   template <int Count>
-  void take_whole(int tiles, Scalar const* logits, Scalar* weights, int64_t next, bool streams) {
+  void take_whole(int tiles, TakenRows<Scalar> const& taken, Scalar* weights, bool streams) {
     if (length_ != Count) {
-      if constexpr (Count > 1) take_whole<Count / 2>(tiles, logits, weights, next, streams);
+      if constexpr (Count > 1) take_whole<Count / 2>(tiles, taken, weights, streams);
       return;
     }
     constexpr int64_t kStep = kRows * Count;
     Weights of_tile[tuning::kTiles];
     auto* const columns = reinterpret_cast<Vector<Element>(*)[Count]>(columns_.data());
     for (int i = 0; i < tiles; ++i) {
-      Rows::find_whole(bits(logits) + i * kStep, next, columns[i], of_tile[i]);
+      Rows::find_whole(bits(taken.logits) + i * kStep, taken.next, columns[i], of_tile[i]);
     }
     for (int i = 0; i < tiles; ++i) weigh(of_tile[i]);
     for (int i = 0; i < tiles; ++i) {
       Rows::write_whole(of_tile[i], columns[i], bits(weights) + i * kStep, streams);
-      check(of_tile[i], logits + i * kStep, weights + i * kStep, row_of_lane<Element, Count>);
+      check(of_tile[i], taken.logits + i * kStep, weights + i * kStep, row_of_lane<Element, Count>);
     }
   }
 

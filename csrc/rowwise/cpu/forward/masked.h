@@ -6,9 +6,11 @@
 
 #include "rowwise/cpu/forward/any_strides.h"
 #include "rowwise/cpu/forward/compact.h"
+#include "rowwise/cpu/forward/contiguous.h"
 #include "rowwise/cpu/forward/split_row.h"
 #include "rowwise/cpu/forward/with_support.h"
-#include "rowwise/cpu/rows/masked_copies.h"
+#include "rowwise/cpu/rows/copy_masked.h"
+#include "rowwise/cpu/rows/masked_rows.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/float16.h"
 #include "rowwise/mask.h"
@@ -24,7 +26,14 @@ void forward_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weight
                     Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
                     int64_t first_row, int64_t last_row) {
   auto const forward_rows = [&](int64_t first, int64_t last, bool streams) {
-    forward_from_copies<MappingOf>(alpha, geometry, weights, logits, mask, k, first, last, streams);
+    if (geometry.stride[1] != 1 || !geometry.is_dense(0)) {
+      return forward_from_copies<MappingOf>(alpha, geometry, weights, logits, mask, k, first, last,
+                                            streams);
+    }
+    ContiguousForward<MappingOf, Scalar> forward_contiguous(
+        fixed_of<MappingOf, Scalar>(alpha, geometry), geometry.length, k, streams);
+    MaskedRows rows(geometry, logits, mask, first, last);
+    forward_contiguous(rows, weights);
   };
   if (support == nullptr) {
     return forward_rows(first_row, last_row, streams_weights<Scalar>(geometry));
@@ -43,7 +52,12 @@ void forward_compact_masked(double alpha, RowGeometry<4> const& geometry, Scalar
   CompactRows<Scalar> results(of_results, values, indices, std::min(k, geometry.length));
   CompactForward<MappingOf, Scalar> forward_compact(fixed_of<MappingOf, Scalar>(alpha, geometry),
                                                     geometry.length, k, results);
-  compact_from_copies(forward_compact, results, geometry, logits, mask, first_row, last_row);
+  if (geometry.stride[1] != 1) {
+    return compact_from_copies(forward_compact, results, geometry, logits, mask, first_row,
+                               last_row);
+  }
+  MaskedRows rows(geometry, logits, mask, first_row, last_row);
+  forward_compact(rows, /*row_zero=*/0);
 }
 
 // Maps one long row on several threads, from a copy that they make together.

@@ -9,6 +9,7 @@
 #include "rowwise/cpu/forward/row_candidates.h"
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/rows/write_sparse.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/float16.h"
@@ -34,14 +35,14 @@ class RowForward {
     values_.reserve(candidates_.capacity() + kLanes<Real>);
   }
 
-  void operator()(Scalar const* logits, Scalar* weights) {
+  void operator()(Scalar const* logits, Scalar* weights, LoneRowAhead<Scalar> ahead = {}) {
     if (length_ < kLanes<key_t<Scalar>>) {
       forward_short(logits, weights);
     } else if (length_ >= 2 * tuning::kBlock && !needs_estimate_) {
-      scan_part(logits, weights, 0, length_);
+      candidates_.scan_part(logits, weights, 0, length_, streams_, ahead);
       write_parts(logits, weights);
     } else {
-      forward_long(logits, weights);
+      forward_long(logits, weights, ahead);
     }
   }
 
@@ -74,8 +75,10 @@ class RowForward {
     write_support(Mapping(candidates_.range().maximum(), fixed_), weights);
   }
 
-  void forward_long(Scalar const* logits, Scalar* weights) {
-    LaneExtremes<Scalar> const extremes(logits, length_);
+  void forward_long(Scalar const* logits, Scalar* weights, LoneRowAhead<Scalar> ahead) {
+    using Extremes = LaneExtremes<Scalar>;
+    Extremes const extremes(logits, length_,
+                            [&] { ahead.template prefetch_next<Extremes::kCount>(); });
     if (!extremes.range().is_ordinary()) return fill_with_nan(weights);
     Mapping const mapping(extremes.range().maximum(), fixed_);
     auto threshold = mapping.lowest_threshold();

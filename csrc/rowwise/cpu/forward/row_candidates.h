@@ -5,6 +5,7 @@
 
 #include "rowwise/cpu/forward/candidates.h"
 #include "rowwise/cpu/rows/scan.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/rows/write_sparse.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/ordered_key.h"
@@ -105,11 +106,16 @@ class RowCandidates {
   }
 
   // Does the same and writes zeros to the part's weights, which are on their way to memory while
-  // entries are read.
-  void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams) {
+  // entries are read. Prefetches a later row.
+  void scan_part(Scalar const* logits, Scalar* weights, int64_t first, int64_t last, bool streams,
+                 LoneRowAhead<Scalar> ahead = {}) {
     StreamedZeros zeros(weights + first, weights + (streams ? last : first));
     scan(
-        logits, first, last, [&] { zeros.write(kLinesPerStep); },
+        logits, first, last,
+        [&] {
+          zeros.write(kLinesPerStep);
+          ahead.template prefetch_next<Extremes::kCount>();
+        },
         [&](int64_t begin, int64_t end) {
           if (!streams) write_zeros(weights + begin, end - begin);
         });

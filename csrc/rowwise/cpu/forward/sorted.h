@@ -10,6 +10,7 @@
 #include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/short_rows.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/sort_lanes.h"
 #include "rowwise/cpu/vectors/vector.h"
@@ -39,10 +40,11 @@ class SortedForward {
     }
   }
 
-  // `readable` entries from `logits` on may be read. Returns the rows that it did not write, as a
-  // bit mask: none.
-  uint64_t operator()(Scalar const* logits, Scalar* weights, int64_t readable) {
-    forward_at_most<8, 16, 24, 32, 48, 64>(logits, weights, readable);
+  static int64_t most_rows() { return kRows; }
+
+  // Returns the rows that it did not write, as a bit mask: none.
+  uint64_t operator()(TakenRows<Scalar> const& taken, Scalar* weights) {
+    forward_at_most<8, 16, 24, 32, 48, 64>(taken, weights);
     return 0;
   }
 
@@ -53,34 +55,33 @@ class SortedForward {
 
   // Takes the least of these counts that is not below the length.
   template <int Count, int... Others>
-  void forward_at_most(Scalar const* logits, Scalar* weights, int64_t readable) {
+  void forward_at_most(TakenRows<Scalar> const& taken, Scalar* weights) {
     if constexpr (Count < kLongest && sizeof...(Others) > 0) {
-      if (length_ > Count) return forward_at_most<Others...>(logits, weights, readable);
+      if (length_ > Count) return forward_at_most<Others...>(taken, weights);
     }
-    forward<Count>(logits, weights, readable);
+    forward<Count>(taken, weights);
   }
 
   // Takes rows of up to `Count` entries. What registers cannot hold is in scratch, since stacks may
   // be small.
   template <int Count>
-  void forward(Scalar const* logits, Scalar* weights, int64_t readable) {
+  void forward(TakenRows<Scalar> const& taken, Scalar* weights) {
     constexpr int kColumns = std::bit_ceil(static_cast<unsigned>(Count));
     if constexpr (Count <= kMostOnStack) {
       Bits columns[kColumns];
       Entries sorted[Count];
-      forward(columns, sorted, logits, weights, readable);
+      forward(columns, sorted, taken, weights);
     } else {
       forward(reinterpret_cast<Bits(&)[kColumns]>(*columns_.data()),
-              reinterpret_cast<Entries(&)[Count]>(*(columns_.data() + kColumns)), logits, weights,
-              readable);
+              reinterpret_cast<Entries(&)[Count]>(*(columns_.data() + kColumns)), taken, weights);
     }
   }
 
   // Fills the rows up to `Count` entries with the lowest number.
   template <int Columns, int Count>
   [[gnu::always_inline]] void forward(Bits (&columns)[Columns], Entries (&sorted)[Count],
-                                      Scalar const* logits, Scalar* weights, int64_t readable) {
-    rows_.load(logits, readable, columns);
+                                      TakenRows<Scalar> const& taken, Scalar* weights) {
+    rows_.load(taken.logits, taken.readable, columns);
     for (int i = length_; i < Count; ++i) columns[i] = Numbers::bits(lowest());
     typename Numbers::Seen seen;
 #pragma GCC unroll 32
@@ -92,10 +93,10 @@ class SortedForward {
     uint64_t const suspects = lanes_where(seen.suspects(sorted[0]));
     if (k_ < length_) keep_largest(sorted, columns);
     weights_.weigh(sorted, columns);
-    bool const has_next = readable >= 2 * kRows * length_;
-    rows_.store(columns, weights, has_next ? logits + kRows * length_ : logits);
+    taken.prefetch_masks(0, kRows);
+    rows_.store(columns, weights, taken.logits + taken.next);
     for_each_lane(suspects, [&](int row) {
-      if (range_of(logits + row * length_, length_).is_ordinary()) return;
+      if (range_of(taken.logits + row * length_, length_).is_ordinary()) return;
       std::fill_n(weights + row * length_, length_, narrow<Scalar>(NAN));
     });
   }

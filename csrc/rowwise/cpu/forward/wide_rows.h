@@ -10,6 +10,7 @@
 #include "rowwise/cpu/lanes/limits.h"
 #include "rowwise/cpu/rows/row_vectors.h"
 #include "rowwise/cpu/rows/scratch.h"
+#include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/cpu/tuning.h"
 #include "rowwise/cpu/vectors/conversion.h"
 #include "rowwise/cpu/vectors/transpose.h"

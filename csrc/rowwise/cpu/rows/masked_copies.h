@@ -1,53 +1,14 @@
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
-#include <limits>
 
 #include "rowwise/cpu/rows/copies.h"
+#include "rowwise/cpu/rows/copy_masked.h"
 #include "rowwise/cpu/rows/scratch.h"
-#include "rowwise/cpu/tuning.h"
-#include "rowwise/cpu/vectors/bytes.h"
-#include "rowwise/cpu/vectors/vector.h"
+#include "rowwise/float16.h"
 #include "rowwise/mask.h"
-#include "rowwise/ordered_key.h"
 
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
-
-// Copies a row with -inf in place of the entries that the mask leaves out, whatever these are.
-// Returns whether it leaves out all. `from` may be `to`.
-template <class Scalar>
-bool copy_masked(Scalar const* from, MaskEntry const* mask, int64_t mask_stride, int64_t length,
-                 Scalar* to) {
-  using Bits = key_t<Scalar>;
-  constexpr int64_t kStep = kLanes<Bits>;
-  auto const left_out = narrow<Scalar>(-std::numeric_limits<double>::infinity());
-  if (mask_stride == 0) {
-    bool const takes_part = mask[0] != 0;
-    if (!takes_part) std::fill_n(to, length, left_out);
-    if (takes_part && from != to) std::copy_n(from, length, to);
-    return !takes_part;
-  }
-  if (mask_stride != 1 || length < kStep) {
-    bool leaves_out_all = true;
-    for (int64_t column = 0; column < length; ++column) {
-      bool const takes_part = mask[column * mask_stride] != 0;
-      leaves_out_all = leaves_out_all && !takes_part;
-      to[column] = takes_part ? from[column] : left_out;
-    }
-    return leaves_out_all;
-  }
-  auto const bits_left_out = broadcast<Bits>(std::bit_cast<Bits>(left_out));
-  Vector<Bits> any = {};
-  for (int64_t column = 0; column < length; column += kStep) {
-    int64_t const first = std::min(column, length - kStep);
-    auto const of_lanes = load_bytes<Bits>(mask + first);
-    any |= of_lanes;
-    store(to + first, of_lanes != 0 ? load<Bits>(from + first) : bits_left_out);
-  }
-  return largest_of_lanes<Bits>(any) == 0;
-}
 
 // Copies rows of any strides to scratch, where they follow each other without a gap, with -inf in
 // place of what a mask leaves out, if there is one. A row that is left out as a whole becomes 0,
@@ -60,7 +21,7 @@ class MaskedCopies {
         stride_(stride),
         mask_(mask),
         mask_stride_(mask_stride),
-        rows_together_(rows_for(length, stride, mask)),
+        rows_together_(RowCopies<Scalar>::rows_for(length)),
         copies_(length, stride, rows_together_) {
     left_out_.reserve(rows_together_);
   }
@@ -94,12 +55,6 @@ class MaskedCopies {
   }
 
  private:
-  static int64_t rows_for(int64_t length, int64_t stride, MaskEntry const* mask) {
-    if (mask == nullptr || stride != 1) return RowCopies<Scalar>::rows_for(length);
-    int64_t const bytes_of_row = length * static_cast<int64_t>(sizeof(Scalar));
-    return std::max<int64_t>(1, tuning::kMaskedBytes / bytes_of_row);
-  }
-
   int64_t length_;
   int64_t stride_;
   MaskEntry const* mask_;

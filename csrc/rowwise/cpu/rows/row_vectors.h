@@ -22,21 +22,6 @@ template <class Visit>
   for (; i < count; ++i) visit(i);
 }
 
-// Prefetches a later row, vector by vector. If that row does not exist, `row` is one that does, of
-// which only the beginning is prefetched: it takes long to prefetch pages that do not exist.
-template <class Scalar>
-class RowAhead {
- public:
-  RowAhead(Scalar const* row, bool exists)
-      : row_(reinterpret_cast<char const*>(row)), step_(exists ? kVectorBytes : 0) {}
-
-  void prefetch(int64_t i) const { __builtin_prefetch(row_ + i * step_); }
-
- private:
-  char const* row_;
-  int64_t step_;
-};
-
 // Reads rows of one length, a vector of entries at a time. The lanes of a last vector that lie
 // beyond the row hold the lowest number.
 template <class Scalar>

@@ -10,8 +10,6 @@
 // Writes rows in which most entries are zero.
 namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
-inline constexpr int64_t kLineBytes = 64;
-
 inline bool is_streamed(int64_t bytes) { return bytes >= tuning::kStreamedBytes; }
 
 template <class Scalar>

@@ -28,6 +28,8 @@ inline constexpr int kVectorBytes = 32;
 inline constexpr int kVectorBytes = 16;
 #endif
 
+inline constexpr int64_t kLineBytes = 64;  // of a cache
+
 template <class Element>
 struct VectorOf {
   typedef Element type __attribute__((vector_size(kVectorBytes)));
