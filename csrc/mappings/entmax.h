@@ -35,12 +35,6 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     Numbers root;  // of the search: weights above 0 there are those of the support
     Numbers c;     // closer to the root, for the weights
     Numbers log_of_c;
-
-    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
-      root[lane] = threshold.root;
-      c[lane] = threshold.c;
-      log_of_c[lane] = threshold.log_of_c;
-    }
   };
   using Threshold = Thresholds<double>;
 
@@ -63,12 +57,14 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
   }
 
   ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
-  ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr RootSearches<Numbers> search(Thresholds<Numbers> const& start) const {
     return {this->fixed(), b(), start.c};
   }
-  ZETA_HOST_DEVICE Threshold threshold(RootSearch const& search) const {
-    double const root = search.root();
-    double const excess = search.excess();
+  template <class Numbers>
+  ZETA_HOST_DEVICE Thresholds<Numbers> threshold(RootSearches<Numbers> const& search) const {
+    Numbers const root = search.root();
+    Numbers const excess = search.excess();
     return {root, root - excess, logarithm(root) - excess / root};
   }
 
@@ -91,11 +87,13 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
     auto const is_above = power > 0x1p-126F;
     Floats const base = is_above ? power : Floats{} + 1.0F;
     Floats const weights = is_above ? estimated_power(base, 1 / b) : Floats{};
-    return {weights, weights / base, is_above};
+    return {weights, weights / base, Floats{}, is_above};
   }
   // A search begins at the nearest one.
-  ZETA_HOST_DEVICE Threshold threshold_below(double x, double nearest) const {
-    double const c = c_of(nearest, b());
+  template <class Numbers>
+  ZETA_HOST_DEVICE Thresholds<Numbers> threshold_below(Numbers const& x,
+                                                       Numbers const& nearest) const {
+    Numbers const c = c_of(nearest, b());
     return {c_of(x, b()), c, logarithm(c)};
   }
   ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {
@@ -131,7 +129,9 @@ class Entmax : public SearchedMapping<Real, EntmaxFixed> {
                                             Points const& log_of_c) const {
     Doubles const fraction = fractions(terms, c);
     Doubles const weights = exponential((log_of_c + logarithm_of_one_minus(fraction)) / b());
-    return {weights, weights / (c * (1.0 - fraction)), fraction < 1};
+    Doubles const power = c * (1.0 - fraction);
+    Doubles const slopes = weights / power;
+    return {weights, slopes, slopes / power, fraction < 1};
   }
 };
 

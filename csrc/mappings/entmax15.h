@@ -25,11 +25,6 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   struct Thresholds {
     Numbers root;  // of the search: terms above 0 there are in the support
     Numbers c;     // closer to the root, for the weights
-
-    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
-      root[lane] = threshold.root;
-      c[lane] = threshold.c;
-    }
   };
   using Threshold = Thresholds<double>;
 
@@ -47,14 +42,17 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE constexpr RootLevel<Doubles> level(Doubles const& terms, Points const& c) const {
     Doubles const root = 0.5 * terms + c;
-    return {root * root, root, root > 0};
+    return {root * root, root, Doubles{} + 1.0, root > 0};
   }
 
   ZETA_HOST_DEVICE constexpr RootSearch search() const { return search(lowest_threshold()); }
-  ZETA_HOST_DEVICE constexpr RootSearch search(Threshold const& start) const {
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr RootSearches<Numbers> search(Thresholds<Numbers> const& start) const {
     return {this->fixed(), b(), start.c};
   }
-  ZETA_HOST_DEVICE constexpr Threshold threshold(RootSearch const& search) const {
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr Thresholds<Numbers> threshold(
+      RootSearches<Numbers> const& search) const {
     return {search.root(), search.root() - search.excess()};
   }
 
@@ -75,10 +73,12 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     Floats const root = 0.5F * terms + c;
     auto const is_above = root > 0.0F;
     Floats const slopes = is_above ? root : Floats{};
-    return {slopes * slopes, slopes, is_above};
+    return {slopes * slopes, slopes, Floats{} + 1.0F, is_above};
   }
   // A search begins at the nearest one.
-  ZETA_HOST_DEVICE constexpr Threshold threshold_below(double x, double nearest) const {
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr Thresholds<Numbers> threshold_below(Numbers const& x,
+                                                                 Numbers const& nearest) const {
     return {c_of(x, b()), c_of(nearest, b())};
   }
   ZETA_HOST_DEVICE constexpr double below(Threshold const& threshold) const {

@@ -32,7 +32,7 @@ ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
   return __builtin_convertvector(n, Floats) + f * curve;
 }
 
-// Returns 2^x for x <= 0, off by a factor of 1 + 2^-18 at most, and 2^-126 for lower x.
+// Returns 2^x for x < 127, off by a factor of 1 + 2^-18 at most, and 2^-126 for x < -126.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
   using Bits = typename IntegersOf<Floats>::bits;
@@ -48,7 +48,7 @@ ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
 
 }  // namespace detail
 
-// Returns x^exponent for positive x of at most 1.
+// Returns x^exponent for a positive normal x, if that is below 2^127.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_power(Floats const& x, float exponent) {
   return detail::estimated_power_of_two<Floats>(exponent * detail::estimated_logarithm(x));
@@ -70,13 +70,29 @@ inline constexpr float kEstimateError = 0x1p-14F;
 // After a step of no more than this part of c, Newton's method is about as near as floats allow.
 inline constexpr float kLastStep = 0x1p-11F;
 
-// Returns the next c of Newton's method, given sums of weights and slopes at c. Since their sum is
-// convex in c, no step from either side ends below the root.
+// Far above the root, Newton's method looks for where the b-th power of the sum of weights is 1.
+// That is a norm of the numbers whose powers the weights are. It is convex in c, as the sum is, so
+// no step from either side ends below the root; and it is nearer to a straight line, which makes
+// steps few. Elsewhere the sum does as well.
+template <class Floats>
+ZETA_HOST_DEVICE constexpr auto is_far_above_root(Floats const& weights) {
+  return weights > 1.1F;
+}
+
+// Both return the next c, given sums of weights and slopes at c.
+template <class Floats>
+ZETA_HOST_DEVICE Floats next_estimate_by_sum(Floats const& c, Floats const& weights,
+                                             Floats const& slopes, float b) {
+  Floats const next = c - (weights - 1.0F) * b / slopes;
+  return next < 1.0F ? next : Floats{} + 1.0F;  // also where no term was above the threshold
+}
+
 template <class Floats>
 ZETA_HOST_DEVICE Floats next_estimate(Floats const& c, Floats const& weights, Floats const& slopes,
                                       float b) {
-  Floats const next = c - (weights - 1.0F) * b / slopes;
-  return next < 1.0F ? next : Floats{} + 1.0F;  // also where no term was above the threshold
+  Floats const by_norm = c - (weights - estimated_power(weights, 1 - b)) / slopes;
+  Floats const by_sum = next_estimate_by_sum(c, weights, slopes, b);
+  return is_far_above_root(weights) ? by_norm : by_sum;
 }
 
 }  // namespace zeta::mappings

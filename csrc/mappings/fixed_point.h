@@ -2,6 +2,7 @@
 
 #include <bit>
 #include <cstdint>
+#include <type_traits>
 
 #include "mappings/host_device.h"
 
@@ -61,6 +62,28 @@ inline constexpr double kRoundingShift = 6755399441055744.0;
 template <class Doubles>
 ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
   return (x + kRoundingShift) - kRoundingShift;
+}
+
+// The integers that take the place of a double, or of a vector of them, lane by lane.
+template <class Doubles>
+struct IntegersOfDoubles {
+  typedef int64_t type __attribute__((vector_size(sizeof(Doubles))));
+};
+template <>
+struct IntegersOfDoubles<double> {
+  using type = int64_t;
+};
+template <class Doubles>
+using IntegersOf = typename IntegersOfDoubles<Doubles>::type;
+
+// Converts integers of 64 bits.
+template <class Doubles>
+ZETA_HOST_DEVICE constexpr Doubles numbers_of(IntegersOf<Doubles> const& integers) {
+  if constexpr (std::is_same_v<Doubles, double>) {
+    return static_cast<double>(integers);
+  } else {
+    return __builtin_convertvector(integers, Doubles);
+  }
 }
 
 // Divides by a positive divisor and rounds towards minus infinity. The overload for int64_t takes

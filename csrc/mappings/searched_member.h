@@ -49,7 +49,7 @@ class SearchedMember : public Entmax<Real> {
 
    private:
     bool takes_one_sum_;
-    typename Softmax<Real>::Search of_softmax_;
+    typename Softmax<Real>::template Searches<double> of_softmax_;
   };
   ZETA_HOST_DEVICE constexpr Search search(Threshold const& start) const {
     return {Base::search(start), is_softmax()};

@@ -26,10 +26,6 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   template <class Numbers>
   struct Thresholds {
     Numbers sum;
-
-    ZETA_HOST_DEVICE constexpr void set_lane(int lane, Thresholds<double> const& threshold) {
-      sum[lane] = threshold.sum;
-    }
   };
   using Threshold = Thresholds<double>;
 
@@ -39,36 +35,45 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   ZETA_HOST_DEVICE constexpr Real lower_bound() const { return -static_cast<Real>(INFINITY); }
   ZETA_HOST_DEVICE constexpr Real lower_bound(Threshold const&) const { return lower_bound(); }
   ZETA_HOST_DEVICE constexpr Threshold lowest_threshold() const { return {1}; }
-  ZETA_HOST_DEVICE constexpr Threshold threshold_below(double, double) const {
-    return lowest_threshold();
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr Thresholds<Numbers> threshold_below(Numbers const&,
+                                                                 Numbers const&) const {
+    return {Numbers{} + 1.0};
   }
   ZETA_HOST_DEVICE constexpr double below(Threshold const&) const { return -INFINITY; }
 
   template <class Doubles, class Points>
   ZETA_HOST_DEVICE RootLevel<Doubles> level(Doubles const& terms, Points const&) const {
     Doubles const powers = exponential(terms);
-    return {powers, powers, terms > -INFINITY};
+    return {powers, powers, Doubles{}, terms > -INFINITY};
   }
 
   // There is nothing to search for: one sum is enough.
-  class Search {
+  template <class Numbers>
+  class Searches {
    public:
-    ZETA_HOST_DEVICE constexpr double point() const { return 1; }
-    ZETA_HOST_DEVICE constexpr bool advance(Sum const& sum) {
+    using Sums = RootSums<IntegersOf<Numbers>>;
+
+    ZETA_HOST_DEVICE constexpr Numbers point() const { return Numbers{} + 1.0; }
+    ZETA_HOST_DEVICE constexpr auto advance(Sums const& sum, Numbers const& = {}) {
       sum_ = sum;
-      return true;
+      return Numbers{} == Numbers{};
     }
-    ZETA_HOST_DEVICE constexpr Sum const& sum() const { return sum_; }
+    ZETA_HOST_DEVICE constexpr Sums const& sum() const { return sum_; }
 
    private:
-    Sum sum_;
+    Sums sum_;
   };
-  ZETA_HOST_DEVICE constexpr Search search() const { return {}; }
-  ZETA_HOST_DEVICE constexpr Search search(Threshold const&) const { return {}; }
-  ZETA_HOST_DEVICE constexpr Threshold threshold(Search const& search) const {
+  ZETA_HOST_DEVICE constexpr Searches<double> search() const { return {}; }
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr Searches<Numbers> search(Thresholds<Numbers> const&) const {
+    return {};
+  }
+  template <class Numbers>
+  ZETA_HOST_DEVICE constexpr Thresholds<Numbers> threshold(Searches<Numbers> const& search) const {
     double const unit = this->fixed().unit();
-    double const rests = static_cast<double>(search.sum().rests) * unit;
-    return {(static_cast<double>(search.sum().weights) + rests) * unit};
+    Numbers const rests = numbers_of<Numbers>(search.sum().rests) * unit;
+    return {(numbers_of<Numbers>(search.sum().weights) + rests) * unit};
   }
 
   template <class Doubles>

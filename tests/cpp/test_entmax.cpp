@@ -76,22 +76,39 @@ struct Terms {
   int64_t count;
 };
 
+template <class Mapping>
+struct Searched {
+  typename Mapping::Threshold threshold;
+  int sums;
+};
+
+// Takes the curvatures times `factor`; with 0 the search is by Newton's method.
+template <class Mapping, class Search>
+Searched<Mapping> searched(Mapping const& mapping, std::vector<Terms> const& row, Search search,
+                           double factor) {
+  int sums = 0;
+  for (bool is_over = false; !is_over && sums < 1000; ++sums) {
+    mappings::RootSum sum;
+    double curvatures = 0;
+    for (auto const& [term, count] : row) {
+      auto const level = mapping.level(term, search.point());
+      sum.add(mapping.sum_of(level), count);
+      if (level.is_above) curvatures += level.curvatures * static_cast<double>(count) * factor;
+    }
+    is_over = search.advance(sum, curvatures);
+  }
+  return {mapping.threshold(search), sums};
+}
+
 int sums_of_search(double alpha, int64_t length, std::vector<Terms> const& row) {
   return mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
-    int sums = 0;
-    if constexpr (mappings::kHasSearch<MappingOf<double>>) {
-      MappingOf<double> const mapping(0, MappingOf<double>::fixed(length, alpha));
-      auto search = mapping.search();
-      bool is_over = false;
-      for (; !is_over && sums < 1000; ++sums) {
-        mappings::RootSum sum;
-        for (auto const& [term, count] : row) {
-          sum.add(mapping.sum_of(mapping.level(term, search.point())), count);
-        }
-        is_over = search.advance(sum);
-      }
+    using Mapping = MappingOf<double>;
+    if constexpr (mappings::kHasSearch<Mapping>) {
+      Mapping const mapping(0, Mapping::fixed(length, alpha));
+      return std::max(searched(mapping, row, mapping.search(), 0).sums,
+                      searched(mapping, row, mapping.search(), 1).sums);
     }
-    return sums;
+    return 0;
   });
 }
 
@@ -115,48 +132,61 @@ TEST(RootSearch, EndsForMoreEqualEntriesThan32BitsCount) {
   }
 }
 
-// The root is a property of the row, not of the way to it.
-TEST(RootSearch, EveryStartLeadsToTheSameThreshold) {
+// Calls visit(mapping, row) for rows of some lengths and each alpha whose threshold is a root.
+template <class Visit>
+void for_each_row_with_root(Visit const& visit) {
   std::mt19937_64 generator(5);
   std::uniform_real_distribution<double> distances(0, 1);
   for (int64_t const length : {1, 2, 9, 200}) {
     std::vector<Terms> row = {{0, 1}};
     for (int64_t i = 1; i < length; ++i) row.push_back({-distances(generator), 1});
     for (double const alpha : kAlphas) {
+      SCOPED_TRACE(testing::Message() << alpha << " " << length);
       mappings::with_mapping(alpha, [&]<template <class> class MappingOf>() {
         using Mapping = MappingOf<double>;
         if constexpr (mappings::kHasSearch<Mapping> && Mapping::kHasReach) {
-          Mapping const mapping(0, Mapping::fixed(length, alpha));
-          auto const found = [&](auto search) {
-            mappings::RootSum sum;
-            do {
-              sum = {};
-              for (auto const& [term, count] : row) {
-                sum.add(mapping.sum_of(mapping.level(term, search.point())), count);
-              }
-            } while (!search.advance(sum));
-            return mapping.threshold(search);
-          };
-          auto const expected = found(mapping.search());
-          for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, 0.0, -0.3, 7.0, 1e300,
-                                 std::numeric_limits<double>::quiet_NaN(), expected.root,
-                                 expected.root * 1.001, expected.root * 0.999}) {
-            auto const threshold =
-                mapping.threshold_below(-1 / mapping.b(), -std::min(c, 1.0) / mapping.b());
-            auto const result = found(mapping.search(threshold));
-            EXPECT_EQ(result.root, expected.root) << alpha << " " << length << " " << c;
-            EXPECT_EQ(result.c, expected.c) << alpha << " " << length << " " << c;
-          }
+          visit(Mapping(0, Mapping::fixed(length, alpha)), row);
         }
       });
     }
   }
 }
 
+// The root is a property of the row, not of the way to it: neither of where the search starts nor
+// of the curvatures that it is given.
+TEST(RootSearch, EveryWayLeadsToTheSameThreshold) {
+  double const infinity = std::numeric_limits<double>::infinity();
+  double const nan = std::numeric_limits<double>::quiet_NaN();
+  for_each_row_with_root([&](auto const& mapping, std::vector<Terms> const& row) {
+    auto const expected = searched(mapping, row, mapping.search(), 0).threshold;
+    for (double const c : {1.0, 0.999, 0.5, 1e-3, 1e-12, 0.0, -0.3, 7.0, 1e300, nan, expected.root,
+                           expected.root * 1.001, expected.root * 0.999}) {
+      auto const start = mapping.threshold_below(-1 / mapping.b(), -std::min(c, 1.0) / mapping.b());
+      for (double const factor : {0.0, 1.0, 0.5, -1.0, 1e9, infinity, nan}) {
+        auto const result = searched(mapping, row, mapping.search(start), factor).threshold;
+        EXPECT_EQ(result.root, expected.root) << c << " " << factor;
+        EXPECT_EQ(result.c, expected.c) << c << " " << factor;
+      }
+    }
+  });
+}
+
+// One sum where the search starts, one at the root, and one a unit below.
+TEST(RootSearch, NearTheRootItTakesThreeSums) {
+  for_each_row_with_root([](auto const& mapping, std::vector<Terms> const& row) {
+    double const root = searched(mapping, row, mapping.search(), 0).threshold.root;
+    double const error = 0x1p-18 * mapping.b();  // of estimates in float
+    for (double const c : {root, root * (1 - error), std::min(1.0, root * (1 + error))}) {
+      auto const start = mapping.threshold_below(-c / mapping.b(), -c / mapping.b());
+      EXPECT_LE(searched(mapping, row, mapping.search(start), 1).sums, 3) << c - root;
+    }
+  });
+}
+
 TEST(RootSearch, WithoutTheMaximumItsRootIsOne) {
   mappings::Entmax15<float> const mapping(0, mappings::FixedPoint<float>(8));
   for (double const start : {1.0, 0.4, 0.0}) {
-    auto search = mapping.search({start, start});
+    auto search = mapping.search(mapping.threshold_below(-2 * start, -2 * start));
     int sums = 1;
     for (; !search.advance({}); ++sums) ASSERT_LT(sums, 200) << start;
     EXPECT_EQ(search.root(), 1) << start;

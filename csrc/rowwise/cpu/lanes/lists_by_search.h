@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <utility>
 
 #include "mappings/root_search.h"
 #include "rowwise/cpu/lanes/limits.h"
@@ -21,35 +20,21 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 
 // Searches for the thresholds of all lanes at once, until the last is found, from thresholds
 // relative to the maxima on. terms(i) returns the i-th term of each list.
-template <class Mapping, class Terms, int... Lane>
-typename Mapping::template Thresholds<Doubles> search_thresholds(
-    Mapping const& mapping, int count, Terms const& terms, Doubles const& starts,
-    std::integer_sequence<int, Lane...>) {
-  decltype(mapping.search()) searches[] = {
-      mapping.search(mapping.threshold_below(starts[Lane], starts[Lane]))...};
-  typename Mapping::template Thresholds<Doubles> thresholds;
-  uint64_t open = (uint64_t{1} << sizeof...(Lane)) - 1;
-  while (open != 0) {
-    Doubles const points = {searches[Lane].point()...};
-    LaneSums weights(mapping.fixed());
-    LaneSums slopes(mapping.fixed());
-    LaneSums rests(mapping.fixed());
+template <class Mapping, class Terms>
+typename Mapping::template Thresholds<Doubles> search_thresholds(Mapping const& mapping, int count,
+                                                                 Terms const& terms,
+                                                                 Doubles const& starts) {
+  auto search = mapping.search(mapping.threshold_below(starts, starts));
+  for (bool is_over = false; !is_over;) {
+    Doubles const points = search.point();
+    LaneLevels levels(mapping.fixed());
     for (int i = 0; i < count; ++i) {
       auto const level = mapping.level(terms(i), points);
-      weights.add(level.weights, level.is_above);
-      slopes.add(level.slopes, level.is_above);
-      rests.add(mappings::rests_of(mapping.fixed(), level.weights), level.is_above);
+      levels.add(level, level.is_above);
     }
-    for_each_lane(open, [&](int lane) {
-      auto& search = searches[lane];
-      if (!search.advance({weights.lanes()[lane], slopes.lanes()[lane], rests.lanes()[lane]})) {
-        return;
-      }
-      thresholds.set_lane(lane, mapping.threshold(search));
-      open &= ~(uint64_t{1} << lane);
-    });
+    is_over = !any_lane(search.advance(levels.lanes(), levels.curvatures()) == 0);
   }
-  return thresholds;
+  return mapping.threshold(search);
 }
 
 // Computes the weights of `count` entries of each row, half of the rows at a time. The weights of
@@ -68,8 +53,7 @@ template <class Mapping, class Scalar>
       return lengthened(half_of<Second, float>(entries[i])) - maxima_of_half;
     };
     auto const thresholds =
-        search_thresholds(mapping, count, terms, lengthened(half_of<Second, float>(starts)),
-                          std::make_integer_sequence<int, kLanes<double>>());
+        search_thresholds(mapping, count, terms, lengthened(half_of<Second, float>(starts)));
     Scalar* const to = weights + (Second ? kLanes<double> : 0);
     for (int i = 0; i < count; ++i) {
       narrow_weights_of_any_size(mapping.weights(terms(i), thresholds), to + i * kLanes<float>);

@@ -31,7 +31,9 @@ template <class Mapping>
       slopes += level.slopes;
     }
     Floats const last = c;
-    c = mappings::next_estimate(c, weights, slopes, b);
+    c = any_lane(mappings::is_far_above_root(weights))
+            ? mappings::next_estimate(c, weights, slopes, b)
+            : mappings::next_estimate_by_sum(c, weights, slopes, b);
     Floats const step = larger(c - last, last - c);
     if (!any_lane(step > c * mappings::kLastStep)) break;
   }

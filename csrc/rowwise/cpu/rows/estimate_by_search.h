@@ -41,7 +41,8 @@ template <class Mapping, class Scalar>
     });
     count = count_of_lanes<int32_t>(counts);
     float const last = c;
-    c = mappings::next_estimate(c, sum_of_lanes<float>(weights), sum_of_lanes<float>(slopes), b);
+    c = mappings::next_estimate(Floats{} + c, Floats{} + sum_of_lanes<float>(weights),
+                                Floats{} + sum_of_lanes<float>(slopes), b)[0];
     if (std::abs(c - last) <= c * mappings::kLastStep) break;
   }
   return {-(c + root_estimate_error(entries.count)) / b, count, -c / b};

@@ -32,7 +32,7 @@ Estimate estimate_support(Mapping const& mapping, Entries<Scalar> const& entries
 template <class Mapping>
 typename Mapping::Threshold threshold_below(Mapping const& mapping, Estimate const& estimate) {
   if constexpr (kHasSearch<Mapping>) {
-    return mapping.threshold_below(estimate.threshold, estimate.nearest);
+    return mapping.template threshold_below<double>(estimate.threshold, estimate.nearest);
   } else {
     return mapping.threshold_below(estimate.threshold);
   }

@@ -46,23 +46,55 @@ class LaneSums {
   Vector<uint64_t> sums_ = {};
 };
 
+// Sums levels in the lanes of vectors.
+class LaneLevels {
+ public:
+  explicit LaneLevels(mappings::FixedPoint<float> const& fixed)
+      : fixed_(fixed), weights_(fixed), slopes_(fixed), rests_(fixed) {}
+
+  [[gnu::always_inline]] void add(mappings::RootLevel<Doubles> const& level,
+                                  Vector<int64_t> is_included) {
+    weights_.add(level.weights, is_included);
+    slopes_.add(level.slopes, is_included);
+    rests_.add(mappings::rests_of(fixed_, level.weights), is_included);
+    curvatures_ += is_included ? level.curvatures : Doubles{};
+  }
+
+  mappings::RootSums<Vector<int64_t>> lanes() const {
+    return {weights_.lanes(), slopes_.lanes(), rests_.lanes()};
+  }
+  mappings::RootSum sum() const { return {weights_.sum(), slopes_.sum(), rests_.sum()}; }
+  Doubles curvatures() const { return curvatures_; }
+
+ private:
+  mappings::FixedPoint<float> const& fixed_;
+  LaneSums weights_;
+  LaneSums slopes_;
+  LaneSums rests_;
+  Doubles curvatures_ = {};
+};
+
+struct SumAtPoint {
+  mappings::RootSum sum;
+  double curvatures;
+
+  void add(SumAtPoint const& other, int64_t times) {
+    sum.add(other.sum, times);
+    curvatures += other.curvatures * static_cast<double>(times);
+  }
+};
+
 // The sum at `point` over the entries at or above `bound`. It is not inlined, since what it keeps
 // of many vectors would be kept beside what its callers keep, and stacks may be small.
 template <class Mapping, class Scalar>
-[[gnu::noinline]] typename Mapping::Sum sum_at(Mapping const& mapping,
-                                               Entries<Scalar> const& entries, double bound,
-                                               double point) {
-  LaneSums weights(mapping.fixed());
-  LaneSums slopes(mapping.fixed());
-  LaneSums rests(mapping.fixed());
+[[gnu::noinline]] SumAtPoint sum_at(Mapping const& mapping, Entries<Scalar> const& entries,
+                                    double bound, double point) {
+  LaneLevels levels(mapping.fixed());
   for_each_doubles(entries, [&](Doubles logits) {
     auto const level = mapping.level(mapping.terms(logits), point);
-    auto const is_included = level.is_above & (logits >= bound);
-    weights.add(level.weights, is_included);
-    slopes.add(level.slopes, is_included);
-    rests.add(mappings::rests_of(mapping.fixed(), level.weights), is_included);
+    levels.add(level, level.is_above & (logits >= bound));
   });
-  return {weights.sum(), slopes.sum(), rests.sum()};
+  return {levels.sum(), sum_of_lanes<double>(levels.curvatures())};
 }
 
 // The threshold of the largest entries.
@@ -71,14 +103,15 @@ typename Mapping::Threshold search_threshold(Mapping const& mapping, Entries<Sca
                                              LargestEntries<widened_t<Scalar>> const& largest,
                                              typename Mapping::Threshold const& start) {
   auto search = mapping.search(start);
-  typename Mapping::Sum sum;
+  SumAtPoint at_point;
   do {
-    sum = sum_at(mapping, entries, largest.bound, search.point());
+    at_point = sum_at(mapping, entries, largest.bound, search.point());
     if (largest.ties > 0) {
       auto const level = mapping.level(mapping.term(largest.smallest), search.point());
-      sum.add(mapping.sum_of(level), largest.ties);
+      double const curvature = level.is_above ? level.curvatures : 0;
+      at_point.add({mapping.sum_of(level), curvature}, largest.ties);
     }
-  } while (!search.advance(sum));
+  } while (!search.advance(at_point.sum, at_point.curvatures));
   return mapping.threshold(search);
 }
 

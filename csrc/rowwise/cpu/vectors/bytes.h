@@ -11,11 +11,15 @@ namespace zeta::rowwise::cpu::ZETA_CAPABILITY {
 // Loads `Bytes` bytes into the low part of a register.
 template <int Bytes>
 inline __m128i load_low(uint8_t const* source) {
-  if constexpr (Bytes == 16) return _mm_loadu_si128(reinterpret_cast<__m128i const*>(source));
-  if constexpr (Bytes == 8) return _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source));
-  int32_t word = 0;
-  std::memcpy(&word, source, Bytes);
-  return _mm_cvtsi32_si128(word);
+  if constexpr (Bytes == 16) {
+    return _mm_loadu_si128(reinterpret_cast<__m128i const*>(source));
+  } else if constexpr (Bytes == 8) {
+    return _mm_loadl_epi64(reinterpret_cast<__m128i const*>(source));
+  } else {
+    int32_t word = 0;
+    std::memcpy(&word, source, Bytes);
+    return _mm_cvtsi32_si128(word);
+  }
 }
 #endif
 
