@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -56,8 +57,10 @@ std::vector<Layout> mask_layouts(int64_t length) {
 }
 
 // Each mask is of another kind. Entries that take part have any number but 0.
-std::vector<MaskEntry> masks_of(Layout const& layout, int64_t length, Random& random) {
-  std::vector<MaskEntry> result(static_cast<size_t>(layout.extent(length)));
+std::shared_ptr<simt::GuardedArray<MaskEntry>> masks_of(Layout const& layout, int64_t length,
+                                                        Random& random) {
+  auto result = std::make_shared<simt::GuardedArray<MaskEntry>>(
+      static_cast<size_t>(layout.extent(length)), MaskEntry{0});
   auto const any = [&] { return static_cast<MaskEntry>(1 + random() % 255); };
   for (int64_t row = 0; row < kRows; ++row) {
     int64_t const kind = row % 7;
@@ -68,7 +71,7 @@ std::vector<MaskEntry> masks_of(Layout const& layout, int64_t length, Random& ra
                               : kind == 3 ? true
                               : kind == 4 ? i == end
                                           : random() % 2 == 0;
-      result[static_cast<size_t>(layout.at(row, i))] = takes_part ? any() : MaskEntry{0};
+      result->data()[layout.at(row, i)] = takes_part ? any() : MaskEntry{0};
     }
   }
   return result;
@@ -99,12 +102,12 @@ struct Case {
   int64_t length;
   int64_t k;
   Layout mask_layout;
-  std::vector<MaskEntry> mask;
-  std::vector<Scalar> logits;   // row by row, with garbage behind the mask
-  std::vector<Scalar> weights;  // what is expected
+  std::shared_ptr<simt::GuardedArray<MaskEntry>> mask;  // with guards after it
+  std::vector<Scalar> logits;                           // row by row, with garbage behind the mask
+  std::vector<Scalar> weights;                          // what is expected
 
   bool takes_part(int64_t row, int64_t i) const {
-    return mask[static_cast<size_t>(mask_layout.at(row, i))] != 0;
+    return mask->data()[mask_layout.at(row, i)] != 0;
   }
   int64_t places() const { return std::min(k, length); }
 };
@@ -215,10 +218,10 @@ void check_forward(cpu::Kernels<Scalar> const& kernels, Case<Scalar> const& of, 
   Operand<Scalar> weights(to, of.length, narrow<Scalar>(-7));
   logits.scatter(of.logits);
   auto const geometry = geometry_of<4>(of.length, {to, from, to, of.mask_layout});
-  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr, of.mask.data(),
-                         of.k, 0, 30);
-  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr, of.mask.data(),
-                         of.k, 30, kRows);
+  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr,
+                         of.mask->data(), of.k, 0, 30);
+  kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), nullptr,
+                         of.mask->data(), of.k, 30, kRows);
   expect_same(weights.gather(), of.weights, of.length);
   weights.expect_gaps();
 }
@@ -233,7 +236,7 @@ void check_with_support(cpu::Kernels<Scalar> const& kernels, Case<Scalar> const&
   logits.scatter(of.logits);
   auto const geometry = geometry_of<4>(of.length, {to, from, dense(capacity), of.mask_layout});
   kernels.forward_masked(of.alpha, geometry, weights.data(), logits.data(), support.data(),
-                         of.mask.data(), of.k, 0, kRows);
+                         of.mask->data(), of.k, 0, kRows);
   expect_same(weights.gather(), of.weights, of.length);
   for (int64_t row = 0; row < kRows; ++row) {
     int32_t const* const columns = support.data() + row * capacity;
@@ -257,7 +260,7 @@ void check_compact(cpu::Kernels<Scalar> const& kernels, Case<Scalar> const& of,
   auto const results = dense(of.places());
   auto const geometry = geometry_of<4>(of.length, {results, from, results, of.mask_layout});
   kernels.forward_compact_masked(of.alpha, geometry, values.data(), logits.data(), indices.data(),
-                                 of.mask.data(), of.k, 0, kRows);
+                                 of.mask->data(), of.k, 0, kRows);
   for (int64_t row = 0; row < kRows; ++row) {
     Scalar const* const expected = of.weights.data() + row * of.length;
     auto const count = std::count_if(expected, expected + of.length,
@@ -282,7 +285,7 @@ void check_parts(cpu::Kernels<Scalar> const& kernels, Case<Scalar> const& of) {
   if (of.length < 64 * kParts) return;
   for (int64_t row = 0; row < 14; ++row) {
     std::vector<Scalar> weights(static_cast<size_t>(of.length), narrow<Scalar>(-7));
-    auto const* const mask = of.mask.data() + of.mask_layout.at(row, 0);
+    auto const* const mask = of.mask->data() + of.mask_layout.at(row, 0);
     kernels.forward_split_masked(of.alpha, weights.data(), of.logits.data() + row * of.length, mask,
                                  of.mask_layout.column, of.length, of.k, kParts,
                                  [](int64_t count, auto* task, void* context) {
@@ -303,12 +306,14 @@ void check(double alpha, int64_t length, int64_t k, uint64_t seed,
     auto const of = make_case<Scalar>(alpha, length, k, mask_layout, seed);
     for (auto const& kernels : kernels_of_this_machine<Scalar>(alpha)) {
       check_forward(kernels, of, dense(length), dense(length));
+      check_forward(kernels, of, with_gaps(length), dense(length));
       check_forward(kernels, of, with_gaps(length), with_gaps(length));
       check_forward(kernels, of, along_another_dim(length), along_another_dim(length));
       check_forward(kernels, of, dense(length), along_another_dim(length));
       check_with_support(kernels, of, dense(length), dense(length));
       check_with_support(kernels, of, along_another_dim(length), along_another_dim(length));
       check_compact(kernels, of, dense(length));
+      check_compact(kernels, of, with_gaps(length));
       check_compact(kernels, of, along_another_dim(length));
       check_parts(kernels, of);
       if (testing::Test::HasFatalFailure()) return;
