@@ -73,7 +73,7 @@ class Entmax15 : public SearchedMapping<Real, FixedPoint<float>> {
     Floats const root = 0.5F * terms + c;
     auto const is_above = root > 0.0F;
     Floats const slopes = is_above ? root : Floats{};
-    return {slopes * slopes, slopes, Floats{} + 1.0F, is_above};
+    return {slopes * slopes, slopes, Floats{}, is_above};
   }
   // A search begins at the nearest one.
   template <class Numbers>

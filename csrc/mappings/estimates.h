@@ -13,7 +13,7 @@ namespace zeta::mappings {
 namespace detail {
 
 template <class Floats>
-struct IntegersOf {
+struct LanesOf {
   typedef int32_t type __attribute__((vector_size(sizeof(Floats))));
   typedef uint32_t bits __attribute__((vector_size(sizeof(Floats))));
 };
@@ -22,7 +22,7 @@ struct IntegersOf {
 // coefficients here and below are those with the least maximum of the error.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
-  using Integers = typename IntegersOf<Floats>::type;
+  using Integers = typename LanesOf<Floats>::type;
   constexpr int32_t kBitsOfLeastMantissa = 0x3f3504f3;  // of the square root of 1/2
   auto const n = (reinterpret_cast<Integers>(x) - kBitsOfLeastMantissa) >> 23;
   Floats const f = reinterpret_cast<Floats>(reinterpret_cast<Integers>(x) - (n << 23)) - 1.0F;
@@ -35,7 +35,7 @@ ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
 // Returns 2^x for x < 127, off by a factor of 1 + 2^-18 at most, and 2^-126 for x < -126.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
-  using Bits = typename IntegersOf<Floats>::bits;
+  using Bits = typename LanesOf<Floats>::bits;
   Floats const exponent = x > -126.0F ? x : Floats{} - 126.0F;
   Floats const shifted = exponent + 0x1.8p23F;  // its last bits hold the nearest integer
   Floats const f = exponent - (shifted - 0x1.8p23F);
@@ -79,7 +79,7 @@ ZETA_HOST_DEVICE constexpr auto is_far_above_root(Floats const& weights) {
   return weights > 1.1F;
 }
 
-// Both return the next c, given sums of weights and slopes at c.
+// The two functions below return the next c, given sums of weights and slopes at c.
 template <class Floats>
 ZETA_HOST_DEVICE Floats next_estimate_by_sum(Floats const& c, Floats const& weights,
                                              Floats const& slopes, float b) {

@@ -44,7 +44,7 @@ using RootSum = RootSums<int64_t>;
 
 // Weights, slopes and curvatures of terms at one c. The curvature is p^(3 - 2 alpha); the second
 // derivative of p by c is the curvature times (1 - b) / b^2. Where a term is not above the
-// threshold, they mean nothing.
+// threshold, they mean nothing; where a search takes no curvatures, these are 0.
 template <class Doubles>
 struct RootLevel {
   Doubles weights;
@@ -119,7 +119,7 @@ ZETA_HOST_DEVICE constexpr Real bound_below(Real maximum, double c, double b) {
 // Finds c, given the sum at one c after the other, for one row or for several in the lanes of
 // vectors. The first is `start`; the nearer to c it is, the fewer follow.
 //
-// Points and steps are integers in units of c, which doubles hold exactly.
+// Points and steps are integers in units of kRootUnit, which doubles hold exactly.
 template <class Numbers>
 class RootSearches {
  public:

@@ -18,7 +18,6 @@ class Softmax : public SearchedMapping<Real, FixedPoint<float>> {
   using Base = SearchedMapping<Real, FixedPoint<float>>;
   using Base::Base;
   using typename Base::Fixed;
-  using typename Base::Sum;
 
   static constexpr bool kHasReach = false;  // every entry has a weight
 

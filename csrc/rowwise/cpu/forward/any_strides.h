@@ -19,9 +19,9 @@ auto fixed_of(double alpha, RowGeometry<Operands> const& geometry) {
   return MappingOf<widened_t<Scalar>>::fixed(geometry.full_length, alpha);
 }
 
-// Maps rows that are masked, or not contiguous, or that have gaps between them, from copies in
-// scratch. The mask may be null. Of the geometry's operands, weights and logits are the first and
-// the mask is the last.
+// Maps rows, masked or not, from copies in scratch: logits or weights are not contiguous, or have
+// gaps between rows. The mask may be null. Of the geometry's operands, weights and logits are the
+// first and the mask is the last.
 template <template <class> class MappingOf, int Operands, class Scalar>
 void forward_from_copies(double alpha, RowGeometry<Operands> const& geometry, Scalar* weights,
                          Scalar const* logits, MaskEntry const* mask, int64_t k, int64_t first_row,

@@ -11,6 +11,7 @@
 #include "rowwise/cpu/rows/dense_rows.h"
 #include "rowwise/cpu/rows/masked_copies.h"
 #include "rowwise/cpu/rows/row_offsets.h"
+#include "rowwise/cpu/rows/scan.h"
 #include "rowwise/cpu/rows/scratch.h"
 #include "rowwise/cpu/rows/taken_rows.h"
 #include "rowwise/float16.h"
@@ -53,7 +54,8 @@ class CompactForward {
       }
     }
     while (rows.left() > 0) {
-      take(rows, 1, row_zero, [&](auto const& taken, int64_t row) { one(taken.logits, row); });
+      take(rows, 1, row_zero,
+           [&](auto const& taken, int64_t row) { one(taken.logits, row, taken.lone_ahead()); });
     }
   }
 
@@ -67,11 +69,14 @@ class CompactForward {
     rows.for_each_left_out([&](int64_t i) { results_.write_none(row + i); });
   }
 
-  void one(Scalar const* logits, int64_t row) {
+  void one(Scalar const* logits, int64_t row, LoneRowAhead<Scalar> ahead = {}) {
     if (length_ < kLanes<key_t<Scalar>>) {
       candidates_.scan_short(logits);
     } else {
-      candidates_.scan(logits, 0, length_, [] {}, [](int64_t, int64_t) {});
+      constexpr int kStep = LaneExtremes<Scalar>::kCount;
+      candidates_.scan(
+          logits, 0, length_, [&] { ahead.template prefetch_next<kStep>(); },
+          [](int64_t, int64_t) {});
     }
     if (!candidates_.range().is_ordinary()) return results_.write_nan(row, logits);
     auto& list = candidates_.list();
@@ -89,7 +94,7 @@ class CompactForward {
   Scratch<Scalar> weights_;
 };
 
-// Maps rows that are masked or not contiguous from copies in scratch. The mask may be null.
+// Maps rows that are not contiguous from copies in scratch. The mask may be null.
 // Of the geometry's operands, the logits are the second and the mask is the last.
 template <template <class> class MappingOf, int Operands, class Scalar>
 void compact_from_copies(CompactForward<MappingOf, Scalar>& forward_compact,

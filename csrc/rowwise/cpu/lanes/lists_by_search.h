@@ -2,7 +2,6 @@
 
 #include <cmath>
 #include <cstdint>
-#include <limits>
 
 #include "mappings/root_search.h"
 #include "rowwise/cpu/lanes/limits.h"

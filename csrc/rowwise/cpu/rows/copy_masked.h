@@ -21,8 +21,8 @@ inline key_t<Scalar> left_out_bits() {
 
 }  // namespace detail
 
-// These functions copy a row with -inf in place of the entries that a mask leaves out, whatever
-// these are. They return whether it leaves out all.
+// These functions copy a row with -inf in place of each entry that a mask leaves out, whatever that
+// entry is. They return whether the mask leaves out the whole row.
 
 // Copies a vector that begins with a row shorter than it.
 template <class Scalar>
