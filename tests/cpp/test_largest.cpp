@@ -41,6 +41,21 @@ struct Table {
   GuardedArray<Number> memory;
 };
 
+// Both tables hold the columns of the case's k largest entries of each row.
+template <class Scalar>
+void expect_largest(Case const& one, Operand<Scalar>& entries, Table<int64_t>& by_cpu,
+                    Table<int64_t>& by_cuda) {
+  for (int64_t row = 0; row < one.rows; ++row) {
+    auto const expected =
+        reference::columns_of_largest(entries.row(row, one.length), static_cast<size_t>(one.k));
+    for (int64_t place = 0; place < one.k; ++place) {
+      auto const column = expected[static_cast<size_t>(place)];
+      ASSERT_EQ(by_cpu.at(row, place), column) << one.text() << ", row " << row;
+      ASSERT_EQ(by_cuda.at(row, place), column) << one.text() << ", row " << row;
+    }
+  }
+}
+
 TYPED_TEST(LargestEntries, AreThoseThatSortingFinds) {
   constexpr auto kRows = static_cast<int64_t>(Logits::kCount) + 2;
   uint64_t seed = 0;
@@ -61,15 +76,8 @@ TYPED_TEST(LargestEntries, AreThoseThatSortingFinds) {
       ASSERT_EQ(cuda::launch_largest(geometry, by_cuda.memory.data(), entries.memory.data(), count,
                                      &stream),
                 cudaSuccess);
-      for (int64_t row = 0; row < kRows; ++row) {
-        auto const expected =
-            reference::columns_of_largest(entries.row(row, length), static_cast<size_t>(count));
-        for (int64_t place = 0; place < count; ++place) {
-          auto const column = expected[static_cast<size_t>(place)];
-          ASSERT_EQ(by_cpu.at(row, place), column) << one.text() << ", row " << row;
-          ASSERT_EQ(by_cuda.at(row, place), column) << one.text() << ", row " << row;
-        }
-      }
+      expect_largest(one, entries, by_cpu, by_cuda);
+      if (this->HasFatalFailure()) return;
     }
   }
 }
@@ -107,15 +115,8 @@ TYPED_TEST(LargestEntries, AreThoseThatAMaskDoesNotLeaveOut) {
                                             static_cast<TypeParam const*>(entries.memory.data()),
                                             mask.memory.data(), count, &stream),
                 cudaSuccess);
-      for (int64_t row = 0; row < kRows; ++row) {
-        auto const expected =
-            reference::columns_of_largest(masked.row(row, length), static_cast<size_t>(count));
-        for (int64_t place = 0; place < count; ++place) {
-          auto const column = expected[static_cast<size_t>(place)];
-          ASSERT_EQ(by_cpu.at(row, place), column) << one.text() << ", row " << row;
-          ASSERT_EQ(by_cuda.at(row, place), column) << one.text() << ", row " << row;
-        }
-      }
+      expect_largest(one, masked, by_cpu, by_cuda);
+      if (this->HasFatalFailure()) return;
     }
   }
 }
