@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "rowwise/cpu/rows/nonzero_scan.h"
+#include "rowwise/cpu/rows/row_offsets.h"
 #include "rowwise/float16.h"
 #include "rowwise/row_geometry.h"
 #include "rowwise/saved_support.h"
@@ -57,24 +58,28 @@ template <int Operands, class Scalar>
 void collect_support(RowGeometry<Operands> const& geometry, Scalar const* weights, int32_t* support,
                      int64_t capacity, int64_t first_row, int64_t last_row) {
   SupportsOfRows<Scalar> supports(capacity);
-  bool const is_contiguous = geometry.stride[0] == 1;
+  if (geometry.stride[0] == 1) {
+    return for_each_row(
+        geometry, first_row, last_row - first_row, [&](int64_t, int64_t const* offsets) {
+          Scalar const* const row = weights + offsets[0];
+          supports.begin(row, /*rows=*/1, support + offsets[2], /*step=*/0);
+          for_each_nonzero(row, geometry.length, [&](int64_t column) { supports.add(0, column); });
+          supports.finish();
+        });
+  }
   bool const has_neighbours = geometry.batch_strides[0][0] == 1;
   int64_t rows = 1;
   for (int64_t row = first_row; row < last_row; row += rows) {
     int64_t offsets[Operands];
     geometry.offsets(row, offsets);
     Scalar const* const source = weights + offsets[0];
-    if (!is_contiguous && has_neighbours) {
+    if (has_neighbours) {
       rows = std::min({geometry.evenly_spaced_rows(row), last_row - row, supports.kMostRows});
     }
     supports.begin(source, rows, support + offsets[2], geometry.batch_strides[0][2]);
-    if (is_contiguous) {
-      for_each_nonzero(source, geometry.length, [&](int64_t column) { supports.add(0, column); });
-    } else {
-      for (int64_t column = 0; column < geometry.length; ++column) {
-        for_each_nonzero(source + column * geometry.stride[0], rows,
-                         [&](int64_t neighbour) { supports.add(neighbour, column); });
-      }
+    for (int64_t column = 0; column < geometry.length; ++column) {
+      for_each_nonzero(source + column * geometry.stride[0], rows,
+                       [&](int64_t neighbour) { supports.add(neighbour, column); });
     }
     supports.finish();
   }

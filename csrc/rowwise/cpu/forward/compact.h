@@ -66,7 +66,7 @@ class CompactForward {
     TakenRows<Scalar> const taken = rows.take(count);
     int64_t const row = row_zero + taken.first;
     map(taken, row);
-    rows.for_each_left_out([&](int64_t i) { results_.write_none(row + i); });
+    rows.finish([&](int64_t i) { results_.write_none(row + i); });
   }
 
   void one(Scalar const* logits, int64_t row, LoneRowAhead<Scalar> ahead = {}) {

@@ -46,7 +46,7 @@ class ContiguousForward {
     TakenRows<Scalar> const taken = rows.take(count);
     Scalar* const to = weights + taken.first * length_;
     map(taken, to);
-    rows.for_each_left_out([&](int64_t row) { to[row * length_] = narrow<Scalar>(0); });
+    rows.finish([&](int64_t row) { to[row * length_] = narrow<Scalar>(0); });
   }
 
   template <class Rows>

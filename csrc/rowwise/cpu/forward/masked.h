@@ -25,22 +25,21 @@ template <template <class> class MappingOf, class Scalar>
 void forward_masked(double alpha, RowGeometry<4> const& geometry, Scalar* weights,
                     Scalar const* logits, int32_t* support, MaskEntry const* mask, int64_t k,
                     int64_t first_row, int64_t last_row) {
-  auto const forward_rows = [&](int64_t first, int64_t last, bool streams) {
-    if (geometry.stride[1] != 1 || !geometry.is_dense(0)) {
-      return forward_from_copies<MappingOf>(alpha, geometry, weights, logits, mask, k, first, last,
-                                            streams);
-    }
-    ContiguousForward<MappingOf, Scalar> forward_contiguous(
-        fixed_of<MappingOf, Scalar>(alpha, geometry), geometry.length, k, streams);
-    MaskedRows rows(geometry, logits, mask, first, last);
-    forward_contiguous(rows, weights);
-  };
-  if (support == nullptr) {
-    return forward_rows(first_row, last_row, streams_weights<Scalar>(geometry));
+  bool const streams = support == nullptr && streams_weights<Scalar>(geometry);
+  if (geometry.stride[1] != 1 || !geometry.is_dense(0)) {
+    auto const forward_rows = [&](int64_t first, int64_t last) {
+      forward_from_copies<MappingOf>(alpha, geometry, weights, logits, mask, k, first, last,
+                                     streams);
+    };
+    if (support == nullptr) return forward_rows(first_row, last_row);
+    return forward_and_collect(geometry, weights, support, k, first_row, last_row, forward_rows);
   }
-  forward_and_collect(
-      geometry, weights, support, k, first_row, last_row,
-      [&](int64_t first, int64_t last) { forward_rows(first, last, /*streams=*/false); });
+  ContiguousForward<MappingOf, Scalar> forward_contiguous(
+      fixed_of<MappingOf, Scalar>(alpha, geometry), geometry.length, k, streams);
+  MaskedRows rows(geometry, logits, mask, first_row, last_row);
+  if (support == nullptr) return forward_contiguous(rows, weights);
+  RowsWithSupport with_support(rows, geometry, weights, support, k);
+  forward_contiguous(with_support, weights);
 }
 
 // Operands of the geometry: values, logits, indices, mask.

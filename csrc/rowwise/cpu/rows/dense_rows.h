@@ -27,9 +27,10 @@ class DenseRows {
     return {logits_ + first * length_, first, rows, length_, readable * length_, next};
   }
 
-  // Calls visit(i) for each row that a mask left out as a whole, the i-th of those taken last.
-  template <class Visit>
-  void for_each_left_out(Visit const&) const {}
+  // The rows taken last are mapped. Calls take_back(i) for the i-th of them if a mask left it out
+  // as a whole.
+  template <class TakeBack>
+  void finish(TakeBack const&) const {}
 
  private:
   Scalar const* logits_;

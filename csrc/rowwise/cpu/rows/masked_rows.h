@@ -49,10 +49,11 @@ class MaskedRows {
     return {copies_.data(), first, rows, length, rows * length, next, next_masks};
   }
 
-  // Calls visit(i) for each row that the mask left out as a whole, the i-th of those taken last.
-  template <class Visit>
-  void for_each_left_out(Visit const& visit) const {
-    for (int64_t i = 0; i < count_left_out_; ++i) visit(left_out_.data()[i]);
+  // The rows taken last are mapped. Calls take_back(i) for the i-th of them if the mask left it out
+  // as a whole.
+  template <class TakeBack>
+  void finish(TakeBack const& take_back) const {
+    for (int64_t i = 0; i < count_left_out_; ++i) take_back(left_out_.data()[i]);
   }
 
  private:
