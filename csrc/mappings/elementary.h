@@ -5,6 +5,7 @@
 
 #include "mappings/fixed_point.h"
 #include "mappings/host_device.h"
+#include "mappings/lanes.h"
 
 // What the exponential and the logarithm share. Both take a double, or a vector of doubles, lane by
 // lane. Libraries differ in the last bits of such functions. These consist of operations of IEEE
@@ -21,15 +22,7 @@ inline constexpr double kLeastNormal = 0x1p-1022;
 // The bits of each lane are unsigned: below AVX-512 no instruction shifts signed integers of 64
 // bits to the right, and unsigned ones may wrap around.
 template <class Doubles>
-struct BitsOf {
-  typedef uint64_t type __attribute__((vector_size(sizeof(Doubles))));
-};
-template <>
-struct BitsOf<double> {
-  using type = uint64_t;
-};
-template <class Doubles>
-using Bits = typename BitsOf<Doubles>::type;
+using Bits = mappings::LanesLike<uint64_t, Doubles>;
 
 template <class Doubles>
 ZETA_HOST_DEVICE Bits<Doubles> bits_of_lanes(Doubles const& x) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "mappings/host_device.h"
+#include "mappings/lanes.h"
 
 // The search for the threshold of entmax in float. It is cheap, and tells where the search of
 // root_search.h should begin, which no result depends on. Numbers are floats, or floats in the
@@ -12,17 +13,11 @@ namespace zeta::mappings {
 
 namespace detail {
 
-template <class Floats>
-struct LanesOf {
-  typedef int32_t type __attribute__((vector_size(sizeof(Floats))));
-  typedef uint32_t bits __attribute__((vector_size(sizeof(Floats))));
-};
-
 // Returns the logarithm to base 2 of a positive normal number, off by 2^-18 at most. The
 // coefficients here and below are those with the least maximum of the error.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
-  using Integers = typename LanesOf<Floats>::type;
+  using Integers = mappings::LanesLike<int32_t, Floats>;
   constexpr int32_t kBitsOfLeastMantissa = 0x3f3504f3;  // of the square root of 1/2
   auto const n = (reinterpret_cast<Integers>(x) - kBitsOfLeastMantissa) >> 23;
   Floats const f = reinterpret_cast<Floats>(reinterpret_cast<Integers>(x) - (n << 23)) - 1.0F;
@@ -35,7 +30,7 @@ ZETA_HOST_DEVICE Floats estimated_logarithm(Floats const& x) {
 // Returns 2^x for x < 127, off by a factor of 1 + 2^-18 at most, and 2^-126 for x < -126.
 template <class Floats>
 ZETA_HOST_DEVICE Floats estimated_power_of_two(Floats const& x) {
-  using Bits = typename LanesOf<Floats>::bits;
+  using Bits = mappings::LanesLike<uint32_t, Floats>;
   Floats const exponent = x > -126.0F ? x : Floats{} - 126.0F;
   Floats const shifted = exponent + 0x1.8p23F;  // its last bits hold the nearest integer
   Floats const f = exponent - (shifted - 0x1.8p23F);

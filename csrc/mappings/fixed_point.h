@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "mappings/host_device.h"
+#include "mappings/lanes.h"
 
 // Converts the numbers of a row to integers. The order of integer additions does not matter, so a
 // sum over the support has the same bits for any kernel, instruction set, thread count or device.
@@ -64,19 +65,9 @@ ZETA_HOST_DEVICE constexpr Doubles round_to_integer(Doubles x) {
   return (x + kRoundingShift) - kRoundingShift;
 }
 
-// The integers that take the place of a double, or of a vector of them, lane by lane.
 template <class Doubles>
-struct IntegersOfDoubles {
-  typedef int64_t type __attribute__((vector_size(sizeof(Doubles))));
-};
-template <>
-struct IntegersOfDoubles<double> {
-  using type = int64_t;
-};
-template <class Doubles>
-using IntegersOf = typename IntegersOfDoubles<Doubles>::type;
+using IntegersOf = LanesLike<int64_t, Doubles>;
 
-// Converts integers of 64 bits.
 template <class Doubles>
 ZETA_HOST_DEVICE constexpr Doubles numbers_of(IntegersOf<Doubles> const& integers) {
   if constexpr (std::is_same_v<Doubles, double>) {
